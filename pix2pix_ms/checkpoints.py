@@ -1,0 +1,118 @@
+"""Checkpoints: saved whole or not at all, and loaded only where they fit."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+from mindspore import nn
+
+from pix2pix_ms.config import Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.nets.unet import UNet
+
+SUFFIX = ".ckpt"
+LAST = f"last{SUFFIX}"
+# The settings that decide which parameters a network has, and their shapes.
+ARCHITECTURE = ("levels", "size", "ngf", "ndf", "n_layers", "norm")
+
+
+def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **position: int) -> None:
+    """Write parameters, the config and where the run stood to one file, which appears when whole.
+
+    `mindspore.load_checkpoint` reads it; the config travels as JSON text under the name `config`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"name": p.name, "data": p} for p in parameters]
+    writing = path.with_name(f".writing-{path.name}")
+    extra = {"config": config.to_json(), **position}
+    ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
+    with writing.open("rb") as file:
+        os.fsync(file.fileno())
+    writing.replace(path)
+
+
+def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
+    """Read a checkpoint: its parameters by name, its config, and where the run stood.
+
+    Raises:
+        Pix2PixError: if there is none, it is damaged, or not one of this project's.
+    """
+    if not path.is_file():
+        raise Pix2PixError(f"{path}: expected a checkpoint, found none; check the path")
+    try:
+        found: dict[str, Any] = ms.load_checkpoint(str(path), crc_check=True)
+    except Exception as error:  # each release raises other types for a damaged file
+        raise Pix2PixError(
+            f"{path}: expected a MindSpore checkpoint, found a damaged file; "
+            "take an earlier checkpoint or train again"
+        ) from error
+    if not isinstance(found.get("config"), str):
+        raise Pix2PixError(
+            f"{path}: expected a checkpoint with the config of a pix2pix_ms run in it, "
+            f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
+        )
+    config = Config.from_json(found.pop("config"), str(path))
+    position = {name: int(found.pop(name)) for name in ("epoch", "step") if name in found}
+    return found, config, position
+
+
+def fill(
+    wanted: Mapping[str, ms.Parameter],
+    found: Mapping[str, ms.Parameter],
+    path: Path,
+    configs: tuple[Config, Config],
+) -> None:
+    """Copy every wanted parameter from those found; nothing is copied unless all fit.
+
+    Raises:
+        Pix2PixError: naming the first parameter that differs, and in what the two configs
+            (the network's, the checkpoint's) do.
+    """
+    for name, parameter in wanted.items():
+        here = list(parameter.shape)
+        there = list(found[name].shape) if name in found else "no such parameter"
+        if here != there:
+            raise Pix2PixError(
+                f"{path}: expected {name} {here}, found {there}; "
+                f"{difference(*configs)}; build the network from the checkpoint's config"
+            )
+    for name, parameter in wanted.items():
+        parameter.set_data(found[name])
+
+
+def difference(network: Config, checkpoint: Config) -> str:
+    """Say in which architecture settings two configs differ."""
+    ours, theirs = asdict(network), asdict(checkpoint)
+    unequal = [name for name in ARCHITECTURE if ours[name] != theirs[name]]
+    if not unequal:
+        return "their configs agree"
+    here = ", ".join(f"{name} {ours[name]}" for name in unequal)
+    there = ", ".join(f"{name} {theirs[name]}" for name in unequal)
+    return f"the network has {here}, the checkpoint {there}"
+
+
+def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
+    """Load a checkpoint into a generator built from `config`.
+
+    Raises:
+        Pix2PixError: as `load` and `fill` do.
+    """
+    found, theirs, _ = load(path)
+    fill(generator.parameters_dict(), found, path, (config, theirs))
+
+
+def load_generator(path: Path) -> tuple[UNet, Config]:
+    """Return the generator of a checkpoint file, or of a run folder's last, and its config.
+
+    Raises:
+        Pix2PixError: as `load` and `fill` do.
+    """
+    path = path / "checkpoints" / LAST if path.is_dir() else path
+    found, config, _ = load(path)
+    generator = UNet(config)
+    fill(generator.parameters_dict(), found, path, (config, config))
+    generator.set_train(False)
+    return generator, config

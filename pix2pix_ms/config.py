@@ -1,0 +1,149 @@
+"""What a run is: one frozen dataclass, which is the only home of a default, and three presets."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_origin
+
+from pix2pix_ms.errors import Pix2PixError
+
+Norm = Literal["batch", "instance", "none"]
+InitType = Literal["normal", "xavier", "kaiming", "constant"]
+GanMode = Literal["vanilla", "lsgan"]
+PixelLoss = Literal["l1", "l2"]
+Direction = Literal["AtoB", "BtoA"]
+
+
+def setting(default: Any, text: str) -> Any:
+    """Declare a field with its default and the sentence the command's help prints."""
+    return field(default=default, metadata={"help": text})
+
+
+def check_choice(name: str, kind: Any, value: object) -> None:
+    """Refuse a value that is not among the choices of a Literal field."""
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        choices = ", ".join(get_args(kind))
+        raise Pix2PixError(f"{name}: expected one of {choices}, found {value!r}")
+
+
+def expect(holds: bool, name: str, expected: str, found: object) -> None:
+    """Raise the error of a field whose value does not fit."""
+    if not holds:
+        raise Pix2PixError(f"{name}: expected {expected}, found {found}; change this setting")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of a run; the defaults are the paper's recipe (section 6.2 there).
+
+    Raises:
+        Pix2PixError: where a value is not possible, or two do not fit together.
+    """
+
+    size: int = setting(256, "side of the square images the networks see, in pixels")
+    jitter_size: int = setting(286, "side images are resized to before the random crop")
+    mirror: bool = setting(True, "mirror half of the training pairs, at random")
+    direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
+    batch_size: int = setting(1, "pairs in one step")
+
+    levels: int | None = setting(None, "levels of the U-Net; none: down to 1x1 pixel")
+    ngf: int = setting(64, "filters in the generator's first layer")
+    ndf: int = setting(64, "filters in the discriminator's first layer")
+    n_layers: int = setting(3, "strided layers of the PatchGAN, 1 to 5; 0: the 1x1 PixelGAN")
+    norm: Norm = setting("batch", "normalisation in both networks")
+    dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
+    init_type: InitType = setting("normal", "how weights start")
+    init_gain: float = setting(0.02, "standard deviation, gain or value of the start")
+
+    gan_mode: GanMode = setting("vanilla", "adversarial loss")
+    pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
+    lambda_l1: float = setting(100.0, "weight of that distance")
+    learning_rate: float = setting(2e-4, "Adam's learning rate while it is constant")
+    beta1: float = setting(0.5, "Adam's first decay rate")
+    beta2: float = setting(0.999, "Adam's second decay rate")
+
+    epochs: int = setting(200, "passes over the training pairs")
+    constant_epochs: int | None = setting(
+        None, "epochs before the learning rate falls linearly; none: the first half"
+    )
+    seed: int = setting(0, "decides weights, order, jitter and dropout")
+    device: str = setting("auto", "auto, CPU, GPU or Ascend")
+    jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
+
+    facades: int = setting(400, "procedural pairs to train on where no data is given")
+    save_every: int = setting(10, "epochs between kept copies of the generator")
+    samples: int = setting(4, "rows of the sample grid")
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            check_choice(entry.name, entry.type, getattr(self, entry.name))
+        lower_bounds = {
+            "size": 2, "jitter_size": self.size, "batch_size": 1, "ngf": 1, "ndf": 1,
+            "n_layers": 0, "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1,
+            "lambda_l1": 0, "init_gain": 0,
+        }  # fmt: skip
+        for name, bound in lower_bounds.items():
+            expect(getattr(self, name) >= bound, name, f"at least {bound}", getattr(self, name))
+        for name in ("learning_rate", "beta1", "beta2"):  # nn.Adam refuses a rate of 0
+            expect(0 < getattr(self, name) < 1, name, "between 0 and 1", getattr(self, name))
+        expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
+        depth, deepest = self.depth, math.log2(self.size & -self.size)
+        expect(2 <= depth <= deepest, "levels", f"2 to {deepest:.0f} at size {self.size}", depth)
+        expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
+
+    @property
+    def depth(self) -> int:
+        """Levels of the U-Net: as set, or as many as halve `size` to one pixel."""
+        return self.levels if self.levels is not None else int(math.log2(self.size))
+
+    @property
+    def constant(self) -> int:
+        """Epochs at the full learning rate."""
+        return self.constant_epochs if self.constant_epochs is not None else self.epochs // 2
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Return the rate in `epoch`, counted from 1: constant, then linear towards 0."""
+        decayed = max(0, epoch - self.constant) / (self.epochs - self.constant + 1)
+        return self.learning_rate * (1 - decayed)
+
+    def to_json(self) -> str:
+        """Return the settings as JSON text."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> "Config":
+        """Return the settings in `text`; `where` is the place an error names.
+
+        Raises:
+            Pix2PixError: if the text is not JSON or names an unknown setting.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise Pix2PixError(
+                f"{where}: expected the settings of a run as JSON, found {error}; "
+                "was it written by another version?"
+            ) from error
+
+
+PRESETS: dict[str, Config] = {
+    # To see the whole thing work: 64x64, narrow, under two minutes on two CPU cores.
+    "quick": Config(
+        size=64, jitter_size=72, ngf=32, ndf=32, n_layers=2, epochs=8, facades=200, save_every=4
+    ),
+    # Real facades in a quarter of an hour on two CPU cores: half the paper's size and width.
+    "cpu": Config(size=128, jitter_size=143, ngf=32, ndf=32, epochs=20, save_every=5),
+    # Isola et al. 2017, facades: 256x256, 100 epochs constant and 100 of linear decay.
+    "paper": Config(),
+}
+
+
+def preset(name: str, **changes: Any) -> Config:
+    """Return the preset `name` with some fields changed.
+
+    Raises:
+        Pix2PixError: if there is no such preset or a field has an impossible value.
+    """
+    if name not in PRESETS:
+        raise Pix2PixError(f"preset: expected one of {', '.join(PRESETS)}, found {name!r}")
+    return replace(PRESETS[name], **changes)

@@ -1,0 +1,42 @@
+"""Procedural facades: an endless supply of (label map, photo) pairs, each grown from a seed.
+
+The idea: the CMP Facade data set, on which pix2pix learns to turn coloured boxes into buildings,
+can be imitated without a download. A seed picks a `building`, which is painted twice: in the
+twelve flat colours of CMP (`palette`), and as a photo-like picture (`rendering`).
+"""
+
+from typing import NamedTuple
+
+from pix2pix_ms.data.facades.building import build
+from pix2pix_ms.data.facades.palette import COLOURS, PALETTE, Pixels, classes, classes_of
+from pix2pix_ms.data.facades.rendering import render
+
+__all__ = ["COLOURS", "PALETTE", "SIZES", "Facade", "classes_of", "facade"]
+
+SIZES = tuple(2**power for power in range(5, 11))
+
+
+class Facade(NamedTuple):
+    """A training pair: label map and photo, both uint8 [size, size, 3], RGB in 0..255."""
+
+    label_map: Pixels
+    photo: Pixels
+
+
+def facade(seed: int, size: int = 256) -> Facade:
+    """Return the building that belongs to `seed`, the same one at every size.
+
+    Args:
+        seed: any integer from 0 on.
+        size: side of both pictures in pixels, a power of two from 32 to 1024.
+
+    Raises:
+        ValueError: if the seed is negative or the size is not one of those.
+    """
+    if seed < 0:
+        raise ValueError(f"seed: expected an integer from 0 on, found {seed}")
+    if size not in SIZES:
+        raise ValueError(f"size: expected a power of two from 32 to 1024, found {size}")
+    building = build(seed)
+    label_map: Pixels = COLOURS.take(classes(building.parts, size), axis=0)
+    return Facade(label_map, render(building, seed, size))

@@ -1,0 +1,158 @@
+"""The dataset a training loop reads: jitter, mirror, normalise, batch (paper, section 6.2).
+
+Everything random is drawn on the host from (seed, epoch) and travels with its row, so the result
+is the same for any number of workers, and epoch n is the same whether or not epoch n - 1 ran in
+this process. Decoding, resizing and normalising are MindSpore's dataset operators.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mindspore.dataset as ds
+import numpy as np
+from mindspore.dataset import vision
+
+from pix2pix_ms.config import Config, Direction
+from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record
+from pix2pix_ms.device import Stream, random
+from pix2pix_ms.errors import Pix2PixError
+
+HELD_OUT_SHARE = 10  # one in ten, where there is no val split
+JITTER = ("top", "left", "mirror")
+# The network's side of the pipeline: x is the input image, y the target image.
+NETWORK_COLUMNS: dict[Direction, tuple[str, str]] = {"AtoB": ("x", "y"), "BtoA": ("y", "x")}
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some pairs of a record."""
+
+    record: Record
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.indices)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run trains on, what it is measured on, and a sentence that says which is which."""
+
+    train: Subset
+    held_out: Subset
+    description: str
+
+
+def training_data(path: Path, seed: int) -> TrainingData:
+    """Return the training and held-out pairs of a MindRecord file, or a folder with records.
+
+    Held out is `val.mindrecord` beside the training record if there is one, else the last tenth
+    of the training pairs in an order the seed decides.
+
+    Raises:
+        Pix2PixError: if there is no record, it is unfit, or too small to hold a pair out.
+    """
+    path = path / f"train{SUFFIX}" if path.is_dir() else path
+    record = open_record(path)
+    val = path.with_name(f"val{SUFFIX}")
+    if val.is_file() and val != path:
+        held = open_record(val)
+        train, held_out = whole(record), whole(held)
+        origin = str(val)
+    else:
+        train, held_out = last_tenth(record, seed)
+        origin = "the last tenth by seed"
+    sentence = f"{len(train)} pairs from {path}; held out: {len(held_out)}, {origin}"
+    return TrainingData(train, held_out, sentence)
+
+
+def whole(record: Record) -> Subset:
+    """Return all pairs of a record."""
+    return Subset(record, tuple(range(len(record))))
+
+
+def last_tenth(record: Record, seed: int) -> tuple[Subset, Subset]:
+    """Divide a record into training and held-out pairs by the seed."""
+    if len(record) < 2:
+        raise Pix2PixError(
+            f"{record.path}: expected 2 pairs or more, one to hold out, found {len(record)}"
+        )
+    order = random(seed, Stream.SPLIT).permutation(len(record)).tolist()
+    held = -(-len(order) // HELD_OUT_SHARE)
+    return Subset(record, tuple(order[:-held])), Subset(record, tuple(order[-held:]))
+
+
+def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> ds.Dataset:
+    """Return one epoch of training batches: columns x and y, float32 [N, 3, size, size].
+
+    In the order, with the crops and the mirrorings that belong to (seed, epoch); an incomplete
+    last batch is left out.
+
+    Raises:
+        Pix2PixError: if there are fewer pairs than a batch holds.
+    """
+    if len(subset) < config.batch_size:
+        raise Pix2PixError(
+            f"batch_size: expected at most the {len(subset)} training pairs, "
+            f"found {config.batch_size}; take a smaller batch or more pairs"
+        )
+    rng = random(config.seed, Stream.PIPELINE, epoch)
+    order = rng.permutation(np.asarray(subset.indices))
+    room = config.jitter_size - config.size + 1
+    jitter = {
+        "top": rng.integers(room, size=len(order)),
+        "left": rng.integers(room, size=len(order)),
+        "mirror": rng.integers(2, size=len(order)) * config.mirror,
+    }
+    rows = resized(subset.record.dataset(order, workers), config.jitter_size, workers)
+    rows = rows.zip(ds.NumpySlicesDataset(jitter, shuffle=False))
+    cut = Cut(config.size)
+    rows = rows.map(cut, [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers)
+    rows = rows.project(list(COLUMNS))
+    return normalised(rows, config, workers).batch(config.batch_size, drop_remainder=True)
+
+
+def plain_data(subset: Subset, config: Config, workers: int = 1) -> ds.Dataset:
+    """Return the pairs one by one without jitter: columns x and y, float32 [1, 3, size, size]."""
+    rows = resized(subset.record.dataset(subset.indices, workers), config.size, workers)
+    return normalised(rows, config, workers).batch(1)
+
+
+def resized(rows: ds.Dataset, size: int, workers: int) -> ds.Dataset:
+    """Resize both images to a square, bicubic as Pillow does it, so shrinking does not alias."""
+    resize = vision.Resize((size, size), vision.Inter.PILCUBIC)
+    for column in COLUMNS:
+        rows = rows.map(resize, column, num_parallel_workers=workers)
+    return rows
+
+
+def normalised(rows: ds.Dataset, config: Config, workers: int) -> ds.Dataset:
+    """Turn uint8 [H, W, 3] into float32 [3, H, W] in [-1, 1] and name the network's input x."""
+    half = [127.5] * 3
+    for column in COLUMNS:
+        steps = [vision.Normalize(half, half), vision.HWC2CHW()]
+        rows = rows.map(steps, column, num_parallel_workers=workers)
+    return rows.rename(list(COLUMNS), list(NETWORK_COLUMNS[config.direction]))
+
+
+class Cut:
+    """Crop and mirror both images of a pair in the same way.
+
+    MindSpore's own random crop draws inside the worker, so its result depends on their number.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(
+        self, a: Pixels, b: Pixels, top: np.ndarray, left: np.ndarray, mirror: np.ndarray
+    ) -> tuple[Pixels, Pixels]:
+        """Return the window at (top, left) of both, mirrored if `mirror` is 1."""
+        rows, columns = (slice(int(edge), int(edge) + self.size) for edge in (top, left))
+        step = -1 if mirror else 1
+        return (
+            np.ascontiguousarray(a[rows, columns][:, ::step]),
+            np.ascontiguousarray(b[rows, columns][:, ::step]),
+        )

@@ -1,0 +1,75 @@
+"""A folder of images to a folder of MindRecords, one for each split."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pix2pix_ms.data.pairs import SPLITS, PairFiles, find_pairs
+from pix2pix_ms.data.records import SUFFIX, write_record
+from pix2pix_ms.device import Stream, random
+from pix2pix_ms.errors import Pix2PixError
+
+
+def find_splits(
+    source: Path, name: str = "train", val_ratio: float = 0.0, seed: int = 0
+) -> dict[str, list[PairFiles]]:
+    """Return the pairs of each split of a folder.
+
+    Its subfolders train, val and test where it has any; else all its pairs are the split `name`.
+    With `val_ratio`, that share of train, chosen by the seed, becomes val.
+
+    Raises:
+        Pix2PixError: if there are no pairs, or val is both there and asked for.
+    """
+    if not 0 <= val_ratio < 1:
+        raise Pix2PixError(f"val_ratio: expected a share from 0 to below 1, found {val_ratio}")
+    present = [split for split in SPLITS if (source / split).is_dir()]
+    splits = {split: find_pairs(source / split) for split in present}
+    splits = splits or {name: find_pairs(source)}
+    if val_ratio == 0:
+        return splits
+    if "val" in splits or "train" not in splits:
+        raise Pix2PixError(
+            f"{source}: expected a split train and none called val to take a share of it, found "
+            f"{', '.join(splits)}; leave val_ratio out"
+        )
+    splits["train"], splits["val"] = divided(splits["train"], val_ratio, seed)
+    return splits
+
+
+def divided(
+    pairs: list[PairFiles], share: float, seed: int
+) -> tuple[list[PairFiles], list[PairFiles]]:
+    """Split a list in two by the seed, the second with about `share` of it and at least one."""
+    held = max(1, round(len(pairs) * share))
+    if held >= len(pairs):
+        raise Pix2PixError(
+            f"val_ratio: expected pairs left to train on, found {len(pairs)} in all; add images"
+        )
+    chosen = set(random(seed, Stream.SPLIT).permutation(len(pairs))[-held:].tolist())
+    rest = [pair for index, pair in enumerate(pairs) if index not in chosen]
+    return rest, [pairs[index] for index in sorted(chosen)]
+
+
+def prepare(source: Path, out: Path, split: str = "train", val_ratio: float = 0.0) -> list[Path]:
+    """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
+
+
+    Raises:
+        Pix2PixError: if `split` is no file name, or what reading the images raises.
+    """
+    if not split or Path(split).name != split:
+        raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
+    splits = find_splits(source, split, val_ratio)
+    written = []
+    for name, files in splits.items():
+        path = out / f"{name}{SUFFIX}"
+        write_record((pair.read() for pair in progress(files, name)), path)
+        written.append(path)
+    return written
+
+
+def progress(files: list[PairFiles], name: str) -> Iterable[PairFiles]:
+    """Show a progress bar on a terminal, nothing elsewhere."""
+    return tqdm(files, desc=name, unit="pair", disable=None, leave=False)

@@ -1,0 +1,200 @@
+"""Pairs to MindRecord and back: our layout, and that of the published MindSpore archive.
+
+Ours holds a pair a row, both images PNG-encoded, and decodes to the very pixels written. The
+published one (`dataset_pix2pix/train.mindrecord`) holds a whole batch a row, float32 [N, 3, H, W]
+in [-1, 1]; it is recognised by its columns' types.
+"""
+
+import io
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import mindspore.dataset as ds
+import numpy as np
+from mindspore.dataset import vision
+from mindspore.mindrecord import FileReader, FileWriter
+from PIL import Image
+
+from pix2pix_ms.data.pairs import Pair, Pixels
+from pix2pix_ms.errors import Pix2PixError
+
+COLUMNS = ("input_images", "target_images")
+SUFFIX = ".mindrecord"
+SCHEMA = {**{column: {"type": "bytes"} for column in COLUMNS}, "name": {"type": "string"}}
+# With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk.
+HEADER_BYTES = 2**14
+SMALLEST_PAGE = 2**18
+
+
+def encode(image: Pixels) -> bytes:
+    """Return an image as PNG, without loss."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_record(pairs: Iterable[Pair], path: Path) -> int:
+    """Write pairs to a MindRecord file in our layout and return how many.
+
+    The file and its index `.db` appear together when both are whole; an older pair of the same
+    name is replaced only then. MindRecord keeps the name inside: move the folder, not the file.
+
+    Raises:
+        Pix2PixError: if there are no pairs, or what reading them raises.
+    """
+    rows = [
+        {COLUMNS[0]: encode(pair.a), COLUMNS[1]: encode(pair.b), "name": pair.name}
+        for pair in pairs
+    ]
+    if not rows:
+        raise Pix2PixError(f"{path}: expected at least one pair to write, found none")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+        write_rows(rows, Path(folder) / path.name)
+        for part in sorted(Path(folder).iterdir(), reverse=True):  # the index first
+            part.replace(path.parent / part.name)
+    return len(rows)
+
+
+def write_rows(rows: list[dict[str, bytes | str]], path: Path) -> None:
+    """Write encoded rows with a page just large enough for the largest."""
+    largest = max(sum(len(value) for value in row.values()) for row in rows)
+    page = max(SMALLEST_PAGE, 2 ** (largest + 2**12).bit_length())
+    writer = FileWriter(str(path), shard_num=1)
+    writer.set_header_size(HEADER_BYTES)
+    writer.set_page_size(page)
+    writer.add_schema(SCHEMA, "a pair of images a row")
+    writer.write_raw_data(rows)
+    writer.commit()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A MindRecord file that was checked, in either layout; `batched` is the published one."""
+
+    path: Path
+    batched: bool
+    rows: int
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.unbatched) if self.batched else self.rows
+
+    def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
+        """Return the images of one pair; the published layout only."""
+        a, b = self.unbatched[index]
+        return a, b
+
+    def dataset(self, indices: Sequence[int], workers: int = 1) -> ds.Dataset:
+        """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3]."""
+        order = [int(index) for index in indices]
+        if self.batched:
+            return ds.GeneratorDataset(self, list(COLUMNS), sampler=ds.SubsetSampler(order))
+        rows = ds.MindDataset(
+            str(self.path),
+            list(COLUMNS),
+            num_parallel_workers=workers,
+            sampler=ds.SubsetSampler(order),
+        )
+        for column in COLUMNS:
+            rows = rows.map(vision.Decode(), column, num_parallel_workers=workers)
+        return rows
+
+    @cached_property
+    def unbatched(self) -> list[tuple[Pixels, Pixels]]:
+        """The published layout taken apart: each pair as uint8 [H, W, 3].
+
+        Raises:
+            Pix2PixError: if a row's shapes or values are not as that layout has them.
+        """
+        rows = ds.MindDataset(str(self.path), list(COLUMNS), shuffle=False)
+        pairs: list[tuple[Pixels, Pixels]] = []
+        for number, row in enumerate(rows.create_tuple_iterator(output_numpy=True, num_epochs=1)):
+            check_batch(self.path, number, *row)
+            pairs += zip(*(to_pixels(batch) for batch in row), strict=True)
+        return pairs
+
+
+def to_pixels(images: np.ndarray) -> Pixels:
+    """Turn float [N, 3, H, W] in [-1, 1] into uint8 [N, H, W, 3]; without N likewise."""
+    return np.round((np.moveaxis(images, -3, -1) + 1) * 127.5).astype(np.uint8)
+
+
+def check_batch(path: Path, row: int, a: np.ndarray, b: np.ndarray) -> None:
+    """Refuse a row of the published layout whose shapes or values are off."""
+    for column, batch in zip(COLUMNS, (a, b), strict=True):
+        if batch.ndim != 4 or batch.shape[1] != 3 or batch.shape != a.shape:
+            raise Pix2PixError(
+                f"{path}: row {row}, column {column}: expected [N, 3, H, W], the same for both "
+                f"columns, found {list(batch.shape)}; prepare the images again"
+            )
+        low, high = float(batch.min()), float(batch.max())
+        if not (low >= -1.001 and high <= 1.001):  # written so that NaN fails too
+            raise Pix2PixError(
+                f"{path}: row {row}, column {column}: expected values in [-1, 1], found "
+                f"{low:.4g} to {high:.4g}; scale the images before writing"
+            )
+
+
+def open_record(path: Path) -> Record:
+    """Check a MindRecord file and return it ready to read.
+
+    Raises:
+        Pix2PixError: if it or its `.db` is missing, it was renamed, is damaged, or its columns
+            are not those of either layout.
+    """
+    check_files(path)
+    try:
+        reader = FileReader(str(path))
+        schema, rows = reader.schema(), reader.len()
+        reader.close()
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise Pix2PixError(
+            f"{path}: expected a MindRecord file, found a damaged one; write it again"
+        ) from error
+    kinds = [schema.get(column, {}).get("type") for column in COLUMNS]
+    if kinds not in (["bytes"] * 2, ["float32"] * 2):
+        found = ", ".join(f"{name} ({entry.get('type')})" for name, entry in schema.items())
+        raise Pix2PixError(
+            f"{path}: expected columns {' and '.join(COLUMNS)}, of encoded images or float32 "
+            f"batches, found {found}; write it with pix2pix-ms prepare"
+        )
+    return Record(path, batched=kinds[0] == "float32", rows=rows)
+
+
+def check_files(path: Path) -> None:
+    """Refuse a record whose two files are not both there under the name they were written with."""
+    if not path.is_file():
+        raise Pix2PixError(f"{path}: expected a MindRecord file, found none; check the path")
+    index = path.with_name(path.name + ".db")
+    if not index.is_file():
+        raise Pix2PixError(
+            f"{path}: expected its index {index.name} beside it, found none; "
+            "copy both files, or prepare the images again"
+        )
+    try:
+        with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            written = db.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0]
+    except (sqlite3.Error, TypeError) as error:
+        raise Pix2PixError(
+            f"{index}: expected the index of {path.name}, found a damaged one; write it again"
+        ) from error
+    if Path(written).name != path.name:
+        raise Pix2PixError(
+            f"{path}: expected the name it was written with, {Path(written).name}, found "
+            f"{path.name}; rename both files back (the folder may have any name)"
+        )
+
+
+def read_record(path: Path) -> Iterator[Pair]:
+    """Yield the pairs of a MindRecord file in either layout; raises what `open_record` does."""
+    record = open_record(path)
+    rows = record.dataset(range(len(record)))
+    for number, row in enumerate(rows.create_tuple_iterator(output_numpy=True, num_epochs=1)):
+        yield Pair(*row, f"{path.stem}_{number}")

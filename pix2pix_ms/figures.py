@@ -1,0 +1,81 @@
+"""Grids of images and curves of losses, as matplotlib figures."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.records import to_pixels
+
+SAMPLE_TITLES = ("input", "generated", "target")
+CELL_INCHES = 1.7
+LogRow = dict[str, float]
+
+
+def pixels(image: np.ndarray) -> Pixels:
+    """Return an image as uint8 [H, W, 3], whether it comes as that or as float32 [3, H, W]."""
+    return image if image.dtype == np.uint8 else to_pixels(image)
+
+
+def image_grid(
+    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), cell: float = CELL_INCHES
+) -> Figure:
+    """Show rows of images under column titles; uint8 [H, W, 3] or float32 [3, H, W] in [-1, 1]."""
+    columns = max(len(row) for row in rows)
+    top = 0.28 if titles else 0.0
+    figure = Figure(figsize=(columns * cell, len(rows) * cell + top), dpi=110)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    figure.subplots_adjust(0, 0, 1, 1 - top / (len(rows) * cell + top), 0.03, 0.03)
+    for axes_row, images in zip(grid, rows, strict=True):
+        for axes in axes_row:
+            axes.set_axis_off()
+        for axes, image in zip(axes_row, images, strict=False):
+            axes.imshow(pixels(image), interpolation="nearest")
+    for axes, title in zip(grid[0], titles, strict=False):
+        axes.set_title(title, fontsize=9, pad=4)
+    return figure
+
+
+def sample_grid(samples: Sequence[Sequence[np.ndarray]]) -> Figure:
+    """Show (input, generated, target) triples, two to a line."""
+    lines = [
+        [image for triple in samples[start : start + 2] for image in triple]
+        for start in range(0, len(samples), 2)
+    ]
+    return image_grid(lines, SAMPLE_TITLES * min(len(samples), 2))
+
+
+def loss_curves(log: Sequence[LogRow]) -> Figure:
+    """Plot a run's log: the adversarial losses, G's L1 and the held-out measures, by epoch."""
+    figure = Figure(figsize=(11, 3.2), dpi=110, layout="constrained")
+    adversarial, distance, quality = figure.subplots(1, 3)
+    trained = [row for row in log if row["epoch"] > 0]
+    curves(adversarial, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
+    curves(adversarial, trained, {"G, adversarial": "loss_g_gan"})
+    adversarial.axhline(math.log(2), color="0.6", ls=":", label="log 2: undecided")
+    curves(distance, trained, {"training": "loss_g_l1"})
+    curves(distance, log, {"held out": "held_out_l1"})
+    curves(quality, log, {"held-out SSIM": "held_out_ssim"})
+    titles = ("adversarial losses", "L1, of values in [-1, 1]", "SSIM")
+    for axes, title in zip((adversarial, distance, quality), titles, strict=True):
+        finish(axes, title)
+    return figure
+
+
+def curves(axes: Axes, log: Sequence[LogRow], columns: dict[str, str]) -> None:
+    """Draw columns of the log over the epochs."""
+    for label, column in columns.items():
+        epochs = [row["epoch"] for row in log]
+        axes.plot(epochs, [row[column] for row in log], marker=".", label=label)
+
+
+def finish(axes: Axes, title: str) -> None:
+    """Give a plot its title, axis, legend and light grid."""
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)

@@ -1,0 +1,1 @@
+"""The two networks of pix2pix, and how their weights start."""

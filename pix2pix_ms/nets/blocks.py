@@ -1,0 +1,117 @@
+"""What both networks are built from: activation, convolutions, normalisation, dropout."""
+
+from typing import Literal
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config import Norm
+from pix2pix_ms.device import Stream, random
+
+KERNEL = 4
+DROPOUT_RATE = 0.5
+EPSILON = 1e-5
+Statistics = Literal["batch", "moving"]
+
+
+def leaky_relu(x: Tensor) -> Tensor:
+    """LeakyReLU with slope 0.2: the same shape, the negative part times 0.2.
+
+    Written with ReLU because `nn.LeakyReLU` is composed of a multiply and a Maximum, whose
+    gradient is slow on a CPU (MindSpore 2.8: the discriminator's gradient took 430 ms with it,
+    350 ms with this).
+    """
+    return 0.2 * x + 0.8 * ops.relu(x)
+
+
+def convolution(channels_in: int, channels_out: int, stride: int, bias: bool) -> nn.Conv2d:
+    """4x4 convolution: [N, in, H, W] to [N, out, H/2, W/2] with stride 2, H-1 with stride 1."""
+    return nn.Conv2d(
+        channels_in, channels_out, KERNEL, stride, pad_mode="pad", padding=1, has_bias=bias
+    )
+
+
+def upconvolution(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:
+    """4x4 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W]."""
+    return nn.Conv2dTranspose(
+        channels_in, channels_out, KERNEL, 2, pad_mode="pad", padding=1, has_bias=bias
+    )
+
+
+class BatchNorm(nn.Cell):
+    """Batch normalisation over N, H and W, as the paper uses it: with the test batch's statistics.
+
+    While training, the batch's own statistics normalise and the moving ones follow them. Otherwise
+    `statistics` decides: "batch" takes the batch at hand and changes nothing, "moving" takes what
+    training gathered. `nn.BatchNorm2d` knows no way to use batch statistics without changing the
+    moving ones, so evaluating in the middle of a training would alter it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.statistics: Statistics = "batch"
+        self.gamma = parameter(np.ones(channels), "gamma")
+        self.beta = parameter(np.zeros(channels), "beta")
+        self.moving_mean = parameter(np.zeros(channels), "moving_mean", trained=False)
+        self.moving_variance = parameter(np.ones(channels), "moving_variance", trained=False)
+        self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.1)
+        self.freeze = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
+        self.recall = ops.BatchNorm(is_training=False, epsilon=EPSILON)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Normalise x, float32 [N, C, H, W]."""
+        if self.training:
+            normalise = self.follow
+        elif self.statistics == "batch":
+            normalise = self.freeze
+        else:
+            normalise = self.recall
+        return normalise(x, self.gamma, self.beta, self.moving_mean, self.moving_variance)[0]
+
+
+class InstanceNorm(nn.GroupNorm):
+    """Instance normalisation without scale and shift, as in the reference PyTorch pix2pix.
+
+    Groups of one channel, because `nn.InstanceNorm2d` has no CPU kernel (MindSpore 2.7 to 2.10).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, eps=EPSILON, affine=False)
+
+
+def normalisation(norm: Norm, channels: int) -> nn.Cell:
+    """Return the layer named by `norm` for this many channels."""
+    if norm == "batch":
+        return BatchNorm(channels)
+    return InstanceNorm(channels) if norm == "instance" else nn.Identity()
+
+
+def has_bias(norm: Norm) -> bool:
+    """Tell whether a convolution in front of `norm` has a bias, as the reference decides it.
+
+    Batch normalisation has a shift of its own; affine-free instance normalisation has none.
+    """
+    return norm == "instance"
+
+
+def set_statistics(network: nn.Cell, statistics: Statistics) -> None:
+    """Choose what every BatchNorm in `network` normalises with outside training."""
+    for cell in network.cells_and_names():
+        if isinstance(cell[1], BatchNorm):
+            cell[1].statistics = statistics
+
+
+def dropout_mask(shape: tuple[int, ...], seed: int, stream: Stream, *position: int) -> Tensor:
+    """Draw one mask for inverted dropout at rate 0.5: float32, entries 0 or 2.
+
+    Drawn on the host and passed into the network, since no dropout of MindSpore's repeats itself
+    from a seed on a CPU both operation by operation and inside a graph (2.7 to 2.10).
+    """
+    keep = random(seed, stream, *position).random(shape, dtype=np.float32) >= DROPOUT_RATE
+    return Tensor(keep.astype(np.float32) / (1 - DROPOUT_RATE))
+
+
+def parameter(value: np.ndarray, name: str, trained: bool = True) -> ms.Parameter:
+    """Make a float32 parameter from an array."""
+    return ms.Parameter(Tensor(value.astype(np.float32)), name=name, requires_grad=trained)

@@ -1,0 +1,97 @@
+"""The discriminator: a PatchGAN that judges every patch of a pair (paper, section 3.2.2 and 6.1.2).
+
+It classifies overlapping patches as real or generated and averages their verdicts, so it models
+texture at the scale of a patch and leaves what is larger to L1.
+"""
+
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config import Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.nets import blocks
+
+
+def receptive_field(n_layers: int) -> int:
+    """Return the side in input pixels of the patch one verdict sees: 16, 34, 70, 142, 286.
+
+    Walked backwards from one output pixel: a layer with kernel k and stride s sees s (r - 1) + k
+    pixels where the layer above saw r. With n_layers 0 (PixelGAN) every kernel is 1x1.
+    """
+    if n_layers == 0:
+        return 1
+    seen = 1
+    for stride in [1, 1] + [2] * n_layers:
+        seen = stride * (seen - 1) + blocks.KERNEL
+    return seen
+
+
+def patch_grid(size: int, n_layers: int) -> int:
+    """Return how many verdicts a side has for images of `size` pixels: 30 for 256 and 3 layers.
+
+    Raises:
+        Pix2PixError: if the image is too small for so many layers.
+    """
+    if n_layers == 0:
+        return size
+    side = (size >> n_layers) - 2
+    # The layer before the last shrinks n to n - 1, and the last to n - 2: something must be left,
+    # and batch normalisation at batch 1 needs more than one pixel in front of it.
+    if side < 1:
+        raise Pix2PixError(
+            f"n_layers: expected at most {max(size.bit_length() - 3, 0)} for images of "
+            f"{size} pixels, found {n_layers}; take fewer layers or larger images"
+        )
+    return side
+
+
+class PatchGAN(nn.Cell):
+    """The discriminator D: input image and a target or generated image, to a logit per patch.
+
+    Shapes: two float32 [N, 3, H, W] in [-1, 1] to [N, 1, H', W'], unbounded; `patch_grid` gives H'.
+
+    Raises:
+        Pix2PixError: if `config.size` is too small for `config.n_layers`.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        patch_grid(config.size, config.n_layers)
+        layers = pixel_layers(config) if config.n_layers == 0 else patch_layers(config)
+        self.layers = nn.CellList(layers)
+        self.update_parameters_name("discriminator.")
+
+    def construct(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return D(x, y): above 0 where a patch looks real."""
+        h = self.layers[0](ops.cat((x, y), 1))
+        for layer in self.layers[1:]:
+            h = layer(blocks.leaky_relu(h))
+        return h
+
+
+def patch_layers(config: Config) -> list[nn.Cell]:
+    """C64-C128-C256-C512 and the verdict, for three layers; the C512 has stride 1."""
+    widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
+    strides = [2] * (config.n_layers - 1) + [1]
+    bias = blocks.has_bias(config.norm)
+    hidden = [
+        nn.SequentialCell(
+            blocks.convolution(before, after, stride, bias),
+            blocks.normalisation(config.norm, after),
+        )
+        for before, after, stride in zip(widths, widths[1:], strides, strict=False)
+    ]
+    verdict = blocks.convolution(widths[-1], 1, 1, bias=True)
+    return [blocks.convolution(6, widths[0], 2, bias=True), *hidden, verdict]
+
+
+def pixel_layers(config: Config) -> list[nn.Cell]:
+    """1x1 convolutions only: C64-C128 and the verdict."""
+    bias = blocks.has_bias(config.norm)
+    return [
+        nn.Conv2d(6, config.ndf, 1, has_bias=True),
+        nn.SequentialCell(
+            nn.Conv2d(config.ndf, 2 * config.ndf, 1, has_bias=bias),
+            blocks.normalisation(config.norm, 2 * config.ndf),
+        ),
+        nn.Conv2d(2 * config.ndf, 1, 1, has_bias=bias),
+    ]

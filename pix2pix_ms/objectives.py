@@ -1,0 +1,39 @@
+"""What the networks minimise (paper, section 3.1): sibling losses, comparable at a glance.
+
+An adversarial loss takes the discriminator's logits, float32 [N, 1, H', W'], and returns the mean
+over all patches of how badly they say what is wanted: "real" or "generated".
+"""
+
+from collections.abc import Callable
+
+from mindspore import Tensor, ops
+
+from pix2pix_ms.config import GanMode, PixelLoss
+
+AdversarialLoss = Callable[[Tensor, bool], Tensor]
+
+
+def vanilla(logits: Tensor, real: bool) -> Tensor:
+    """Cross-entropy with the wanted verdict: -log D if real, -log(1 - D) if not (equation 1)."""
+    return ops.softplus(-logits if real else logits).mean()
+
+
+def lsgan(logits: Tensor, real: bool) -> Tensor:
+    """Squared distance to 1 if real, to 0 if not (Mao et al. 2017)."""
+    return ops.square(logits - 1.0 if real else logits).mean()
+
+
+ADVERSARIAL: dict[GanMode, AdversarialLoss] = {"vanilla": vanilla, "lsgan": lsgan}
+
+
+def l1(generated: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute distance of two float32 [N, 3, H, W] in [-1, 1]: 0 to 2 (equation 3)."""
+    return ops.abs(generated - target).mean()
+
+
+def l2(generated: Tensor, target: Tensor) -> Tensor:
+    """Mean squared distance of two float32 [N, 3, H, W] in [-1, 1]: 0 to 4."""
+    return ops.square(generated - target).mean()
+
+
+PIXEL: dict[PixelLoss, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "l2": l2}

@@ -1,0 +1,120 @@
+"""pix2pix itself: two networks, two optimisers and one training step that reads like the paper."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config import Config
+from pix2pix_ms.device import Stream
+from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.nets.patchgan import PatchGAN
+from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
+
+Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
+
+
+class Losses(NamedTuple):
+    """The four terms of one step, as numbers.
+
+    D's two before they are halved, G's two before the weight lambda.
+    """
+
+    d_real: float
+    d_fake: float
+    g_gan: float
+    g_l1: float
+
+
+def training_step(
+    generator: nn.Cell,
+    discriminator: nn.Cell,
+    optim_g: nn.Optimizer,
+    optim_d: nn.Optimizer,
+    config: Config,
+) -> Step:
+    """Return the step: (x, y, *masks) to the four losses, updating D and then G (section 3.3).
+
+    One forward pass of the generator serves both: its image, detached, trains D; then G follows
+    the updated D's gradient back through the same pass. D's step stands inside G's loss because
+    that is where the generated image is at hand; its gradient does not reach G.
+    """
+    adversarial = ADVERSARIAL[config.gan_mode]
+    pixel_loss = PIXEL[config.pixel_loss]
+
+    def loss_d(x: Tensor, y: Tensor, generated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        real = adversarial(discriminator(x, y), True)
+        fake = adversarial(discriminator(x, generated), False)
+        return (real + fake) * 0.5, real, fake  # halved: D learns at half G's pace
+
+    gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
+
+    def loss_g(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        generated = generator(x, *masks)
+
+        (_, real, fake), towards_d = gradient_d(x, y, ops.stop_gradient(generated))
+        optim_d(towards_d)
+
+        gan = adversarial(discriminator(x, generated), True)
+        distance = pixel_loss(generated, y)
+        return gan + config.lambda_l1 * distance, real, fake, gan, distance
+
+    gradient_g = ms.value_and_grad(loss_g, None, optim_g.parameters, has_aux=True)
+
+    def step(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (_, real, fake, gan, distance), towards_g = gradient_g(x, y, *masks)
+        optim_g(towards_g)
+        return real, fake, gan, distance
+
+    return ms.jit(step) if config.jit else step
+
+
+class Pix2Pix:
+    """Generator, discriminator and their optimisers, built and initialised from a config."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.generator = UNet(config)
+        self.discriminator = PatchGAN(config)
+        initialise(self.generator, config)
+        initialise(self.discriminator, config)
+        self.optim_g = adam(self.generator, config)
+        self.optim_d = adam(self.discriminator, config)
+        self.step = 0
+        self._train_step = training_step(
+            self.generator, self.discriminator, self.optim_g, self.optim_d, config
+        )
+
+    def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:
+        """Update D and G once on a batch: x, y float32 [N, 3, H, W] in [-1, 1]."""
+        x, y = Tensor(x), Tensor(y)
+        self.step += 1
+        batch, size = x.shape[0], x.shape[-1]
+        masks = self.generator.masks(batch, size, self.config.seed, Stream.DROPOUT, self.step)
+        self.generator.set_train()
+        self.discriminator.set_train()
+        return Losses(*(float(loss.asnumpy()) for loss in self._train_step(x, y, *masks)))
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set both optimisers' learning rate."""
+        for optimiser in (self.optim_g, self.optim_d):
+            optimiser.learning_rate.set_data(Tensor(rate, ms.float32))
+
+    def parameters(self) -> dict[str, ms.Parameter]:
+        """Return everything a resume needs, by name: both networks and both optimisers' state."""
+        owners = (self.generator, self.discriminator, self.optim_g, self.optim_d)
+        return {p.name: p for owner in owners for p in owner.get_parameters()}
+
+
+def adam(network: nn.Cell, config: Config) -> nn.Adam:
+    """Return Adam over a network, its state named after the network so that two can coexist."""
+    rates = {"beta1": config.beta1, "beta2": config.beta2}
+    optimiser = nn.Adam(network.trainable_params(), config.learning_rate, **rates)
+    for parameter in optimiser.get_parameters():
+        if not parameter.name.startswith(("generator.", "discriminator.")):
+            prefix = type(network).__name__.lower()
+            parameter.name = f"{prefix}.{parameter.name}"
+    return optimiser

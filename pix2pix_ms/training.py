@@ -1,0 +1,259 @@
+"""Epochs: schedule, log, samples, checkpoints, and going on where a run stopped.
+
+A run is a folder. Its `checkpoints/last.ckpt` is written last in every epoch, so whatever
+interrupts a run, it goes on from a whole epoch, to the bit as if it had never stopped.
+"""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from mindspore import dataset as ds
+from tqdm import tqdm
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.pipeline import Subset, TrainingData, epoch_data, plain_data
+from pix2pix_ms.device import patient_main_thread
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.evaluate import evaluate
+from pix2pix_ms.figures import LogRow, loss_curves, sample_grid
+from pix2pix_ms.pix2pix import Losses, Pix2Pix
+from pix2pix_ms.translate import Translator
+
+COLUMNS = (
+    "epoch", "step", "learning_rate", "loss_d_real", "loss_d_fake", "loss_g_gan", "loss_g_l1",
+    "held_out_l1", "held_out_psnr", "held_out_ssim", "seconds",
+)  # fmt: skip
+# What may change when a run is resumed: how long it goes on, and what is kept of it.
+RESUMABLE = ("epochs", "constant_epochs", "save_every", "samples", "device")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training and where things lie in it."""
+
+    folder: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The settings, as JSON."""
+        return self.folder / "config.json"
+
+    @property
+    def log_file(self) -> Path:
+        """One row an epoch, row 0 being the untrained network."""
+        return self.folder / "log.csv"
+
+    @property
+    def last(self) -> Path:
+        """Everything a resume needs."""
+        return self.folder / "checkpoints" / checkpoints.LAST
+
+    def sample_file(self, epoch: int) -> Path:
+        """The sample grid of an epoch."""
+        return self.folder / "samples" / f"epoch_{epoch:03d}.png"
+
+    def generator_file(self, epoch: int) -> Path:
+        """The generator alone, as it was after an epoch."""
+        return self.folder / "checkpoints" / f"epoch_{epoch:03d}{checkpoints.SUFFIX}"
+
+    def exists(self) -> bool:
+        """Tell whether this folder already holds a run."""
+        return self.config_file.is_file()
+
+    def config(self) -> Config:
+        """Read the run's settings back."""
+        return Config.from_json(self.config_file.read_text(), str(self.config_file))
+
+    def log(self) -> list[LogRow]:
+        """Read the log back, numbers as they were written."""
+        if not self.log_file.is_file():
+            return []
+        rows = csv.DictReader(io.StringIO(self.log_file.read_text()))
+        return [{name: number(value) for name, value in row.items()} for row in rows]
+
+    def write_log(self, log: list[LogRow]) -> None:
+        """Replace the log by these rows."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(log)
+        replace_text(self.log_file, text.getvalue())
+
+
+def number(text: str) -> float:
+    """Read a number of the log; an epoch stays an integer."""
+    return int(text) if text.isdigit() else float(text)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file so that it is the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writing = path.with_name(f".writing-{path.name}")
+    writing.write_text(text)
+    writing.replace(path)
+
+
+def open_run(folder: Path, config: Config, resume: bool) -> Run:
+    """Return the run of a folder, new or to be continued, with its settings written down.
+
+    Raises:
+        Pix2PixError: if it holds a run and is not to be resumed, or the run's settings differ.
+    """
+    run = Run(folder)
+    if run.exists() and not resume:
+        raise Pix2PixError(
+            f"{folder}: expected a new folder, found a run; "
+            "continue it with --resume, or choose another with --out"
+        )
+    if run.exists():
+        check_same(run.config(), config, run.config_file)
+    replace_text(run.config_file, config.to_json())
+    return run
+
+
+def check_same(before: Config, now: Config, where: Path) -> None:
+    """Refuse to resume with settings under which the run would not be the same."""
+    old, new = asdict(before), asdict(now)
+    for name in old:
+        if name not in RESUMABLE and old[name] != new[name]:
+            raise Pix2PixError(
+                f"{where}: expected {name} {old[name]} as the run began, found {new[name]}; "
+                "leave it as it was, or start another run with --out"
+            )
+
+
+def train(
+    config: Config,
+    data: TrainingData,
+    folder: Path,
+    resume: bool = False,
+    stop_after: int | None = None,
+    report: Callable[[str], None] = print,
+) -> Run:
+    """Train pix2pix and leave a run folder: config, log, samples, loss plot, checkpoints.
+
+    Args:
+        data: what to train on and what to hold out.
+        resume: go on with the run in `folder`; where there is none, start it.
+        stop_after: end after this epoch as if interrupted there; the schedule does not change.
+        report: called with a line an epoch.
+
+    Raises:
+        Pix2PixError: if the folder holds another run, or the data cannot be read.
+    """
+    run = open_run(folder, config, resume)
+    report(data.description)
+    model, log = start(run, config)
+    with patient_main_thread():
+        for epoch in range(len(log), (stop_after or config.epochs) + 1):
+            model.set_learning_rate(config.learning_rate_at(max(epoch, 1)))
+            began = time.perf_counter()
+            losses = train_epoch(model, data.train, epoch) if epoch else NO_LOSSES
+            seconds = time.perf_counter() - began
+            held_out = evaluate(Translator(model.generator, config), held_out_pairs(data, config))
+            log.append(log_row(model, epoch, losses, held_out, seconds))
+            keep(run, model, log, data)
+            report(epoch_line(log[-1], config))
+    return run
+
+
+NO_LOSSES = Losses(*[float("nan")] * 4)
+
+
+def start(run: Run, config: Config) -> tuple[Pix2Pix, list[LogRow]]:
+    """Build the networks, filled from the last checkpoint if there is one, and read the log."""
+    model = Pix2Pix(config)
+    if not run.last.is_file():
+        return model, []
+    found, theirs, position = checkpoints.load(run.last)
+    checkpoints.fill(model.parameters(), found, run.last, (config, theirs))
+    model.step = position["step"]
+    log = run.log()[: position["epoch"] + 1]
+    if len(log) != position["epoch"] + 1:
+        raise Pix2PixError(
+            f"{run.log_file}: expected {position['epoch'] + 1} rows to match {run.last.name}, "
+            f"found {len(log)}; put the log back, or start another run with --out"
+        )
+    return model, log
+
+
+def train_epoch(model: Pix2Pix, subset: Subset, epoch: int) -> Losses:
+    """Run one epoch's steps and return their mean losses."""
+    batches = epoch_data(subset, model.config, epoch)
+    steps = len(subset) // model.config.batch_size
+    bar = tqdm(total=steps, desc=f"epoch {epoch}", unit="step", disable=None, leave=False)
+    with bar:
+        losses = []
+        for x, y in rows_of(batches, subset):
+            losses.append(model.train_step(x, y))
+            bar.update()
+    return Losses(*(float(np.mean(term)) for term in zip(*losses, strict=True)))
+
+
+def held_out_pairs(data: TrainingData, config: Config) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the held-out pairs (x, y), float32 [1, 3, size, size]."""
+    yield from rows_of(plain_data(data.held_out, config), data.held_out)
+
+
+def rows_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Iterate over a dataset's (x, y), an unreadable row being an error that names the record."""
+    try:
+        for row in dataset.create_dict_iterator(output_numpy=True, num_epochs=1):
+            yield row["x"], row["y"]
+    except RuntimeError as error:
+        raise Pix2PixError(
+            f"{subset.record.path}: expected images that decode, found a damaged row "
+            f"({str(error).splitlines()[0]}); write the record again"
+        ) from error
+
+
+def log_row(
+    model: Pix2Pix, epoch: int, losses: Losses, held_out: tuple[float, ...], seconds: float
+) -> LogRow:
+    """Put an epoch's numbers under the log's column names."""
+    rate = model.config.learning_rate_at(epoch) if epoch else 0.0
+    values = (epoch, model.step, rate, *losses, *held_out, round(seconds, 2))
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def epoch_line(row: LogRow, config: Config) -> str:
+    """Say in one line how an epoch went."""
+    place = f"epoch {row['epoch']:{len(str(config.epochs))}d}/{config.epochs}"
+    held_out = f"held-out L1 {row['held_out_l1']:.3f}  SSIM {row['held_out_ssim']:.3f}"
+    if row["epoch"] == 0:
+        return f"{place}  untrained: {held_out}"
+    return (
+        f"{place}  D {(row['loss_d_real'] + row['loss_d_fake']) / 2:.3f}"
+        f"  G {row['loss_g_gan']:.3f}  L1 {row['loss_g_l1']:.3f}  {held_out}"
+        f"  {row['seconds']:.1f} s"
+    )
+
+
+def keep(run: Run, model: Pix2Pix, log: list[LogRow], data: TrainingData) -> None:
+    """Write an epoch down: samples, plot, log, and the checkpoint that makes it count."""
+    epoch = int(log[-1]["epoch"])
+    samples = run.sample_file(epoch)
+    samples.parent.mkdir(parents=True, exist_ok=True)
+    sample_grid(triples(model, data)).savefig(samples)
+    if epoch:
+        loss_curves(log).savefig(run.folder / "losses.png")
+    run.write_log(log)
+    position = {"epoch": epoch, "step": model.step}
+    if epoch and (epoch % model.config.save_every == 0 or epoch == model.config.epochs):
+        own = model.generator.get_parameters()
+        checkpoints.save(own, run.generator_file(epoch), model.config, **position)
+    checkpoints.save(model.parameters().values(), run.last, model.config, **position)
+
+
+def triples(model: Pix2Pix, data: TrainingData) -> list[tuple[np.ndarray, ...]]:
+    """Return (input, generated, target) of the first held-out pairs, the same every epoch."""
+    first = Subset(data.held_out.record, data.held_out.indices[: model.config.samples])
+    generate = Translator(model.generator, model.config)
+    pairs = rows_of(plain_data(first, model.config), first)
+    return [(x[0], generate(x, index)[0], y[0]) for index, (x, y) in enumerate(pairs)]
