@@ -29,6 +29,7 @@ def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **posit
     writing = path.with_name(f".writing-{path.name}")
     extra = {"config": config.to_json(), **position}
     ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
+    writing.chmod(0o644)  # MindSpore leaves a file only its owner may read
     with writing.open("rb") as file:
         os.fsync(file.fileno())
     writing.replace(path)

@@ -7,7 +7,6 @@ import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 Generate = Callable[[np.ndarray, int], np.ndarray]
-RANGE = 2.0  # of values in [-1, 1]
 
 
 class Scores(NamedTuple):
@@ -19,11 +18,16 @@ class Scores(NamedTuple):
 
 
 def score(generated: np.ndarray, target: np.ndarray) -> Scores:
-    """Compare two images, float32 [3, H, W] in [-1, 1]; SSIM with scikit-image's 7x7 window."""
+    """Compare two images, float32 [3, H, W] in [-1, 1].
+
+    SSIM is scikit-image's, with its 7x7 window, of values scaled to [0, 1]: it compares mean
+    brightness as a ratio, which has no meaning where values may be negative.
+    """
+    bright, wanted = (generated + 1) / 2, (target + 1) / 2
     return Scores(
         float(np.abs(generated - target).mean(dtype=np.float64)),
-        float(peak_signal_noise_ratio(target, generated, data_range=RANGE)),
-        float(structural_similarity(target, generated, data_range=RANGE, channel_axis=0)),
+        float(peak_signal_noise_ratio(wanted, bright, data_range=1)),
+        float(structural_similarity(wanted, bright, data_range=1, channel_axis=0)),
     )
 
 

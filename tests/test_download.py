@@ -126,7 +126,7 @@ def refusal(act: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-def interrupted(site: Site, into: Path, after: int = 5000) -> None:
+def interrupted(site: Site, into: Path, after: int = 50000) -> None:
     """Let a download break off; the part and its note stay."""
     site.drop_after = after
     message = refusal(lambda: get(site, into))
@@ -187,7 +187,7 @@ def test_resume_asks_only_for_the_rest(site: Site, tmp_path: Path) -> None:
     refusal(lambda: get(site, tmp_path))
     site.drop_after = None
     get(site, tmp_path)
-    assert site.log == [("bytes=5000-", 206), ("bytes=6000-", 206)]
+    assert site.log == [("bytes=50000-", 206), ("bytes=51000-", 206)]
     assert_whole(tmp_path, site.body)
 
 
@@ -197,7 +197,7 @@ def test_resume_by_date_where_the_etag_is_weak(site: Site, tmp_path: Path) -> No
     interrupted(site, tmp_path)
     site.headers["ETag"] = 'W/"other"'
     get(site, tmp_path)
-    assert site.log == [("bytes=5000-", 206)]
+    assert site.log == [("bytes=50000-", 206)]
     assert_whole(tmp_path, site.body)
 
 
@@ -245,7 +245,7 @@ def test_starts_again(
     change(site)
     get(site, tmp_path)
     assert [status for _, status in site.log] == statuses
-    assert site.log[0][0] == "bytes=5000-"
+    assert site.log[0][0] == "bytes=50000-"
     assert_whole(tmp_path, site.body)
 
 
@@ -282,10 +282,10 @@ def test_less_than_promised(site: Site, tmp_path: Path) -> None:
     """A part is complete only when it has the size told at the start, whatever is told later."""
     interrupted(site, tmp_path)
     site.headers["Content-Length"] = "1000"
-    assert f"found: 6000 of {len(site.body)} bytes" in refusal(lambda: get(site, tmp_path))
+    assert f"found: 51000 of {len(site.body)} bytes" in refusal(lambda: get(site, tmp_path))
     del site.headers["Content-Length"]
     get(site, tmp_path)
-    assert site.log[-1] == ("bytes=6000-", 206)
+    assert site.log[-1] == ("bytes=51000-", 206)
     assert_whole(tmp_path, site.body)
 
 
@@ -311,7 +311,7 @@ def test_bytes_are_counted_as_sent(site: Site, tmp_path: Path) -> None:
 def missing(site: Site, _: pytest.MonkeyPatch) -> str:
     """Answer 404."""
     site.status = 404
-    return "404 Client Error: Not Found"
+    return "404 Not Found; run again, or put"
 
 
 def offline(site: Site, _: pytest.MonkeyPatch) -> str:
@@ -441,6 +441,7 @@ SYMLINK, HARDLINK, PIPE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE
         (member("facades/pipe", type=PIPE), "not a plain file"),
         (member("facades/bomb", size=21 * 10**9), "unpacks to more than"),
         (member("facades/bomb", size=101 << 20), "unpacks to more than"),
+        (member("facades/nul", pax_headers={"path": "facades/a\0b"}), "null byte"),
         (member("facades/minus", size=-1024), "not a plain file"),
     ],
 )

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 import requests
 import urllib3
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from pix2pix_ms.errors import Pix2PixError
 
@@ -34,7 +34,8 @@ MAX_BYTES = 20 * 10**9
 MAX_GROWTH = 100
 SMALLEST = 1 << 20  # below this an archive counts as this large: tar pads, tiny ones would grow
 HEADER = 512  # what a tar spends on each member, however empty
-UNREADABLE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
+# ValueError: names that no file can have, such as one with a NUL in it.
+UNREADABLE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError)
 
 
 class DownloadError(Pix2PixError):
@@ -183,9 +184,10 @@ def fetch(url: str, file: Path, progress: bool) -> None:
         if expected is not None and int(expected) != part.size:
             raise requests.ConnectionError(f"{part.size} of {expected} bytes")
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        kept = f" to go on ({part.size} bytes are kept)" if part.noted(url) else ""
         raise DownloadError(
-            f"{url}: expected {file.name}, found: {root_of(error)}; run again to go on "
-            f"({part.size} bytes are kept), or put the file at {file} yourself and run again"
+            f"{url}: expected {file.name}, found: {root_of(error)}; run again{kept}, "
+            f"or put the file at {file} yourself and run again"
         ) from error
     part.path.replace(file)
     part.drop()
@@ -194,7 +196,8 @@ def fetch(url: str, file: Path, progress: bool) -> None:
 def transfer(url: str, part: Part, progress: bool) -> str | None:
     """Add what is missing to the part, and return the size the whole should have, if told."""
     with ask(url, part) as response:
-        response.raise_for_status()
+        if not response.ok:
+            raise requests.HTTPError(f"{response.status_code} {response.reason}")
         if response.status_code != requests.codes.partial_content:
             start_again(url, response, part)
         receive(response, part, progress)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pix2pix_ms.data.pairs import SPLITS, PairFiles, find_pairs
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.pairs import SPLITS, PairFiles, facade_pairs, find_pairs
 from pix2pix_ms.data.records import SUFFIX, write_record
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
@@ -73,3 +74,27 @@ def prepare(source: Path, out: Path, split: str = "train", val_ratio: float = 0.
 def progress(files: list[PairFiles], name: str) -> Iterable[PairFiles]:
     """Show a progress bar on a terminal, nothing elsewhere."""
     return tqdm(files, desc=name, unit="pair", disable=None, leave=False)
+
+
+def run_records(data: Path | None, run: Path, config: Config) -> Path:
+    """Return the records a run trains on, made in the run folder where they do not exist yet.
+
+    Args:
+        data: a MindRecord file, a folder of records, a folder of images, or None for procedural
+            facades, `config.facades` of them.
+
+    Raises:
+        Pix2PixError: as `prepare` and `find_pairs` do.
+    """
+    if data is not None and (data.suffix == SUFFIX or (data / f"train{SUFFIX}").is_file()):
+        return data
+    records = run / "data"
+    if (records / f"train{SUFFIX}").is_file():
+        return records
+    if data is not None:
+        prepare(data, records)
+    else:
+        pairs = facade_pairs(config.facades, config.size)
+        bar = tqdm(pairs, "facades", config.facades, unit="pair", disable=None, leave=False)
+        write_record(bar, records / f"train{SUFFIX}")
+    return records

@@ -27,9 +27,11 @@ from pix2pix_ms.errors import Pix2PixError
 COLUMNS = ("input_images", "target_images")
 SUFFIX = ".mindrecord"
 SCHEMA = {**{column: {"type": "bytes"} for column in COLUMNS}, "name": {"type": "string"}}
-# With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk.
-HEADER_BYTES = 2**14
+# With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. Pages just
+# large enough for a row, and a header with room for an entry a page, take what the images take.
+SMALLEST_HEADER = 2**14
 SMALLEST_PAGE = 2**18
+HEADER_BYTES_A_PAGE = 2**9
 
 
 def encode(image: Pixels) -> bytes:
@@ -63,11 +65,13 @@ def write_record(pairs: Iterable[Pair], path: Path) -> int:
 
 
 def write_rows(rows: list[dict[str, bytes | str]], path: Path) -> None:
-    """Write encoded rows with a page just large enough for the largest."""
-    largest = max(sum(len(value) for value in row.values()) for row in rows)
-    page = max(SMALLEST_PAGE, 2 ** (largest + 2**12).bit_length())
+    """Write encoded rows, pages and header no larger than they need."""
+    sizes = [sum(len(value) for value in row.values()) for row in rows]
+    page = max(SMALLEST_PAGE, 4 * 2 ** max(sizes).bit_length())
+    pages = 2 + 2 * sum(sizes) // page  # a page may be left half empty
+    header = max(SMALLEST_HEADER, 2 ** (pages * HEADER_BYTES_A_PAGE).bit_length())
     writer = FileWriter(str(path), shard_num=1)
-    writer.set_header_size(HEADER_BYTES)
+    writer.set_header_size(header)
     writer.set_page_size(page)
     writer.add_schema(SCHEMA, "a pair of images a row")
     writer.write_raw_data(rows)

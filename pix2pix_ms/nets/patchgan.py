@@ -57,13 +57,13 @@ class PatchGAN(nn.Cell):
         super().__init__()
         patch_grid(config.size, config.n_layers)
         layers = pixel_layers(config) if config.n_layers == 0 else patch_layers(config)
-        self.layers = nn.CellList(layers)
+        self.first, self.layers = layers[0], nn.CellList(layers[1:])
         self.update_parameters_name("discriminator.")
 
     def construct(self, x: Tensor, y: Tensor) -> Tensor:
         """Return D(x, y): above 0 where a patch looks real."""
-        h = self.layers[0](ops.cat((x, y), 1))
-        for layer in self.layers[1:]:
+        h = self.first(ops.cat((x, y), 1))
+        for layer in self.layers:
             h = layer(blocks.leaky_relu(h))
         return h
 

@@ -1,0 +1,49 @@
+# The commands people type. Everything runs in .venv, made from the pins in constraints.txt.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
+BIN := .venv/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+# Strict: every output is compared. The slowest cell is a training of about a minute.
+NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
+
+.PHONY: help train test lint unit notebooks-test test-portable parity notebooks regenerate clean
+
+help:  ## list these targets
+	@grep -E '^[a-z./-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
+
+train: .venv  ## train on procedural facades (preset quick) and say which picture to open
+	$(BIN)/pix2pix-ms train --preset quick --out runs/quick-$$(date +%Y%m%d-%H%M%S)
+
+test: lint unit notebooks-test  ## everything CI runs: lint, types, unit tests, notebooks
+
+lint: .venv  ## ruff and mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+unit: .venv  ## the unit tests
+	$(BIN)/python -m pytest tests
+
+notebooks-test: .venv  ## run every notebook and compare every output
+	$(NBVAL) $(NOTEBOOKS)
+
+test-portable: .venv  ## the notebooks as a CPU without AVX-512 computes them
+	DNNL_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 $(NBVAL) $(NOTEBOOKS)
+
+parity: .venv  ## compare with PyTorch itself (installs it), and check the stored reference
+	$(BIN)/python -m pip install -q torch==2.13.0
+	$(BIN)/python -m pytest tests/test_parity.py --live
+
+notebooks: .venv  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+regenerate: .venv  ## run every notebook and store its outputs
+	$(BIN)/python notebooks/regenerate.py
+
+clean:  ## remove .venv and all runs
+	rm -rf .venv runs
+
+.venv: .venv/ready  ## create the environment, nothing else
+
+.venv/ready: constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 12), "Python 3.11 or 3.12 is needed, not " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11"'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch .venv/ready

@@ -1,0 +1,55 @@
+"""Run every notebook from top to bottom and store its outputs in place.
+
+`make regenerate` runs this; `make notebooks-test` then re-executes the notebooks and compares.
+Name notebooks as arguments to run only these.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# A notebook must show a reader what it shows CI: no progress bars, no colours.
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent
+LARGEST = 1_500_000  # bytes: what a reader on a slow line, and a diff, can bear
+
+
+def regenerate(path: Path) -> None:
+    """Execute one notebook and write it back with its outputs, ids and metadata in a fixed form."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    notebook.metadata["language_info"] = {"name": "python"}
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("execution", None)
+    refuse_noise(path, notebook)
+    nbformat.write(notebook, path)
+    if path.stat().st_size > LARGEST:
+        raise SystemExit(f"{path}: expected at most {LARGEST} bytes, found {path.stat().st_size}")
+
+
+def refuse_noise(path: Path, notebook: nbformat.NotebookNode) -> None:
+    """Stop where a cell wrote to stderr: nbval would compare it, and it never repeats."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise SystemExit(f"{path}: {cell.id} wrote to stderr: {output['text'][:300]}")
+
+
+def main() -> None:
+    """Regenerate the notebooks named, or all."""
+    for path in [Path(name) for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")):
+        print(path.name, flush=True)
+        regenerate(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""The command `pix2pix-ms`: a thin layer over the functions of the package.
+
+MindSpore is imported inside the commands that compute, so `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+from pix2pix_ms import __version__
+from pix2pix_ms.config import PRESETS, Config
+from pix2pix_ms.errors import Pix2PixError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+HERE = {"path_type": Path}
+
+
+class Friendly(click.Group):
+    """Shows an expected error as one line, and any traceback only with --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and turn errors into an exit status."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            self.fail(ctx, "interrupted", INTERRUPTED)
+        except Pix2PixError as error:
+            self.fail(ctx, str(error), 1)
+        except Exception as error:
+            first = str(error).strip().splitlines() or [""]
+            self.fail(ctx, f"unexpected {type(error).__name__}: {first[0]} (see --debug)", 1)
+
+    @staticmethod
+    def fail(ctx: click.Context, message: str, status: int) -> None:
+        """Print one line and leave, or let the exception pass with --debug."""
+        if ctx.params.get("debug"):
+            raise  # noqa: PLE0704  (called while an exception is handled)
+        click.echo(f"error: {message}", err=True)
+        ctx.exit(status)
+
+
+def config_options(command: Command) -> Command:
+    """Add an option for every field of the config; what is not given stays as the preset has it."""
+    for entry in reversed(fields(Config)):
+        flag = entry.name.replace("_", "-")
+        kind, names = option_kind(entry.type), f"--{flag}"
+        if kind is bool:
+            names = f"--{flag}/--no-{flag}"
+        text = f"{entry.metadata['help']} [{entry.default}]"
+        add = click.option(names, entry.name, type=kind, default=None, help=text)
+        command = add(command)
+    return command
+
+
+def option_kind(annotation: Any) -> Any:
+    """Return click's type for a field's annotation."""
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    if isinstance(annotation, UnionType):  # `int | None`: not given is None
+        return next(kind for kind in get_args(annotation) if kind is not type(None))
+    return annotation
+
+
+@click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pix2pix-ms")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+def command(debug: bool) -> None:
+    """Translate images to images with pix2pix, in MindSpore.
+
+    A first look: `pix2pix-ms train`, then open the picture its last line names. With images of
+    your own: `pix2pix-ms prepare PHOTOS RECORDS`, then `pix2pix-ms train --data RECORDS`.
+    """
+
+
+@command.command()
+@click.argument("source", type=click.Path(**HERE))
+@click.argument("out_folder", type=click.Path(**HERE))
+@click.option("--split", default="train", show_default=True, help="Name for a flat folder.")
+@click.option("--val-ratio", default=0.0, show_default=True, help="Share of train to become val.")
+def prepare(source: Path, out_folder: Path, split: str, val_ratio: float) -> None:
+    """Write the pairs in SOURCE to OUT_FOLDER/train.mindrecord, and val and test likewise.
+
+    SOURCE holds side-by-side images (left A, right B), or folders A and B with equal names; or
+    folders train, val and test of either kind.
+    """
+    from pix2pix_ms.data import prepare as preparing
+    from pix2pix_ms.data.records import open_record
+
+    for path in preparing.prepare(source, out_folder, split, val_ratio):
+        click.echo(f"{path}: {len(open_record(path))} pairs")
+
+
+@command.command()
+@click.option("--preset", "preset_name", type=click.Choice(list(PRESETS)), help="[quick]")
+@click.option("--data", type=click.Path(**HERE), help="Records or images [procedural facades].")
+@click.option("--out", type=click.Path(**HERE), help="Run folder [runs/PRESET].")
+@click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
+@config_options
+def train(
+    preset_name: str | None,
+    data: Path | None,
+    out: Path | None,
+    resume: bool,
+    **settings: Any,
+) -> None:
+    """Train pix2pix and leave a run folder: config, log, sample grids, loss plot, checkpoints.
+
+    Without --data it trains on procedural facades, made on the spot. --data takes a MindRecord
+    file, a folder with train.mindrecord (and val.mindrecord), or a folder of images as `prepare`
+    takes it. Every setting in brackets is the paper's; presets change some of them.
+    """
+    from pix2pix_ms import training
+    from pix2pix_ms.data.pipeline import training_data
+    from pix2pix_ms.data.prepare import run_records
+    from pix2pix_ms.device import choose_device
+
+    run = training.Run(out or Path("runs") / (preset_name or "quick"))
+    given = {name: value for name, value in settings.items() if value is not None}
+    resuming = resume and run.exists()
+    base = run.config() if resuming and preset_name is None else PRESETS[preset_name or "quick"]
+    config = replace(base, **given)
+    device = choose_device(config.device)
+    click.echo(f"{device}, {config.size}x{config.size}, {config.epochs} epochs, run {run.folder}")
+    training.open_run(run.folder, config, resume)
+    records = training_data(run_records(data, run.folder, config), config.seed)
+    try:
+        training.train(config, records, run.folder, resume=True, report=say)
+    except KeyboardInterrupt:
+        raise Pix2PixError(interruption(run, sys.argv[1:])) from None
+    click.echo(f"open {run.sample_file(config.epochs)}: input, generated and target facades")
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    click.echo(line)
+
+
+def interruption(run: Any, words: list[str]) -> str:
+    """Say what an interrupted run leaves behind and how to go on."""
+    again = " ".join(["pix2pix-ms", *words] + ["--resume"] * ("--resume" not in words))
+    log = run.log()
+    if not run.last.is_file() or not log:
+        return f"interrupted before the first checkpoint; start again with: {again}"
+    return f"interrupted; {run.last} holds epoch {log[-1]['epoch']}; go on with: {again}"
+
+
+@command.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(**HERE))
+@click.option("--out", required=True, type=click.Path(**HERE), help="Folder for the PNG files.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(**HERE),
+    default=Path("runs/quick"),
+    show_default=True,
+    help="Checkpoint file or run folder.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["paper", "eval"]),
+    default="paper",
+    show_default=True,
+    help="paper: the image's own statistics, dropout on; eval: moving statistics, dropout off.",
+)
+@click.option("--side-by-side", is_flag=True, help="Put the input to the left of the result.")
+@click.option("--pairs", is_flag=True, help="Inputs are side-by-side pairs: take the input half.")
+@click.option("--device", default="auto", show_default=True, help="auto, CPU, GPU or Ascend.")
+def translate(
+    inputs: tuple[Path, ...],
+    out: Path,
+    checkpoint: Path,
+    mode: Literal["paper", "eval"],
+    side_by_side: bool,
+    pairs: bool,
+    device: str,
+) -> None:
+    """Translate images, or all images of folders, to PNG files in --out."""
+    from pix2pix_ms import translate as translating
+    from pix2pix_ms.device import choose_device
+
+    choose_device(device)
+    written = translating.translate(inputs, out, checkpoint, mode, side_by_side, pairs)
+    click.echo(f"{len(written)} images in {out}")
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--out", type=click.Path(**HERE), default=Path("data"), show_default=True, help="Folder."
+)
+def download(name: str, out: Path) -> None:
+    """Fetch a published data set: mindspore-facades, facades, …; an interrupted one goes on."""
+    from pix2pix_ms.data import download as downloading
+
+    click.echo(f"ready: {downloading.download(name, out)}")
+
+
+@command.command()
+def info() -> None:
+    """Print versions and devices: what a report of a problem should say."""
+    import platform
+    from importlib import metadata
+
+    from pix2pix_ms.device import TARGETS, is_present
+
+    present = ", ".join(target for target in TARGETS if is_present(target))
+    versions = [f"{name} {metadata.version(name)}" for name in ("mindspore", "numpy")]
+    click.echo(f"pix2pix_ms {__version__}, {', '.join(versions)}")
+    click.echo(f"Python {platform.python_version()}, {platform.platform()}")
+    click.echo(f"devices: {present}")
+
+
+def main() -> None:
+    """Run the command."""
+    command()

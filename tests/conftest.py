@@ -1,0 +1,34 @@
+import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)
+
+from pathlib import Path
+
+import pytest
+
+from pix2pix_ms.config import Config, preset
+from pix2pix_ms.data.pairs import facade_pairs
+from pix2pix_ms.data.pipeline import TrainingData, training_data
+from pix2pix_ms.data.records import write_record
+
+assert pix2pix_ms.__version__
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--live", action="store_true", help="compare with PyTorch itself")
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Config:
+    """The smallest network with a dropout block: 64x64, six levels."""
+    return preset("quick", ngf=4, ndf=4, epochs=4, facades=12, save_every=2, samples=2)
+
+
+@pytest.fixture(scope="session")
+def record(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
+    path = tmp_path_factory.mktemp("records") / "train.mindrecord"
+    write_record(facade_pairs(tiny.facades, tiny.size), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def data(record: Path, tiny: Config) -> TrainingData:
+    return training_data(record, tiny.seed)

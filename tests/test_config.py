@@ -1,0 +1,61 @@
+import math
+from dataclasses import asdict
+
+import pytest
+
+from pix2pix_ms.config import PRESETS, Config, preset
+from pix2pix_ms.errors import Pix2PixError
+
+
+def test_paper_recipe() -> None:
+    paper = preset("paper")
+    recipe = {
+        "size": 256, "jitter_size": 286, "mirror": True, "batch_size": 1, "ngf": 64, "ndf": 64,
+        "n_layers": 3, "lambda_l1": 100.0, "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999,
+        "epochs": 200, "init_gain": 0.02, "dropout": True, "norm": "batch", "gan_mode": "vanilla",
+    }  # fmt: skip
+    assert {name: asdict(paper)[name] for name in recipe} == recipe
+    assert (paper.constant, paper.depth) == (100, 8)
+
+
+def test_learning_rate_is_constant_then_linear_to_almost_nothing() -> None:
+    rates = [preset("paper").learning_rate_at(epoch) for epoch in range(1, 201)]
+    assert rates[:100] == [2e-4] * 100
+    steps = [before - after for before, after in zip(rates[99:], rates[100:], strict=False)]
+    assert all(math.isclose(step, 2e-4 / 101, rel_tol=1e-9) for step in steps)
+    assert math.isclose(rates[-1], 2e-4 / 101, rel_tol=1e-9)
+
+
+def test_json_round_trip() -> None:
+    for config in PRESETS.values():
+        assert Config.from_json(config.to_json(), "here") == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"size": 100, "jitter_size": 100}, "levels: expected 2 to 2 at size 100, found 6"),
+        ({"jitter_size": 32}, "jitter_size: expected at least 64, found 32"),
+        ({"levels": 9}, "levels: expected 2 to 6 at size 64, found 9"),
+        ({"n_layers": 6}, "n_layers: expected 0 to 5, found 6"),
+        ({"norm": "layer"}, "norm: expected one of batch, instance, none, found 'layer'"),
+        ({"direction": "AB"}, "direction: expected one of AtoB, BtoA, found 'AB'"),
+        ({"beta1": 0.0}, "beta1: expected between 0 and 1, found 0.0"),
+        ({"learning_rate": -1.0}, "learning_rate: expected between 0 and 1"),
+        ({"epochs": 0}, "epochs: expected at least 1, found 0"),
+        ({"constant_epochs": 9}, "constant_epochs: expected 0 to epochs, found 9"),
+        ({"batch_size": 0}, "batch_size: expected at least 1, found 0"),
+        ({"seed": -1}, "seed: expected at least 0, found -1"),
+    ],
+)
+def test_impossible_values_are_named(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(Pix2PixError, match=words):
+        preset("quick", **changes)
+
+
+def test_unknown_preset_and_unreadable_json() -> None:
+    with pytest.raises(Pix2PixError, match="expected one of quick, cpu, paper, found 'big'"):
+        preset("big")
+    for text in ("{", '{"colour": 1}', "[1]"):
+        with pytest.raises(Pix2PixError, match=r"here: expected the settings of a run"):
+            Config.from_json(text, "here")

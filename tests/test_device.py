@@ -1,0 +1,57 @@
+import os
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+from pix2pix_ms import device
+from pix2pix_ms.errors import Pix2PixError
+
+
+def test_auto_takes_the_first_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[str] = []
+    monkeypatch.setattr(ms, "set_device", chosen.append)
+    monkeypatch.setattr(ms, "get_context", lambda _: "none yet")
+    for present in (("CPU",), ("GPU", "CPU"), ("Ascend", "GPU", "CPU")):
+        monkeypatch.setattr(device, "is_present", present.__contains__)
+        assert device.choose_device() == present[0]
+    assert chosen == ["CPU", "GPU", "Ascend"]
+
+
+def test_absent_and_unknown_devices_say_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "is_present", ("CPU",).__contains__)
+    with pytest.raises(Pix2PixError, match="expected Ascend, found only CPU on this machine"):
+        device.choose_device("Ascend")
+    with pytest.raises(Pix2PixError, match="expected one of auto, Ascend, GPU, CPU, found 'TPU'"):
+        device.choose_device("TPU")
+
+
+def test_a_device_chosen_too_late_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "is_present", ("GPU", "CPU").__contains__)
+    ms.Tensor([1.0]).abs().asnumpy()
+    with pytest.raises(Pix2PixError, match="expected to choose GPU before MindSpore computes"):
+        device.choose_device("GPU")
+
+
+def test_this_machine_has_a_cpu() -> None:
+    assert device.choose_device("CPU") == "CPU"
+
+
+def test_streams_and_positions_are_independent_and_repeatable() -> None:
+    def draw(*key: int) -> bytes:
+        return device.random(key[0], device.Stream(key[1]), *key[2:]).bytes(64)
+
+    keys = [(0, 0), (1, 0), (0, 1), (0, 1, 1), (0, 1, 2), (0, 1, 1, 2)]
+    draws = [draw(*key) for key in keys]
+    assert len(set(draws)) == len(keys)
+    assert draws == [draw(*key) for key in keys]
+    assert np.frombuffer(draws[0], np.uint8).std() > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "setpriority"), reason="priorities of threads are Linux's")
+def test_the_waiting_thread_steps_back_only_inside() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with device.patient_main_thread():
+        assert os.getpriority(os.PRIO_PROCESS, 0) == 19
+    if os.geteuid() == 0:
+        assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -1,0 +1,190 @@
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Tensor, nn
+
+from pix2pix_ms.config import Config, preset
+from pix2pix_ms.device import Stream
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.nets.blocks import BatchNorm, InstanceNorm, leaky_relu, set_statistics
+from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.nets.patchgan import PatchGAN, patch_grid, receptive_field
+from pix2pix_ms.nets.unet import UNet, parameter_count
+
+RNG = np.random.default_rng(3)
+
+
+def images(size: int, batch: int = 1) -> Tensor:
+    return Tensor(RNG.uniform(-1, 1, (batch, 3, size, size)).astype(np.float32))
+
+
+def test_parameter_counts_are_the_papers() -> None:
+    paper = preset("paper")
+    generator, discriminator = parameter_count(UNet(paper)), parameter_count(PatchGAN(paper))
+    assert (generator, discriminator) == (54_413_955, 2_768_705)
+    assert (round(generator / 1e6, 2), round(discriminator / 1e6, 2)) == (54.41, 2.77)
+
+
+@pytest.mark.parametrize(("size", "levels"), [(32, 5), (64, 6), (128, 7), (256, 8), (96, 5)])
+def test_unet_keeps_the_shape_and_the_range(size: int, levels: int) -> None:
+    config = Config(size=size, jitter_size=size, levels=levels, ngf=4)
+    generator = UNet(config)
+    initialise(generator, config)
+    y = generator(images(size)).asnumpy()
+    assert y.shape == (1, 3, size, size)
+    assert np.abs(y).max() < 1
+    masks = generator.masks(1, size, 0, Stream.DROPOUT)
+    assert len(masks) == levels - 5
+    assert [mask.shape[-1] for mask in masks] == [
+        size >> (levels - 2 - block) for block in range(levels - 5)
+    ]
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+@pytest.mark.parametrize("n_layers", [0, 1, 2, 3, 4, 5])
+def test_patchgan_grid(n_layers: int, norm: str) -> None:
+    config = Config(size=128, jitter_size=128, ndf=2, n_layers=n_layers, norm=norm)  # type: ignore[arg-type]
+    network = PatchGAN(config)
+    side = patch_grid(128, n_layers)
+    assert network(images(128), images(128)).shape == (1, 1, side, side)
+
+
+def test_receptive_fields_and_the_grid_of_thirty() -> None:
+    assert [receptive_field(n) for n in range(6)] == [1, 16, 34, 70, 142, 286]
+    assert patch_grid(256, 3) == 30
+
+
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_one_verdict_sees_exactly_its_receptive_field(n_layers: int) -> None:
+    config = Config(size=128, jitter_size=128, ndf=2, n_layers=n_layers, norm="none")
+    network = PatchGAN(config)
+    initialise(network, config)
+    middle = patch_grid(128, n_layers) // 2
+
+    def verdict(x: Tensor) -> Tensor:
+        return network(x, x)[0, 0, middle, middle]
+
+    gradient = ms.grad(verdict)(images(128)).asnumpy()[0]
+    rows = np.flatnonzero(np.abs(gradient).sum((0, 2)))
+    columns = np.flatnonzero(np.abs(gradient).sum((0, 1)))
+    assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == receptive_field(n_layers)
+
+
+def test_images_too_small_for_the_patch_are_refused() -> None:
+    with pytest.raises(Pix2PixError, match="expected at most 3 for images of 32 pixels, found 5"):
+        PatchGAN(Config(size=32, jitter_size=32, n_layers=5))
+    for size in (32, 64, 128, 256):
+        fits = [n for n in range(1, 6) if (size >> n) > 2]
+        assert max(fits) >= size.bit_length() - 3 or max(fits) == 5
+
+
+@pytest.mark.parametrize(("norm", "biases"), [("batch", 1), ("instance", 12), ("none", 1)])
+def test_bias_where_the_reference_has_it(norm: str, biases: int) -> None:
+    config = preset("quick", norm=norm, ngf=4)
+    generator = UNet(config)
+    assert sum(p.name.endswith("bias") for p in generator.trainable_params()) == biases
+
+
+def test_instance_norm_has_nothing_to_learn_and_equals_its_definition() -> None:
+    norm = InstanceNorm(5)
+    assert not norm.trainable_params()
+    x = RNG.normal(2, 3, (2, 5, 8, 8)).astype(np.float32)
+    expected = (x - x.mean((2, 3), keepdims=True)) / np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(norm(Tensor(x)).asnumpy(), expected, atol=2e-5)
+
+
+def test_batch_norm_in_its_three_states() -> None:
+    norm = BatchNorm(4)
+    x = RNG.normal(2, 3, (2, 4, 8, 8)).astype(np.float32)
+    by_batch = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(
+        x.var((0, 2, 3), keepdims=True) + 1e-5
+    )
+
+    def moving() -> np.ndarray:
+        return np.stack([norm.moving_mean.asnumpy(), norm.moving_variance.asnumpy()])
+
+    untouched = moving()
+    norm.set_train(False)
+    np.testing.assert_allclose(norm(Tensor(x)).asnumpy(), by_batch, atol=2e-5)
+    np.testing.assert_array_equal(moving(), untouched)
+
+    norm.set_train(True)
+    np.testing.assert_allclose(norm(Tensor(x)).asnumpy(), by_batch, atol=2e-5)
+    np.testing.assert_allclose(moving()[0], 0.1 * x.mean((0, 2, 3)), rtol=1e-4)
+
+    norm.set_train(False)
+    set_statistics(norm, "moving")
+    mean, variance = (part[:, None, None] for part in moving())
+    np.testing.assert_allclose(
+        norm(Tensor(x)).asnumpy(), (x - mean) / np.sqrt(variance + 1e-5), atol=2e-5
+    )
+
+
+def test_leaky_relu() -> None:
+    values = Tensor(np.array([-2.0, -0.5, 0.0, 3.0], np.float32))
+    np.testing.assert_allclose(leaky_relu(values).asnumpy(), [-0.4, -0.1, 0, 3], rtol=1e-6)
+
+
+def test_dropout_masks_halve_and_double() -> None:
+    generator = UNet(preset("quick"))
+    (mask,) = generator.masks(1, 64, 0, Stream.DROPOUT, 1)
+    values = mask.asnumpy()
+    assert set(np.unique(values)) == {0.0, 2.0}
+    assert 0.45 < (values > 0).mean() < 0.55
+    assert not np.array_equal(values, generator.masks(1, 64, 0, Stream.DROPOUT, 2)[0].asnumpy())
+    assert UNet(preset("quick", dropout=False)).masks(1, 64, 0, Stream.DROPOUT, 1) == ()
+
+
+def test_the_autoencoder_has_no_skips() -> None:
+    config = preset("quick", ngf=4)
+    plain = UNet(config, skips=False)
+    assert plain(images(64)).shape == (1, 3, 64, 64)
+    assert parameter_count(plain) < parameter_count(UNet(config))
+
+
+@pytest.mark.parametrize(
+    ("init_type", "gain", "deviation"),
+    [
+        ("normal", 0.02, 0.02),
+        ("xavier", 0.5, 0.5 * np.sqrt(2 / (64 * 16 + 128 * 16))),
+        ("kaiming", 0.0, np.sqrt(2 / (64 * 16))),
+    ],
+)
+def test_initialisation_has_the_deviation_it_names(
+    init_type: str, gain: float, deviation: float
+) -> None:
+    config = preset("quick", init_type=init_type, init_gain=gain, ngf=64)
+    generator = UNet(config)
+    initialise(generator, config)
+    weight = generator.downs[1].conv.weight.asnumpy()  # 64 -> 128 filters of 4x4
+    assert weight.std() == pytest.approx(deviation, rel=0.02)
+    assert abs(weight.mean()) < 0.02 * deviation
+    assert not np.any(generator.ups[-1].conv.bias.asnumpy())
+    gamma = generator.downs[4].norm.gamma.asnumpy()
+    assert gamma.mean() == pytest.approx(1, abs=0.01)
+    assert gamma.std() == pytest.approx(0.02, rel=0.2)
+
+
+def test_constant_initialisation_and_seeds() -> None:
+    config = preset("quick", init_type="constant", init_gain=0.3, ngf=4)
+    generator = UNet(config)
+    initialise(generator, config)
+    assert np.all(generator.downs[0].conv.weight.asnumpy() == np.float32(0.3))
+
+    def first(seed: int) -> np.ndarray:
+        network = UNet(preset("quick", ngf=4, seed=seed))
+        initialise(network, preset("quick", ngf=4, seed=seed))
+        weight: np.ndarray = network.downs[0].conv.weight.asnumpy()
+        return weight
+
+    np.testing.assert_array_equal(first(1), first(1))
+    assert not np.array_equal(first(1), first(2))
+
+
+def test_every_convolution_of_a_fresh_network_is_initialised() -> None:
+    config = preset("quick", ngf=4, ndf=4, init_type="constant", init_gain=0.3)
+    for network in (UNet(config), PatchGAN(config)):
+        initialise(network, config)
+        for _, cell in network.cells_and_names():
+            if isinstance(cell, nn.Conv2d | nn.Conv2dTranspose):
+                assert np.all(cell.weight.asnumpy() == np.float32(0.3))

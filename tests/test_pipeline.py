@@ -1,0 +1,163 @@
+from dataclasses import replace
+from pathlib import Path
+
+import mindspore.dataset as ds
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.pairs import Pair, facade_pairs
+from pix2pix_ms.data.pipeline import (
+    Subset,
+    TrainingData,
+    epoch_data,
+    plain_data,
+    training_data,
+    whole,
+)
+from pix2pix_ms.data.records import open_record, read_record, write_record
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.training import rows_of
+
+RNG = np.random.default_rng(2)
+
+
+def batches(dataset: ds.Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
+    rows = dataset.create_dict_iterator(output_numpy=True, num_epochs=1)
+    return [(row["x"], row["y"]) for row in rows]
+
+
+def same(one: ds.Dataset, other: ds.Dataset) -> bool:
+    pairs = zip(batches(one), batches(other), strict=True)
+    return all(np.array_equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
+
+
+def test_batches_are_what_the_networks_expect(data: TrainingData, tiny: Config) -> None:
+    (x, y), *rest = batches(epoch_data(data.train, replace(tiny, batch_size=2), 1))
+    assert len(rest) == len(data.train) // 2 - 1
+    for image in (x, y):
+        assert (image.shape, image.dtype) == ((2, 3, 64, 64), np.float32)
+        assert -1 <= image.min() < image.max() <= 1
+
+
+def test_an_epoch_is_the_same_for_any_number_of_workers(data: TrainingData, tiny: Config) -> None:
+    assert same(epoch_data(data.train, tiny, 3, workers=1), epoch_data(data.train, tiny, 3, workers=2))
+
+
+def test_epochs_and_seeds_differ(data: TrainingData, tiny: Config) -> None:
+    first = epoch_data(data.train, tiny, 1)
+    assert same(first, epoch_data(data.train, tiny, 1))
+    assert not same(first, epoch_data(data.train, tiny, 2))
+    assert not same(first, epoch_data(data.train, replace(tiny, seed=1), 1))
+
+
+def test_an_epoch_holds_every_pair_once(tmp_path: Path, tiny: Config) -> None:
+    flat = [np.full((64, 64, 3), 10 * number, np.uint8) for number in range(8)]
+    write_record((Pair(image, image, "") for image in flat), tmp_path / "x.mindrecord")
+    subset = whole(open_record(tmp_path / "x.mindrecord"))
+    values = [float(x.mean()) for x, _ in batches(epoch_data(subset, tiny, 1))]
+    assert values != sorted(values)
+    np.testing.assert_allclose(sorted(values), [10 * n / 127.5 - 1 for n in range(8)], atol=1e-6)
+
+
+def test_both_images_are_cut_and_mirrored_alike(tmp_path: Path, tiny: Config) -> None:
+    image = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    write_record([Pair(image, image, "")] * 40, tmp_path / "x.mindrecord")
+    subset = whole(open_record(tmp_path / "x.mindrecord"))
+    enlarged = np.asarray(Image.fromarray(image).resize((72, 72), Image.Resampling.BICUBIC))
+    scaled = np.moveaxis(enlarged / 127.5 - 1, -1, 0)
+    windows = set()
+    for x, y in batches(epoch_data(subset, tiny, 1)):
+        np.testing.assert_array_equal(x, y)
+        windows.add(window_of(x[0], scaled))
+    assert None not in windows
+    assert len(windows) > 25
+    assert {mirrored for _, _, mirrored in windows if mirrored is not None} == {True, False}
+
+
+def window_of(x: np.ndarray, scaled: np.ndarray) -> tuple[int, int, bool] | None:
+    """Find where in the enlarged image a training image was cut."""
+    for mirrored in (False, True):
+        image = x[:, :, ::-1] if mirrored else x
+        for top in range(9):
+            for left in range(9):
+                if np.abs(scaled[:, top : top + 64, left : left + 64] - image).max() < 1e-5:
+                    return top, left, mirrored
+    return None
+
+
+def test_without_mirror_nothing_is_mirrored(tmp_path: Path, tiny: Config) -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:, 32:] = 255
+    write_record([Pair(image, image, "")] * 20, tmp_path / "x.mindrecord")
+    subset = whole(open_record(tmp_path / "x.mindrecord"))
+    for x, _ in batches(epoch_data(subset, replace(tiny, mirror=False), 1)):
+        assert x[..., 0].mean() < x[..., -1].mean()
+
+
+def test_direction_exchanges_x_and_y(data: TrainingData, tiny: Config) -> None:
+    back = replace(tiny, direction="BtoA")
+    for (x, y), (u, v) in zip(
+        batches(plain_data(data.train, tiny)), batches(plain_data(data.train, back)), strict=True
+    ):
+        np.testing.assert_array_equal(x, v)
+        np.testing.assert_array_equal(y, u)
+
+
+def test_a_is_the_input_and_its_values_are_exact(record: Path, data: TrainingData, tiny: Config) -> None:
+    pairs = list(read_record(record))
+    index = data.held_out.indices[0]
+    x, y = batches(plain_data(data.held_out, tiny))[0]
+    np.testing.assert_allclose(x[0], np.moveaxis(pairs[index].a / 127.5 - 1, -1, 0), atol=1e-6)
+    np.testing.assert_allclose(y[0], np.moveaxis(pairs[index].b / 127.5 - 1, -1, 0), atol=1e-6)
+
+
+def test_the_last_tenth_is_held_out_by_seed(record: Path) -> None:
+    found = training_data(record, seed=0)
+    assert (len(found.train), len(found.held_out)) == (10, 2)
+    assert set(found.train.indices).isdisjoint(found.held_out.indices)
+    assert "held out: 2, the last tenth by seed" in found.description
+    assert training_data(record.parent, seed=0).held_out.indices == found.held_out.indices
+    assert training_data(record, seed=1).held_out.indices != found.held_out.indices
+
+
+def test_a_val_record_is_held_out(tmp_path: Path) -> None:
+    write_record(facade_pairs(3, 32), tmp_path / "train.mindrecord")
+    write_record(facade_pairs(2, 32, 50), tmp_path / "val.mindrecord")
+    found = training_data(tmp_path, seed=0)
+    assert (len(found.train), len(found.held_out)) == (3, 2)
+    assert "val.mindrecord" in found.description
+
+
+def test_the_published_layout_trains_too(tmp_path: Path, tiny: Config) -> None:
+    from test_records import batch, published
+
+    path = published(tmp_path / "train.mindrecord", [(batch(), batch())])
+    found = training_data(path, seed=0)
+    assert len(found.train) == 3
+    assert len(batches(epoch_data(found.train, tiny, 1))) == 3
+
+
+def test_too_few_pairs_are_refused(tmp_path: Path, data: TrainingData, tiny: Config) -> None:
+    write_record(facade_pairs(1, 32), tmp_path / "train.mindrecord")
+    with pytest.raises(Pix2PixError, match="expected 2 pairs or more, one to hold out, found 1"):
+        training_data(tmp_path, seed=0)
+    with pytest.raises(Pix2PixError, match="batch_size: expected at most the 10 training pairs"):
+        epoch_data(data.train, replace(tiny, batch_size=11), 1)
+
+
+def test_a_row_that_does_not_decode_names_the_record(tmp_path: Path, tiny: Config) -> None:
+    path = tmp_path / "train.mindrecord"
+    write_record(facade_pairs(3, 32), path)
+    raw = bytearray(path.read_bytes())
+    for start in find_all(raw, b"IDAT"):
+        raw[start + 4 : start + 60] = bytes(56)
+    path.write_bytes(raw)
+    subset = Subset(open_record(path), (0, 1, 2))
+    with pytest.raises(Pix2PixError, match=r"train\.mindrecord: expected images that decode"):
+        list(rows_of(plain_data(subset, tiny), subset))
+
+
+def find_all(data: bytearray, word: bytes) -> list[int]:
+    return [start for start in range(len(data)) if data.startswith(word, start)]

@@ -1,0 +1,78 @@
+"""The process is prepared before MindSpore loads, and the cap on oneDNN stays where needed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pix2pix_ms
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def pretend_mindspore(folder: Path, version: str) -> Path:
+    """Make a package called mindspore that only says what the environment held when it loaded."""
+    (folder / "mindspore").mkdir()
+    (folder / "mindspore" / "__init__.py").write_text(
+        "import os; print('at import:', os.environ.get('ONEDNN_MAX_CPU_ISA'))"
+    )
+    info = folder / f"mindspore-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: mindspore\nVersion: {version}\n")
+    return folder
+
+
+def run(code: str, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if k not in ("ONEDNN_MAX_CPU_ISA", "GLOG_v")}
+    clean |= {"PYTHONPATH": f"{path}{os.pathsep}{REPOSITORY}", **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "cap"), [("2.8.0", None), ("2.9.0", "AVX2"), ("2.10.0", "AVX2"), ("2.11.0", None)]
+)
+def test_the_cap_is_in_place_before_mindspore_loads(
+    tmp_path: Path, version: str, cap: str | None
+) -> None:
+    found = run("import pix2pix_ms, mindspore", pretend_mindspore(tmp_path, version))
+    assert found.stdout == f"at import: {cap}\n"
+
+
+def test_the_users_own_value_stands(tmp_path: Path) -> None:
+    path = pretend_mindspore(tmp_path, "2.10.0")
+    found = run("import pix2pix_ms, mindspore", path, ONEDNN_MAX_CPU_ISA="SSE41")
+    assert found.stdout == "at import: SSE41\n"
+
+
+def test_the_wrong_order_is_warned_of_where_it_costs(tmp_path: Path) -> None:
+    path = pretend_mindspore(tmp_path, "2.10.0")
+    found = run("import mindspore, pix2pix_ms", path)
+    assert "import pix2pix_ms first" in found.stderr
+    assert "ONEDNN_MAX_CPU_ISA=AVX2" in found.stderr
+    assert run("import mindspore, pix2pix_ms", path, ONEDNN_MAX_CPU_ISA="AVX2").stderr == ""
+
+
+def test_no_warning_where_the_order_costs_nothing(tmp_path: Path) -> None:
+    assert run("import mindspore, pix2pix_ms", pretend_mindspore(tmp_path, "2.8.0")).stderr == ""
+
+
+def test_the_guard_knows_every_release_it_may_meet() -> None:
+    """When pyproject admits a release beyond 2.10, measure it and extend or drop the cap."""
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    assert '"mindspore>=2.7,<2.11"' in text
+
+
+def test_importing_the_package_does_not_load_mindspore() -> None:
+    code = "import sys, pix2pix_ms, pix2pix_ms.cli; print('mindspore' in sys.modules)"
+    assert run(code, REPOSITORY).stdout == "False\n"
+
+
+def test_the_public_names_exist() -> None:
+    for name in pix2pix_ms.__all__:
+        assert getattr(pix2pix_ms, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        _ = pix2pix_ms.missing
