@@ -15,7 +15,17 @@ AdversarialLoss = Callable[[Tensor, bool], Tensor]
 
 def vanilla(logits: Tensor, real: bool) -> Tensor:
     """Cross-entropy with the wanted verdict: -log D if real, -log(1 - D) if not (equation 1)."""
-    return ops.softplus(-logits if real else logits).mean()
+    return softplus(-logits if real else logits).mean()
+
+
+def softplus(z: Tensor) -> Tensor:
+    """log(1 + exp z), elementwise, without overflow and with derivative 1/2 at 0.
+
+    `ops.softplus` gives another last bit from call to call on a CPU, depending on how its threads
+    share the work (MindSpore 2.8), and with it the log of a run would not repeat.
+    """
+    size = ops.abs(z)
+    return 0.5 * (z + size) + ops.log1p(ops.exp(-size))
 
 
 def lsgan(logits: Tensor, real: bool) -> Tensor:

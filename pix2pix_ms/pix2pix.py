@@ -99,9 +99,12 @@ class Pix2Pix:
         return Losses(*(float(loss.asnumpy()) for loss in self._train_step(x, y, *masks)))
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set both optimisers' learning rate."""
+        """Set both optimisers' learning rate, also where the step is already compiled.
+
+        Assigned, because a compiled step does not see `Parameter.set_data` (MindSpore 2.8).
+        """
         for optimiser in (self.optim_g, self.optim_d):
-            optimiser.learning_rate.set_data(Tensor(rate, ms.float32))
+            ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return everything a resume needs, by name: both networks and both optimisers' state."""

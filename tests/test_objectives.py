@@ -1,5 +1,6 @@
 import math
 
+import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor
@@ -42,3 +43,10 @@ def test_pixel_losses() -> None:
     a, b = (np.random.default_rng(s).uniform(-1, 1, (1, 3, 4, 4)).astype(np.float32) for s in (0, 1))
     assert float(objectives.l1(Tensor(a), Tensor(b))) == pytest.approx(np.abs(a - b).mean())
     assert float(objectives.l2(Tensor(a), Tensor(b))) == pytest.approx(((a - b) ** 2).mean())
+
+
+def test_softplus_repeats_to_the_bit_and_has_its_derivative() -> None:
+    z = Tensor(LOGITS)
+    assert len({objectives.softplus(z).asnumpy().tobytes() for _ in range(200)}) == 1
+    gradient = ms.grad(objectives.softplus)(Tensor(np.append(LOGITS, 0).astype(np.float32)))
+    np.testing.assert_allclose(gradient.asnumpy(), sigmoid(np.append(LOGITS, 0)), atol=1e-6)

@@ -1,9 +1,10 @@
 """How weights start (paper, section 6.2: Gaussian with mean 0 and standard deviation 0.02)."""
 
 import math
+import zlib
 
 import numpy as np
-from mindspore import Tensor, nn
+from mindspore import Parameter, Tensor, nn
 
 from pix2pix_ms.config import Config, InitType
 from pix2pix_ms.device import Stream, random
@@ -15,24 +16,23 @@ GAMMA_DEVIATION = 0.02
 def initialise(network: nn.Cell, config: Config) -> None:
     """Set every weight of `network` from the seed; biases to 0, BatchNorm's gamma to N(1, 0.02).
 
-    Each tensor draws from a stream named by its place, on the host: the same start on any device.
+    Each tensor draws from a stream of its own name, on the host: the same start on any device.
     """
-    layers = [cell for _, cell in network.cells_and_names()]
-    for place, cell in enumerate(layers):
-        rng = random(config.seed, Stream.WEIGHTS, name_key(network), place)
+    for _, cell in network.cells_and_names():
         if isinstance(cell, nn.Conv2d | nn.Conv2dTranspose):
+            rng = stream_of(cell.weight, config.seed)
             value = weights(cell.weight.shape, config.init_type, config.init_gain, rng)
             cell.weight.set_data(Tensor(value))
             if cell.has_bias:
                 cell.bias.set_data(Tensor(np.zeros(cell.bias.shape, np.float32)))
         elif isinstance(cell, BatchNorm):
-            gamma = rng.normal(1, GAMMA_DEVIATION, cell.gamma.shape)
+            gamma = stream_of(cell.gamma, config.seed).normal(1, GAMMA_DEVIATION, cell.gamma.shape)
             cell.gamma.set_data(Tensor(gamma.astype(np.float32)))
 
 
-def name_key(network: nn.Cell) -> int:
-    """Return a number for the network's class, so that G and D do not start from equal draws."""
-    return int.from_bytes(type(network).__name__.encode(), "little") % 2**32
+def stream_of(parameter: Parameter, seed: int) -> np.random.Generator:
+    """Return the random numbers that belong to a parameter's name."""
+    return random(seed, Stream.WEIGHTS, zlib.crc32(parameter.name.encode()))
 
 
 def weights(

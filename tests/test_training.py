@@ -1,0 +1,176 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pix2pix_ms import training
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.pipeline import TrainingData
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.pix2pix import Pix2Pix
+from pix2pix_ms.training import Run, train
+from pix2pix_ms.translate import Translator
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def state(model: Pix2Pix) -> dict[str, bytes]:
+    return {name: value.asnumpy().tobytes() for name, value in model.parameters().items()}
+
+
+def result(run: Run) -> tuple[dict[str, bytes], list[dict[str, float]]]:
+    """What must not depend on how a run came about: all weights and the log, seconds aside."""
+    model, log = training.start(run, run.config())
+    without_seconds = [{k: v for k, v in row.items() if k != "seconds"} for row in log]
+    return state(model), without_seconds
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory, tiny: Config, data: TrainingData) -> Run:
+    return train(tiny, data, tmp_path_factory.mktemp("runs") / "straight", report=quiet)
+
+
+def test_a_run_leaves_what_the_readme_lists(straight: Run, tiny: Config) -> None:
+    files = {str(path.relative_to(straight.folder)) for path in straight.folder.rglob("*.*")}
+    assert files == {
+        "config.json", "log.csv", "losses.png", "checkpoints/last.ckpt",
+        "checkpoints/epoch_002.ckpt", "checkpoints/epoch_004.ckpt",
+        *(f"samples/epoch_{epoch:03d}.png" for epoch in range(5)),
+    }  # fmt: skip
+    assert straight.config() == tiny
+    log = straight.log()
+    assert [row["epoch"] for row in log] == [0, 1, 2, 3, 4]
+    assert [row["step"] for row in log] == [0, 10, 20, 30, 40]
+    assert log[-1]["held_out_l1"] < log[0]["held_out_l1"]
+    rates = [row["learning_rate"] for row in log]
+    assert rates[1] == rates[2] > rates[3] > rates[4] > 0
+
+
+def test_stopped_and_resumed_equals_straight_to_the_bit(
+    tmp_path: Path, straight: Run, tiny: Config, data: TrainingData
+) -> None:
+    train(tiny, data, tmp_path / "run", stop_after=2, report=quiet)
+    assert len(Run(tmp_path / "run").log()) == 3
+    resumed = train(tiny, data, tmp_path / "run", resume=True, report=quiet)
+    weights, log = result(resumed)
+    expected_weights, expected_log = result(straight)
+    assert weights == expected_weights
+    assert repr(log) == repr(expected_log)  # repr, because the untrained row holds nan
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_same_seed_same_bits_and_looking_changes_nothing(
+    tiny: Config, data: TrainingData, jit: bool
+) -> None:
+    """In both modes: a run, the same again, and one with samples and measures in between."""
+    config = replace(tiny, jit=jit)
+    pairs = list(training.held_out_pairs(data, config))
+
+    def steps(look: bool) -> dict[str, bytes]:
+        model = Pix2Pix(config)
+        for number in range(8):
+            model.train_step(*pairs[number % 2])
+            if look:
+                for mode in ("paper", "eval"):
+                    Translator(model.generator, config, mode)(pairs[0][0])
+        return state(model)
+
+    once = steps(look=False)
+    assert steps(look=False) == once
+    assert steps(look=True) == once
+
+
+def test_another_seed_gives_another_network(tiny: Config, data: TrainingData) -> None:
+    (pair, *_) = training.held_out_pairs(data, tiny)
+    losses = [Pix2Pix(replace(tiny, seed=seed)).train_step(*pair) for seed in (0, 1)]
+    assert losses[0] != losses[1]
+
+
+def test_graph_and_pynative_agree(tiny: Config, data: TrainingData) -> None:
+    pairs = list(training.held_out_pairs(data, tiny))
+    losses = []
+    for jit in (True, False):
+        model = Pix2Pix(replace(tiny, jit=jit))
+        losses.append([model.train_step(*pair) for pair in pairs * 2])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def test_a_run_can_be_made_longer(tmp_path: Path, tiny: Config, data: TrainingData) -> None:
+    short = replace(tiny, epochs=1, constant_epochs=1)
+    train(short, data, tmp_path / "run", report=quiet)
+    longer = replace(tiny, epochs=2, constant_epochs=1)
+    run = train(longer, data, tmp_path / "run", resume=True, report=quiet)
+    assert len(run.log()) == 3
+    assert run.config() == longer
+
+
+def test_resume_where_there_is_nothing_starts(tmp_path: Path, tiny: Config, data: TrainingData) -> None:
+    run = train(tiny, data, tmp_path / "new", resume=True, stop_after=1, report=quiet)
+    assert len(run.log()) == 2
+
+
+def test_a_folder_with_a_run_is_not_overwritten(straight: Run, tiny: Config, data: TrainingData) -> None:
+    before = straight.log_file.read_bytes()
+    with pytest.raises(Pix2PixError, match="expected a new folder, found a run; .*--resume"):
+        train(tiny, data, straight.folder, report=quiet)
+    assert straight.log_file.read_bytes() == before
+
+
+def test_resume_with_other_settings_is_refused(straight: Run, tiny: Config, data: TrainingData) -> None:
+    with pytest.raises(Pix2PixError, match="expected lambda_l1 100.0 as the run began, found 10"):
+        train(replace(tiny, lambda_l1=10.0), data, straight.folder, resume=True, report=quiet)
+
+
+def test_a_log_that_lost_rows_is_refused(tmp_path: Path, tiny: Config, data: TrainingData) -> None:
+    run = train(tiny, data, tmp_path / "run", stop_after=2, report=quiet)
+    run.write_log(run.log()[:1])
+    with pytest.raises(Pix2PixError, match="expected 3 rows to match last.ckpt, found 1"):
+        train(tiny, data, tmp_path / "run", resume=True, report=quiet)
+
+
+def test_rows_after_the_last_checkpoint_do_not_count(
+    tmp_path: Path, tiny: Config, data: TrainingData
+) -> None:
+    """As after a kill between writing the log and the checkpoint."""
+    run = train(tiny, data, tmp_path / "run", stop_after=1, report=quiet)
+    log = run.log()
+    run.write_log([*log, {**log[-1], "epoch": 2}])
+    resumed = train(tiny, data, tmp_path / "run", resume=True, stop_after=2, report=quiet)
+    assert [row["epoch"] for row in resumed.log()] == [0, 1, 2]
+    assert resumed.log()[2] != {**log[-1], "epoch": 2}
+
+
+def test_the_step_updates_both_networks_with_one_generator_pass(tiny: Config, data: TrainingData) -> None:
+    model = Pix2Pix(replace(tiny, jit=False))
+    passes = []
+    construct = model.generator.construct
+    model.generator.construct = lambda *x: passes.append(1) or construct(*x)
+    before = state(model)
+    (pair, *_) = training.held_out_pairs(data, tiny)
+    model.train_step(*pair)
+    after = state(model)
+    assert len(passes) == 1
+    changed = {name for name in before if before[name] != after[name]}
+    assert any(name.startswith("generator.") for name in changed)
+    assert any(name.startswith("discriminator.") for name in changed)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_the_learning_rate_reaches_a_step_that_is_already_compiled(
+    tiny: Config, data: TrainingData, jit: bool
+) -> None:
+    (pair, *_) = training.held_out_pairs(data, tiny)
+    model = Pix2Pix(replace(tiny, jit=jit))
+
+    def moved() -> float:
+        weight = model.generator.downs[0].conv.weight
+        before = weight.asnumpy().copy()
+        model.train_step(*pair)
+        return float(np.abs(weight.asnumpy() - before).max())
+
+    assert moved() > 1e-4
+    model.set_learning_rate(1e-9)
+    assert moved() < 1e-7

@@ -1,0 +1,130 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.facades import facade
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.evaluate import evaluate, score
+from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.translate import Translator, to_network, translate
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
+    generator = UNet(tiny)
+    initialise(generator, tiny)
+    path = tmp_path_factory.mktemp("run") / "checkpoints" / "last.ckpt"
+    checkpoints.save(generator.get_parameters(), path, tiny)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in (1, 2):
+        Image.fromarray(facade(seed, 64).label_map).save(folder / f"{seed}.png")
+    return folder
+
+
+def test_folders_become_pngs_of_the_same_names(photos: Path, tmp_path: Path, checkpoint: Path) -> None:
+    written = translate([photos], tmp_path / "out", checkpoint)
+    assert [path.name for path in written] == ["1.png", "2.png"]
+    assert np.asarray(Image.open(written[0])).shape == (64, 64, 3)
+
+
+def test_a_run_folder_stands_for_its_last_checkpoint(
+    photos: Path, tmp_path: Path, checkpoint: Path
+) -> None:
+    for name, source in (("a", checkpoint), ("b", checkpoint.parents[1])):
+        translate([photos / "1.png"], tmp_path / name, source)
+    assert (tmp_path / "a/1.png").read_bytes() == (tmp_path / "b/1.png").read_bytes()
+
+
+def test_side_by_side_has_the_input_on_the_left(photos: Path, tmp_path: Path, checkpoint: Path) -> None:
+    (path,) = translate([photos / "1.png"], tmp_path / "out", checkpoint, side_by_side=True)
+    both = np.asarray(Image.open(path))
+    assert both.shape == (64, 128, 3)
+    np.testing.assert_array_equal(both[:, :64], facade(1, 64).label_map)
+
+
+@pytest.mark.parametrize(("direction", "left"), [("AtoB", True), ("BtoA", False)])
+def test_pairs_are_read_in_the_direction_of_training(
+    tmp_path: Path, tiny: Config, direction: str, left: bool
+) -> None:
+    config = replace(tiny, direction=direction)
+    generator = UNet(config)
+    initialise(generator, config)
+    checkpoints.save(generator.get_parameters(), tmp_path / "x.ckpt", config)
+    pair = facade(1, 64)
+    Image.fromarray(np.hstack(pair)).save(tmp_path / "pair.png")
+    (path,) = translate(
+        [tmp_path / "pair.png"], tmp_path / "out", tmp_path / "x.ckpt", side_by_side=True, pairs=True
+    )
+    shown = np.asarray(Image.open(path))[:, :64]
+    np.testing.assert_array_equal(shown, pair.label_map if left else pair.photo)
+
+
+def test_modes_differ_and_repeat(checkpoint: Path) -> None:
+    generator, config = checkpoints.load_generator(checkpoint)
+    x = to_network(facade(3, 64).label_map, 64)[None]
+    paper, still = Translator(generator, config), Translator(generator, config, "eval")
+    first = paper(x)
+    np.testing.assert_array_equal(paper(x), first)
+    assert not np.array_equal(paper(x, index=1), first)  # other noise
+    np.testing.assert_array_equal(still(x, index=0), still(x, index=1))
+    assert not np.array_equal(still(x), first)
+    np.testing.assert_array_equal(paper(x), first)
+    with pytest.raises(Pix2PixError, match="mode: expected one of paper, eval, found 'other'"):
+        Translator(generator, config, "other")  # type: ignore[arg-type]
+
+
+def test_inputs_that_cannot_be_used_write_nothing(
+    photos: Path, tmp_path: Path, checkpoint: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (photos / "3.png").write_text("hello")
+    (tmp_path / "1.png").write_bytes((photos / "1.png").read_bytes())
+    for inputs, words in (
+        ([photos], r"3\.png: expected an image"),
+        ([tmp_path / "empty"], "expected images in this folder, found none"),
+        ([tmp_path / "none.png"], "found no such file"),
+        ([photos / "1.png", tmp_path / "1.png"], "expected one input called 1, found also"),
+    ):
+        with pytest.raises(Pix2PixError, match=words):
+            translate(inputs, tmp_path / "out", checkpoint)
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_of_known_images() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.uniform(-1, 1, (3, 32, 32)).astype(np.float32)
+    near = score(image, image * np.float32(0.999))
+    assert near.l1 < 1e-3
+    assert near.psnr > 60
+    assert near.ssim == pytest.approx(1, abs=1e-4)
+    darker = np.clip(image, -0.9, 0.9) + np.float32(0.1)
+    assert score(np.zeros_like(image), np.full_like(image, 0.5)).l1 == pytest.approx(0.5)
+    # A constant distance d in [-1, 1] is d/2 in [0, 1]: PSNR = -20 log10(d / 2).
+    assert score(np.zeros_like(image), np.full_like(image, 0.2)).psnr == pytest.approx(20)
+    assert 0 < score(darker, image).ssim < 1
+
+
+def test_ssim_is_that_of_the_pictures_on_the_screen() -> None:
+    from skimage.metrics import structural_similarity
+
+    label_map, photo = facade(4, 64)
+    found = score(to_network(label_map, 64), to_network(photo, 64)).ssim
+    expected = structural_similarity(label_map, photo, channel_axis=2, data_range=255)
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_evaluate_means_over_pairs() -> None:
+    pairs = [(np.zeros((1, 3, 16, 16), np.float32), np.full((1, 3, 16, 16), v, np.float32)) for v in (0.2, 0.4)]
+    assert evaluate(lambda x, _: x, pairs).l1 == pytest.approx(0.3)
