@@ -5,7 +5,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 # Strict: every output is compared. The slowest cell is a training of about a minute.
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
 
-.PHONY: help train test lint unit notebooks-test test-portable parity notebooks regenerate clean
+.PHONY: help train test lint unit notebooks-test test-portable parity notebooks regenerate picture clean
 
 help:  ## list these targets
 	@grep -E '^[a-z./-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -36,6 +36,9 @@ notebooks: .venv  ## open JupyterLab on the notebooks
 
 regenerate: .venv  ## run every notebook and store its outputs
 	$(BIN)/python notebooks/regenerate.py
+
+picture: .venv  ## make the README's picture again
+	$(BIN)/python notebooks/picture.py
 
 clean:  ## remove .venv and all runs
 	rm -rf .venv runs

@@ -129,7 +129,7 @@ class Config:
 PRESETS: dict[str, Config] = {
     # To see the whole thing work: 64x64, narrow, under two minutes on two CPU cores.
     "quick": Config(
-        size=64, jitter_size=72, ngf=32, ndf=32, n_layers=2, epochs=8, facades=200, save_every=4
+        size=64, jitter_size=72, ngf=16, ndf=32, n_layers=2, epochs=8, facades=240, save_every=4
     ),
     # Real facades in a quarter of an hour on two CPU cores: half the paper's size and width.
     "cpu": Config(size=128, jitter_size=143, ngf=32, ndf=32, epochs=20, save_every=5),

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.pipeline import Subset, TrainingData, epoch_data, plain_data
-from pix2pix_ms.device import patient_main_thread
+from pix2pix_ms.device import give_back_ctrl_c, patient_main_thread
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import evaluate
 from pix2pix_ms.figures import LogRow, loss_curves, sample_grid
@@ -206,6 +206,7 @@ def rows_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, n
     try:
         for row in dataset.create_dict_iterator(output_numpy=True, num_epochs=1):
             yield row["x"], row["y"]
+            give_back_ctrl_c()
     except RuntimeError as error:
         raise Pix2PixError(
             f"{subset.record.path}: expected images that decode, found a damaged row "

@@ -1,0 +1,61 @@
+"""One set of pins: pyproject.toml, constraints.txt and environment.yml say the same."""
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPOSITORY = Path(__file__).parents[1]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+
+def declared() -> dict[str, Requirement]:
+    """What pyproject asks for, the extras included, this package aside."""
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    needs = [Requirement(text) for group in lists for text in group]
+    return {canonicalize_name(need.name): need for need in needs if need.name != PROJECT["name"]}
+
+
+def constraints() -> dict[str, str]:
+    lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def conda() -> list[str]:
+    listed = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+    (pip,) = [entry["pip"] for entry in listed if isinstance(entry, dict)]
+    return [line for line in pip if not line.startswith("-")]
+
+
+def test_conda_gets_what_pyproject_declares_at_the_pins() -> None:
+    pins = constraints()
+    assert {line.split("==")[0] for line in conda()} == declared().keys()
+    assert {tuple(line.split("==")) for line in conda()} == {(n, pins[n]) for n in declared()}
+
+
+def test_pyproject_admits_the_pins() -> None:
+    pins = constraints()
+    for name, need in declared().items():
+        assert need.specifier.contains(pins[name]), need
+
+
+def test_mindspore_and_numpy_are_bounded() -> None:
+    bounds = {name: str(need.specifier) for name, need in declared().items()}
+    assert bounds["mindspore"] == "<2.11,>=2.7"
+    assert bounds["numpy"] == "<2"
+
+
+def test_every_line_of_the_environment_has_its_reason() -> None:
+    lines = (REPOSITORY / "environment.yml").read_text().splitlines()
+    pinned = [line for line in lines if re.match(r"\s+- [a-z-]+=", line)]
+    assert len(pinned) == len(declared()) + 1  # and python
+    assert all(re.search(r"  # .{8,}", line) for line in pinned)
+
+
+def test_the_pins_are_what_is_installed() -> None:
+    installed = {name: metadata.version(name) for name in declared()}
+    assert installed == {name: constraints()[name] for name in declared()}
