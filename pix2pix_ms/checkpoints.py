@@ -56,7 +56,9 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
             f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
         )
     config = Config.from_json(found.pop("config"), str(path))
-    position = {name: int(found.pop(name)) for name in ("epoch", "step") if name in found}
+    position: dict[str, int] = {
+        name: int(found.pop(name)) for name in ("epoch", "step") if name in found
+    }
     return found, config, position
 
 

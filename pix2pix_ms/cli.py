@@ -18,7 +18,7 @@ from pix2pix_ms.errors import Pix2PixError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-HERE = {"path_type": Path}
+PATH: click.Path = click.Path(path_type=Path)
 
 
 class Friendly(click.Group):
@@ -81,8 +81,8 @@ def command(debug: bool) -> None:
 
 
 @command.command()
-@click.argument("source", type=click.Path(**HERE))
-@click.argument("out_folder", type=click.Path(**HERE))
+@click.argument("source", type=PATH)
+@click.argument("out_folder", type=PATH)
 @click.option("--split", default="train", show_default=True, help="Name for a flat folder.")
 @click.option("--val-ratio", default=0.0, show_default=True, help="Share of train to become val.")
 def prepare(source: Path, out_folder: Path, split: str, val_ratio: float) -> None:
@@ -100,8 +100,8 @@ def prepare(source: Path, out_folder: Path, split: str, val_ratio: float) -> Non
 
 @command.command()
 @click.option("--preset", "preset_name", type=click.Choice(list(PRESETS)), help="[quick]")
-@click.option("--data", type=click.Path(**HERE), help="Records or images [procedural facades].")
-@click.option("--out", type=click.Path(**HERE), help="Run folder [runs/PRESET].")
+@click.option("--data", type=PATH, help="Records or images [procedural facades].")
+@click.option("--out", type=PATH, help="Run folder [runs/PRESET].")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
 @config_options
 def train(
@@ -153,11 +153,11 @@ def interruption(run: Any, words: list[str]) -> str:
 
 
 @command.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(**HERE))
-@click.option("--out", required=True, type=click.Path(**HERE), help="Folder for the PNG files.")
+@click.argument("inputs", nargs=-1, required=True, type=PATH)
+@click.option("--out", required=True, type=PATH, help="Folder for the PNG files.")
 @click.option(
     "--checkpoint",
-    type=click.Path(**HERE),
+    type=PATH,
     default=Path("runs/quick"),
     show_default=True,
     help="Checkpoint file or run folder.",
@@ -192,9 +192,7 @@ def translate(
 
 @command.command()
 @click.argument("name")
-@click.option(
-    "--out", type=click.Path(**HERE), default=Path("data"), show_default=True, help="Folder."
-)
+@click.option("--out", type=PATH, default=Path("data"), show_default=True, help="Folder.")
 def download(name: str, out: Path) -> None:
     """Fetch a published data set: mindspore-facades, facades, …; an interrupted one goes on."""
     from pix2pix_ms.data import download as downloading

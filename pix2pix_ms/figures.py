@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pix2pix_ms.data.pairs import Pixels
 from pix2pix_ms.data.records import to_pixels
@@ -51,7 +52,7 @@ def sample_grid(samples: Sequence[Sequence[np.ndarray]]) -> Figure:
 def loss_curves(log: Sequence[LogRow]) -> Figure:
     """Plot a run's log: the adversarial losses, G's L1 and the held-out measures, by epoch."""
     figure = Figure(figsize=(11, 3.2), dpi=110, layout="constrained")
-    adversarial, distance, quality = figure.subplots(1, 3)
+    adversarial, distance, quality = figure.subplots(1, 3, sharex=True)
     trained = [row for row in log if row["epoch"] > 0]
     curves(adversarial, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
     curves(adversarial, trained, {"G, adversarial": "loss_g_gan"})
@@ -76,7 +77,7 @@ def finish(axes: Axes, title: str) -> None:
     """Give a plot its title, axis, legend and light grid."""
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
 

@@ -52,7 +52,9 @@ def training_step(
 
     gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
 
-    def loss_g(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def loss_g(
+        x: Tensor, y: Tensor, *masks: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         generated = generator(x, *masks)
 
         (_, real, fake), towards_d = gradient_d(x, y, ops.stop_gradient(generated))

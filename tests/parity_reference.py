@@ -10,15 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import nn
-
 from test_parity import CASES, batches
+from torch import nn
+from torch.nn import functional
 
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
 from pix2pix_ms.pix2pix import Pix2Pix
-
 
 
 def norm_layer(norm: str, channels: int) -> nn.Module:
@@ -44,8 +42,8 @@ class Block(nn.Module):
         self.sub = None if self.innermost else Block(config, widths, level + 1)
 
     def forward(self, x: torch.Tensor, masks: dict[int, torch.Tensor]) -> torch.Tensor:
-        h = self.down_norm(self.down(x if self.outermost else F.leaky_relu(x, 0.2)))
-        h = F.relu(h) if self.sub is None else F.relu(self.sub(h, masks))
+        h = self.down_norm(self.down(x if self.outermost else functional.leaky_relu(x, 0.2)))
+        h = functional.relu(h) if self.sub is None else functional.relu(self.sub(h, masks))
         h = self.up_norm(self.up(h))
         if self.outermost:
             return torch.tanh(h)
@@ -124,7 +122,7 @@ class Adam:
 
 
 def adversarial(mode: str) -> Callable[[torch.Tensor, float], torch.Tensor]:
-    loss = F.binary_cross_entropy_with_logits if mode == "vanilla" else F.mse_loss
+    loss = functional.binary_cross_entropy_with_logits if mode == "vanilla" else functional.mse_loss
     return lambda logits, wanted: loss(logits, torch.full_like(logits, wanted))
 
 
@@ -156,7 +154,9 @@ def reference(config: Config) -> dict[str, list[float] | dict[str, float]]:
         optim_d.step((fake + real) * 0.5)
 
         towards = gan(d(torch.cat([x, generated], 1)), 1.0)
-        distance = (F.l1_loss if config.pixel_loss == "l1" else F.mse_loss)(generated, y)
+        distance = (functional.l1_loss if config.pixel_loss == "l1" else functional.mse_loss)(
+            generated, y
+        )
         optim_g.step(towards + distance * config.lambda_l1)
         losses.append([float(v.detach()) for v in (real, fake, towards, distance)])
     moved = {

@@ -60,7 +60,9 @@ def test_another_architecture_is_named(file: Path, tiny: Config) -> None:
 
 def test_a_missing_parameter_is_named(file: Path, tiny: Config) -> None:
     network = UNet(replace(tiny, norm="instance"))
-    with pytest.raises(Pix2PixError, match=r"bias \[\d+\], found no such parameter; .*norm instance"):
+    with pytest.raises(
+        Pix2PixError, match=r"bias \[\d+\], found no such parameter; .*norm instance"
+    ):
         checkpoints.load_into(network, file, replace(tiny, norm="instance"))
 
 

@@ -1,5 +1,6 @@
 import math
 from dataclasses import asdict
+from itertools import pairwise
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_paper_recipe() -> None:
 def test_learning_rate_is_constant_then_linear_to_almost_nothing() -> None:
     rates = [preset("paper").learning_rate_at(epoch) for epoch in range(1, 201)]
     assert rates[:100] == [2e-4] * 100
-    steps = [before - after for before, after in zip(rates[99:], rates[100:], strict=False)]
+    steps = [before - after for before, after in pairwise(rates[99:])]
     assert all(math.isclose(step, 2e-4 / 101, rel_tol=1e-9) for step in steps)
     assert math.isclose(rates[-1], 2e-4 / 101, rel_tol=1e-9)
 

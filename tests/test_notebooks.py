@@ -1,4 +1,4 @@
-"""What nbval cannot see: that every cell was run, is short, and that the README's picture is ours."""
+"""What nbval cannot see: every cell was run and is short, and the README's picture is ours."""
 
 from pathlib import Path
 

@@ -40,7 +40,9 @@ def test_lsgan_is_the_squared_distance_to_the_verdict(real: bool) -> None:
 
 
 def test_pixel_losses() -> None:
-    a, b = (np.random.default_rng(s).uniform(-1, 1, (1, 3, 4, 4)).astype(np.float32) for s in (0, 1))
+    a, b = (
+        np.random.default_rng(s).uniform(-1, 1, (1, 3, 4, 4)).astype(np.float32) for s in (0, 1)
+    )
     assert float(objectives.l1(Tensor(a), Tensor(b))) == pytest.approx(np.abs(a - b).mean())
     assert float(objectives.l2(Tensor(a), Tensor(b))) == pytest.approx(((a - b) ** 2).mean())
 

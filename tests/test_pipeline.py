@@ -30,7 +30,9 @@ def batches(dataset: ds.Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def same(one: ds.Dataset, other: ds.Dataset) -> bool:
     pairs = zip(batches(one), batches(other), strict=True)
-    return all(np.array_equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True))
+    return all(
+        np.array_equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True)
+    )
 
 
 def test_batches_are_what_the_networks_expect(data: TrainingData, tiny: Config) -> None:
@@ -42,7 +44,9 @@ def test_batches_are_what_the_networks_expect(data: TrainingData, tiny: Config) 
 
 
 def test_an_epoch_is_the_same_for_any_number_of_workers(data: TrainingData, tiny: Config) -> None:
-    assert same(epoch_data(data.train, tiny, 3, workers=1), epoch_data(data.train, tiny, 3, workers=2))
+    assert same(
+        epoch_data(data.train, tiny, 3, workers=1), epoch_data(data.train, tiny, 3, workers=2)
+    )
 
 
 def test_epochs_and_seeds_differ(data: TrainingData, tiny: Config) -> None:
@@ -105,7 +109,9 @@ def test_direction_exchanges_x_and_y(data: TrainingData, tiny: Config) -> None:
         np.testing.assert_array_equal(y, u)
 
 
-def test_a_is_the_input_and_its_values_are_exact(record: Path, data: TrainingData, tiny: Config) -> None:
+def test_a_is_the_input_and_its_values_are_exact(
+    record: Path, data: TrainingData, tiny: Config
+) -> None:
     pairs = list(read_record(record))
     index = data.held_out.indices[0]
     x, y = batches(plain_data(data.held_out, tiny))[0]

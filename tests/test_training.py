@@ -107,19 +107,25 @@ def test_a_run_can_be_made_longer(tmp_path: Path, tiny: Config, data: TrainingDa
     assert run.config() == longer
 
 
-def test_resume_where_there_is_nothing_starts(tmp_path: Path, tiny: Config, data: TrainingData) -> None:
+def test_resume_where_there_is_nothing_starts(
+    tmp_path: Path, tiny: Config, data: TrainingData
+) -> None:
     run = train(tiny, data, tmp_path / "new", resume=True, stop_after=1, report=quiet)
     assert len(run.log()) == 2
 
 
-def test_a_folder_with_a_run_is_not_overwritten(straight: Run, tiny: Config, data: TrainingData) -> None:
+def test_a_folder_with_a_run_is_not_overwritten(
+    straight: Run, tiny: Config, data: TrainingData
+) -> None:
     before = straight.log_file.read_bytes()
     with pytest.raises(Pix2PixError, match="expected a new folder, found a run; .*--resume"):
         train(tiny, data, straight.folder, report=quiet)
     assert straight.log_file.read_bytes() == before
 
 
-def test_resume_with_other_settings_is_refused(straight: Run, tiny: Config, data: TrainingData) -> None:
+def test_resume_with_other_settings_is_refused(
+    straight: Run, tiny: Config, data: TrainingData
+) -> None:
     with pytest.raises(Pix2PixError, match="expected lambda_l1 100.0 as the run began, found 10"):
         train(replace(tiny, lambda_l1=10.0), data, straight.folder, resume=True, report=quiet)
 
@@ -143,7 +149,9 @@ def test_rows_after_the_last_checkpoint_do_not_count(
     assert resumed.log()[2] != {**log[-1], "epoch": 2}
 
 
-def test_the_step_updates_both_networks_with_one_generator_pass(tiny: Config, data: TrainingData) -> None:
+def test_the_step_updates_both_networks_with_one_generator_pass(
+    tiny: Config, data: TrainingData
+) -> None:
     model = Pix2Pix(replace(tiny, jit=False))
     passes = []
     construct = model.generator.construct

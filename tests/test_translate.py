@@ -33,7 +33,9 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_folders_become_pngs_of_the_same_names(photos: Path, tmp_path: Path, checkpoint: Path) -> None:
+def test_folders_become_pngs_of_the_same_names(
+    photos: Path, tmp_path: Path, checkpoint: Path
+) -> None:
     written = translate([photos], tmp_path / "out", checkpoint)
     assert [path.name for path in written] == ["1.png", "2.png"]
     assert np.asarray(Image.open(written[0])).shape == (64, 64, 3)
@@ -47,7 +49,9 @@ def test_a_run_folder_stands_for_its_last_checkpoint(
     assert (tmp_path / "a/1.png").read_bytes() == (tmp_path / "b/1.png").read_bytes()
 
 
-def test_side_by_side_has_the_input_on_the_left(photos: Path, tmp_path: Path, checkpoint: Path) -> None:
+def test_side_by_side_has_the_input_on_the_left(
+    photos: Path, tmp_path: Path, checkpoint: Path
+) -> None:
     (path,) = translate([photos / "1.png"], tmp_path / "out", checkpoint, side_by_side=True)
     both = np.asarray(Image.open(path))
     assert both.shape == (64, 128, 3)
@@ -65,7 +69,11 @@ def test_pairs_are_read_in_the_direction_of_training(
     pair = facade(1, 64)
     Image.fromarray(np.hstack(pair)).save(tmp_path / "pair.png")
     (path,) = translate(
-        [tmp_path / "pair.png"], tmp_path / "out", tmp_path / "x.ckpt", side_by_side=True, pairs=True
+        [tmp_path / "pair.png"],
+        tmp_path / "out",
+        tmp_path / "x.ckpt",
+        side_by_side=True,
+        pairs=True,
     )
     shown = np.asarray(Image.open(path))[:, :64]
     np.testing.assert_array_equal(shown, pair.label_map if left else pair.photo)
@@ -126,5 +134,8 @@ def test_ssim_is_that_of_the_pictures_on_the_screen() -> None:
 
 
 def test_evaluate_means_over_pairs() -> None:
-    pairs = [(np.zeros((1, 3, 16, 16), np.float32), np.full((1, 3, 16, 16), v, np.float32)) for v in (0.2, 0.4)]
+    pairs = [
+        (np.zeros((1, 3, 16, 16), np.float32), np.full((1, 3, 16, 16), v, np.float32))
+        for v in (0.2, 0.4)
+    ]
     assert evaluate(lambda x, _: x, pairs).l1 == pytest.approx(0.3)

@@ -6,10 +6,9 @@ in [-1, 1]; it is recognised by its columns' types.
 """
 
 import io
-import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,7 +49,7 @@ def write_record(pairs: Iterable[Pair], path: Path) -> int:
     Raises:
         Pix2PixError: if there are no pairs, or what reading them raises.
     """
-    rows = [
+    rows: list[dict[str, bytes | str]] = [
         {COLUMNS[0]: encode(pair.a), COLUMNS[1]: encode(pair.b), "name": pair.name}
         for pair in pairs
     ]
@@ -95,7 +94,7 @@ class Record:
         a, b = self.unbatched[index]
         return a, b
 
-    def dataset(self, indices: Sequence[int], workers: int = 1) -> ds.Dataset:
+    def dataset(self, indices: Iterable[int], workers: int = 1) -> ds.Dataset:
         """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3]."""
         order = [int(index) for index in indices]
         if self.batched:
@@ -201,4 +200,4 @@ def read_record(path: Path) -> Iterator[Pair]:
     record = open_record(path)
     rows = record.dataset(range(len(record)))
     for number, row in enumerate(rows.create_tuple_iterator(output_numpy=True, num_epochs=1)):
-        yield Pair(*row, f"{path.stem}_{number}")
+        yield Pair(row[0], row[1], f"{path.stem}_{number}")
