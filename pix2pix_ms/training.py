@@ -29,6 +29,7 @@ COLUMNS = (
     "epoch", "step", "learning_rate", "loss_d_real", "loss_d_fake", "loss_g_gan", "loss_g_l1",
     "held_out_l1", "held_out_psnr", "held_out_ssim", "seconds",
 )  # fmt: skip
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target
 # What may change when a run is resumed: how long it goes on, and what is kept of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "samples", "device")
 
@@ -150,15 +151,16 @@ def train(
     run = open_run(folder, config, resume)
     report(data.description)
     model, log = start(run, config)
+    generate = Translator(model.generator, config)  # one, because each compiles a graph
     with patient_main_thread():
         for epoch in range(len(log), (stop_after or config.epochs) + 1):
             model.set_learning_rate(config.learning_rate_at(max(epoch, 1)))
             began = time.perf_counter()
             losses = train_epoch(model, data.train, epoch) if epoch else NO_LOSSES
             seconds = time.perf_counter() - began
-            held_out = evaluate(Translator(model.generator, config), held_out_pairs(data, config))
+            held_out = evaluate(generate, held_out_pairs(data, config))
             log.append(log_row(model, epoch, losses, held_out, seconds))
-            keep(run, model, log, data)
+            keep(run, model, log, triples(generate, data))
             report(epoch_line(log[-1], config))
     return run
 
@@ -236,12 +238,12 @@ def epoch_line(row: LogRow, config: Config) -> str:
     )
 
 
-def keep(run: Run, model: Pix2Pix, log: list[LogRow], data: TrainingData) -> None:
+def keep(run: Run, model: Pix2Pix, log: list[LogRow], shown: list[Triple]) -> None:
     """Write an epoch down: samples, plot, log, and the checkpoint that makes it count."""
     epoch = int(log[-1]["epoch"])
     samples = run.sample_file(epoch)
     samples.parent.mkdir(parents=True, exist_ok=True)
-    sample_grid(triples(model, data)).savefig(samples)
+    sample_grid(shown).savefig(samples)
     if epoch:
         loss_curves(log).savefig(run.folder / "losses.png")
     run.write_log(log)
@@ -252,9 +254,9 @@ def keep(run: Run, model: Pix2Pix, log: list[LogRow], data: TrainingData) -> Non
     checkpoints.save(model.parameters().values(), run.last, model.config, **position)
 
 
-def triples(model: Pix2Pix, data: TrainingData) -> list[tuple[np.ndarray, ...]]:
+def triples(generate: Translator, data: TrainingData) -> list[Triple]:
     """Return (input, generated, target) of the first held-out pairs, the same every epoch."""
-    first = Subset(data.held_out.record, data.held_out.indices[: model.config.samples])
-    generate = Translator(model.generator, model.config)
-    pairs = rows_of(plain_data(first, model.config), first)
+    config = generate.config
+    first = Subset(data.held_out.record, data.held_out.indices[: config.samples])
+    pairs = rows_of(plain_data(first, config), first)
     return [(x[0], generate(x, index)[0], y[0]) for index, (x, y) in enumerate(pairs)]
