@@ -26,7 +26,7 @@ _HOME_OF = {
     "PatchGAN": "nets.patchgan",
     "Pix2Pix": "pix2pix",
     "train": "training",
-    "translate": "translate",
+    "Translator": "translate",
     "load_generator": "checkpoints",
 }
 __all__ = [  # noqa: PLE0604  (the names are those of the table above)

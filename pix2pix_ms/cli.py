@@ -129,10 +129,10 @@ def train(
     config = replace(base, **given)
     device = choose_device(config.device)
     click.echo(f"{device}, {config.size}x{config.size}, {config.epochs} epochs, run {run.folder}")
-    training.open_run(run.folder, config, resume)
-    records = training_data(run_records(data, run.folder, config), config.seed)
+    training.check_run(run, config, resume)
+    records = training_data(run_records(data, run.folder, config, resuming), config.seed)
     try:
-        training.train(config, records, run.folder, resume=True, report=say)
+        training.train(config, records, run.folder, resume, report=say)
     except KeyboardInterrupt:
         raise Pix2PixError(interruption(run, sys.argv[1:])) from None
     click.echo(f"open {run.sample_file(config.epochs)}: input, generated and target facades")
@@ -182,11 +182,11 @@ def translate(
     device: str,
 ) -> None:
     """Translate images, or all images of folders, to PNG files in --out."""
-    from pix2pix_ms import translate as translating
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.translate import translate as translate_files
 
     choose_device(device)
-    written = translating.translate(inputs, out, checkpoint, mode, side_by_side, pairs)
+    written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs)
     click.echo(f"{len(written)} images in {out}")
 
 

@@ -107,15 +107,20 @@ def open_run(folder: Path, config: Config, resume: bool) -> Run:
         Pix2PixError: if it holds a run and is not to be resumed, or the run's settings differ.
     """
     run = Run(folder)
+    check_run(run, config, resume)
+    replace_text(run.config_file, config.to_json())
+    return run
+
+
+def check_run(run: Run, config: Config, resume: bool) -> None:
+    """Refuse a folder in which this run can be neither started nor continued; write nothing."""
     if run.exists() and not resume:
         raise Pix2PixError(
-            f"{folder}: expected a new folder, found a run; "
+            f"{run.folder}: expected a new folder, found a run; "
             "continue it with --resume, or choose another with --out"
         )
     if run.exists():
         check_same(run.config(), config, run.config_file)
-    replace_text(run.config_file, config.to_json())
-    return run
 
 
 def check_same(before: Config, now: Config, where: Path) -> None:

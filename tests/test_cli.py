@@ -94,6 +94,30 @@ def test_train_takes_a_folder_of_images(images: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "data" / "train.mindrecord").is_file()
 
 
+def test_unfit_data_leaves_no_run_behind(tmp_path: Path) -> None:
+    """So that the same words work once the data is mended."""
+    result = call("train", *TINY, "--data", tmp_path / "none", "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_installed_command_translates(tmp_path: Path) -> None:
+    """In a process of its own, where nothing has been imported before."""
+    Image.fromarray(facade(1, 64).label_map).save(tmp_path / "one.png")
+    checkpoint = Path(__file__).parents[1] / "checkpoints" / "facades_64.ckpt"
+    words = ["translate", tmp_path / "one.png", "--out", tmp_path, "--checkpoint"]
+    program = [sys.executable, "-m", "pix2pix_ms", *words]
+    done = subprocess.run([*program, checkpoint], capture_output=True, text=True, check=True)
+    assert done.stdout == f"1 images in {tmp_path}\n"
+
+    half = tmp_path / "half.ckpt"
+    half.write_bytes(checkpoint.read_bytes()[:1_000_000])
+    failed = subprocess.run([*program, half], capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert f"error: {half}: expected a MindSpore checkpoint" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
 def test_info_says_what_is_installed() -> None:
     words = call("info").output
     assert "mindspore 2." in words

@@ -76,12 +76,13 @@ def progress(files: list[PairFiles], name: str) -> Iterable[PairFiles]:
     return tqdm(files, desc=name, unit="pair", disable=None, leave=False)
 
 
-def run_records(data: Path | None, run: Path, config: Config) -> Path:
+def run_records(data: Path | None, run: Path, config: Config, resuming: bool) -> Path:
     """Return the records a run trains on, made in the run folder where they do not exist yet.
 
     Args:
         data: a MindRecord file, a folder of records, a folder of images, or None for procedural
             facades, `config.facades` of them.
+        resuming: take the records the run already made; otherwise make them anew.
 
     Raises:
         Pix2PixError: as `prepare` and `find_pairs` do.
@@ -89,7 +90,7 @@ def run_records(data: Path | None, run: Path, config: Config) -> Path:
     if data is not None and (data.suffix == SUFFIX or (data / f"train{SUFFIX}").is_file()):
         return data
     records = run / "data"
-    if (records / f"train{SUFFIX}").is_file():
+    if resuming and (records / f"train{SUFFIX}").is_file():
         return records
     if data is not None:
         prepare(data, records)
