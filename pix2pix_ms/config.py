@@ -72,7 +72,7 @@ class Config:
 
     facades: int = setting(400, "procedural pairs to train on where no data is given")
     save_every: int = setting(10, "epochs between kept copies of the generator")
-    samples: int = setting(4, "rows of the sample grid")
+    samples: int = setting(4, "held-out pairs in the sample grid")
 
     def __post_init__(self) -> None:
         for entry in fields(self):
