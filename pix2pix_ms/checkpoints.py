@@ -14,9 +14,13 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.unet import UNet
 
 SUFFIX = ".ckpt"
-LAST = f"last{SUFFIX}"
 # The settings that decide which parameters a network has, and their shapes.
 ARCHITECTURE = ("levels", "size", "ngf", "ndf", "n_layers", "norm")
+
+
+def last_of(run_folder: Path) -> Path:
+    """Return where a run keeps everything a resume needs."""
+    return run_folder / "checkpoints" / f"last{SUFFIX}"
 
 
 def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **position: int) -> None:
@@ -113,7 +117,7 @@ def load_generator(path: Path) -> tuple[UNet, Config]:
     Raises:
         Pix2PixError: as `load` and `fill` do.
     """
-    path = path / "checkpoints" / LAST if path.is_dir() else path
+    path = last_of(path) if path.is_dir() else path
     found, config, _ = load(path)
     generator = UNet(config)
     fill(generator.parameters_dict(), found, path, (config, config))

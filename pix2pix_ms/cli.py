@@ -15,6 +15,7 @@ import click
 from pix2pix_ms import __version__
 from pix2pix_ms.config import PRESETS, Config
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import interruptible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -27,11 +28,12 @@ class Friendly(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and turn errors into an exit status."""
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt:
-            self.fail(ctx, "interrupted", INTERRUPTED)
+        except KeyboardInterrupt as interrupted:
+            self.fail(ctx, str(interrupted) or "interrupted", INTERRUPTED)
         except Pix2PixError as error:
             self.fail(ctx, str(error), 1)
         except Exception as error:
@@ -121,20 +123,21 @@ def train(
     from pix2pix_ms.data.pipeline import training_data
     from pix2pix_ms.data.prepare import run_records
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.run import Run, check_run
 
-    run = training.Run(out or Path("runs") / (preset_name or "quick"))
+    run = Run(out or Path("runs") / (preset_name or "quick"))
     given = {name: value for name, value in settings.items() if value is not None}
     resuming = resume and run.exists()
     base = run.config() if resuming and preset_name is None else PRESETS[preset_name or "quick"]
     config = replace(base, **given)
     device = choose_device(config.device)
     click.echo(f"{device}, {config.size}x{config.size}, {config.epochs} epochs, run {run.folder}")
-    training.check_run(run, config, resume)
+    check_run(run, config, resume)
     records = training_data(run_records(data, run.folder, config, resuming), config.seed)
     try:
         training.train(config, records, run.folder, resume, report=say)
     except KeyboardInterrupt:
-        raise Pix2PixError(interruption(run, sys.argv[1:])) from None
+        raise KeyboardInterrupt(interruption(run, sys.argv[1:])) from None
     click.echo(f"open {run.sample_file(config.epochs)}: input, generated and target facades")
 
 
@@ -145,11 +148,13 @@ def say(line: str) -> None:
 
 def interruption(run: Any, words: list[str]) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
+    from pix2pix_ms import checkpoints
+
     again = " ".join(["pix2pix-ms", *words] + ["--resume"] * ("--resume" not in words))
-    log = run.log()
-    if not run.last.is_file() or not log:
+    if not run.last.is_file():
         return f"interrupted before the first checkpoint; start again with: {again}"
-    return f"interrupted; {run.last} holds epoch {log[-1]['epoch']}; go on with: {again}"
+    _, _, position = checkpoints.load(run.last)
+    return f"interrupted; {run.last} holds epoch {position['epoch']}; go on with: {again}"
 
 
 @command.command()

@@ -1,7 +1,6 @@
 """Which device, which seed, and how the machine is shared while a network trains."""
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -103,16 +102,6 @@ def patient_main_thread() -> Iterator[None]:
 def start_workers() -> None:
     """Make MindSpore start its worker threads, which inherit the priority they are started at."""
     ms.jit(double)(ms.Tensor(1.0)).asnumpy()
-
-
-def give_back_ctrl_c() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt again.
-
-    With every graph it compiles MindSpore (2.8) installs a handler that ends the process on the
-    spot, so this belongs after steps. `tests/test_cli.py` presses it in the middle of an epoch.
-    """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 def double(x: ms.Tensor) -> ms.Tensor:

@@ -1,5 +1,9 @@
-"""The one kind of error a user is meant to read."""
+"""The errors a user is meant to read."""
 
 
 class Pix2PixError(Exception):
     """What was expected, what was found, where, and what to do, in one line."""
+
+
+class DownloadError(Pix2PixError):
+    """A data set could not be fetched, trusted or unpacked."""

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from PIL import Image
 from pix2pix_ms.cli import command
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.training import Run
+from pix2pix_ms.run import Run
 
 TINY = ["--ngf", "4", "--ndf", "4", "--epochs", "2", "--facades", "6", "--device", "CPU"]
 
@@ -159,27 +160,36 @@ def test_wrong_words_are_usage_errors() -> None:
     assert call("paint").exit_code == 2
 
 
+def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]:
+    """Press Ctrl-C on a command at a moment; return its exit status and its error lines."""
+    program = [sys.executable, "-m", "pix2pix_ms", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(program, text=True, **pipes)
+    until = time.monotonic() + 120
+    while not moment() and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    return process.returncode, "".join(line for line in errors.splitlines() if "error: " in line)
+
+
 def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
     """In the middle of an epoch, as a person would press it; then go on with what it printed."""
     words = ["train", *TINY, "--epochs", "40", "--facades", "40", "--out", str(tmp_path / "run")]
     run = Run(tmp_path / "run")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pix2pix_ms", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until = time.monotonic() + 120
-    while not run.sample_file(2).is_file() and time.monotonic() < until:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
+    status, line = interrupted(words, run.sample_file(2).is_file)
+    assert status == 130
     assert "last.ckpt holds epoch" in line
     assert f"--out {run.folder} --resume" in line
-    assert "Traceback" not in errors
     finished = len(run.log())
     again = call(*words, "--resume", "--epochs", str(finished))
     assert again.exit_code == 0, again.output
     assert len(run.log()) == finished + 1
+
+
+def test_ctrl_c_while_the_first_graph_compiles_is_answered(tmp_path: Path) -> None:
+    words = ["train", *TINY, "--out", str(tmp_path / "run")]
+    status, line = interrupted(words, Run(tmp_path / "run").config_file.is_file)
+    assert status == 130
+    assert "interrupted before the first checkpoint; start again with:" in line

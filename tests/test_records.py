@@ -35,6 +35,7 @@ def test_pixels_come_back_as_they_were(tmp_path: Path) -> None:
     for before, after in zip(pairs, back, strict=True):
         np.testing.assert_array_equal(before.a, after.a)
         np.testing.assert_array_equal(before.b, after.b)
+        assert before.name == after.name
 
 
 def test_a_file_takes_little_more_than_its_images(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pix2pix_ms.config import Config
 from pix2pix_ms.data.pipeline import TrainingData
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.training import Run, train
+from pix2pix_ms.run import Run
+from pix2pix_ms.training import train
 from pix2pix_ms.translate import Translator
 
 

@@ -24,8 +24,9 @@ from pix2pix_ms.data.pairs import Pair, Pixels
 from pix2pix_ms.errors import Pix2PixError
 
 COLUMNS = ("input_images", "target_images")
+NAME = "name"
 SUFFIX = ".mindrecord"
-SCHEMA = {**{column: {"type": "bytes"} for column in COLUMNS}, "name": {"type": "string"}}
+SCHEMA = {**{column: {"type": "bytes"} for column in COLUMNS}, NAME: {"type": "string"}}
 # With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. Pages just
 # large enough for a row, and a header with room for an entry a page, take what the images take.
 SMALLEST_HEADER = 2**14
@@ -50,8 +51,7 @@ def write_record(pairs: Iterable[Pair], path: Path) -> int:
         Pix2PixError: if there are no pairs, or what reading them raises.
     """
     rows: list[dict[str, bytes | str]] = [
-        {COLUMNS[0]: encode(pair.a), COLUMNS[1]: encode(pair.b), "name": pair.name}
-        for pair in pairs
+        {COLUMNS[0]: encode(pair.a), COLUMNS[1]: encode(pair.b), NAME: pair.name} for pair in pairs
     ]
     if not rows:
         raise Pix2PixError(f"{path}: expected at least one pair to write, found none")
@@ -94,14 +94,17 @@ class Record:
         a, b = self.unbatched[index]
         return a, b
 
-    def dataset(self, indices: Iterable[int], workers: int = 1) -> ds.Dataset:
-        """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3]."""
+    def dataset(self, indices: Iterable[int], workers: int = 1, named: bool = False) -> ds.Dataset:
+        """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3].
+
+        `named` adds the column `name`, which the published layout does not have.
+        """
         order = [int(index) for index in indices]
         if self.batched:
             return ds.GeneratorDataset(self, list(COLUMNS), sampler=ds.SubsetSampler(order))
         rows = ds.MindDataset(
             str(self.path),
-            list(COLUMNS),
+            [*COLUMNS, NAME] if named else list(COLUMNS),
             num_parallel_workers=workers,
             sampler=ds.SubsetSampler(order),
         )
@@ -196,8 +199,15 @@ def check_files(path: Path) -> None:
 
 
 def read_record(path: Path) -> Iterator[Pair]:
-    """Yield the pairs of a MindRecord file in either layout; raises what `open_record` does."""
+    """Yield the pairs of a MindRecord file in either layout, with the names they were given.
+
+    The published layout has no names: its pairs are called after the file and counted from 0.
+
+    Raises:
+        Pix2PixError: as `open_record` does.
+    """
     record = open_record(path)
-    rows = record.dataset(range(len(record)))
-    for number, row in enumerate(rows.create_tuple_iterator(output_numpy=True, num_epochs=1)):
-        yield Pair(row[0], row[1], f"{path.stem}_{number}")
+    rows = record.dataset(range(len(record)), named=not record.batched)
+    for number, row in enumerate(rows.create_dict_iterator(output_numpy=True, num_epochs=1)):
+        a, b = (row[column] for column in COLUMNS)
+        yield Pair(a, b, str(row.get(NAME, f"{path.stem}_{number}")))

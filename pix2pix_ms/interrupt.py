@@ -1,0 +1,28 @@
+"""Ctrl-C that can be answered: MindSpore, left alone, ends the process without a word."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C, or a kill that may be caught, raise KeyboardInterrupt in this block.
+
+    With every graph it compiles MindSpore (2.7 to 2.10) replaces the handler of SIGINT by one
+    that sends the process SIGTERM, whose default is to end it on the spot. Handling SIGTERM too
+    holds while a graph compiles or runs. Afterwards both signals do what they did before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals}
+    for number in signals:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

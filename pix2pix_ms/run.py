@@ -1,0 +1,118 @@
+"""The folder of a run: where things lie in it, and when one may be started or continued."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.config import Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.figures import LogRow
+
+COLUMNS = (
+    "epoch", "step", "learning_rate", "loss_d_real", "loss_d_fake", "loss_g_gan", "loss_g_l1",
+    "held_out_l1", "held_out_psnr", "held_out_ssim", "seconds",
+)  # fmt: skip
+# What may change when a run is resumed: how long it goes on, and what is kept of it.
+RESUMABLE = ("epochs", "constant_epochs", "save_every", "samples", "device")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training and where things lie in it."""
+
+    folder: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The settings, as JSON."""
+        return self.folder / "config.json"
+
+    @property
+    def log_file(self) -> Path:
+        """One row an epoch, row 0 being the untrained network."""
+        return self.folder / "log.csv"
+
+    @property
+    def last(self) -> Path:
+        """Everything a resume needs."""
+        return checkpoints.last_of(self.folder)
+
+    def sample_file(self, epoch: int) -> Path:
+        """The sample grid of an epoch."""
+        return self.folder / "samples" / f"epoch_{epoch:03d}.png"
+
+    def generator_file(self, epoch: int) -> Path:
+        """The generator alone, as it was after an epoch."""
+        return self.folder / "checkpoints" / f"epoch_{epoch:03d}{checkpoints.SUFFIX}"
+
+    def exists(self) -> bool:
+        """Tell whether this folder already holds a run."""
+        return self.config_file.is_file()
+
+    def config(self) -> Config:
+        """Read the run's settings back."""
+        return Config.from_json(self.config_file.read_text(), str(self.config_file))
+
+    def log(self) -> list[LogRow]:
+        """Read the log back, numbers as they were written."""
+        if not self.log_file.is_file():
+            return []
+        rows = csv.DictReader(io.StringIO(self.log_file.read_text()))
+        return [{name: number(value) for name, value in row.items()} for row in rows]
+
+    def write_log(self, log: list[LogRow]) -> None:
+        """Replace the log by these rows."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(log)
+        replace_text(self.log_file, text.getvalue())
+
+
+def number(text: str) -> float:
+    """Read a number of the log; an epoch stays an integer."""
+    return int(text) if text.isdigit() else float(text)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file so that it is the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writing = path.with_name(f".writing-{path.name}")
+    writing.write_text(text)
+    writing.replace(path)
+
+
+def open_run(folder: Path, config: Config, resume: bool) -> Run:
+    """Return the run of a folder, new or to be continued, with its settings written down.
+
+    Raises:
+        Pix2PixError: if it holds a run and is not to be resumed, or the run's settings differ.
+    """
+    run = Run(folder)
+    check_run(run, config, resume)
+    replace_text(run.config_file, config.to_json())
+    return run
+
+
+def check_run(run: Run, config: Config, resume: bool) -> None:
+    """Refuse a folder in which this run can be neither started nor continued; write nothing."""
+    if run.exists() and not resume:
+        raise Pix2PixError(
+            f"{run.folder}: expected a new folder, found a run; "
+            "continue it with --resume, or choose another with --out"
+        )
+    if run.exists():
+        check_same(run.config(), config, run.config_file)
+
+
+def check_same(before: Config, now: Config, where: Path) -> None:
+    """Refuse to resume with settings under which the run would not be the same."""
+    old, new = asdict(before), asdict(now)
+    for name in old:
+        if name not in RESUMABLE and old[name] != new[name]:
+            raise Pix2PixError(
+                f"{where}: expected {name} {old[name]} as the run began, found {new[name]}; "
+                "leave it as it was, or start another run with --out"
+            )
