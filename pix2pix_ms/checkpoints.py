@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mindspore as ms
-from mindspore import nn
+from mindspore import nn, ops
 
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
@@ -52,7 +52,7 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
     except Exception as error:  # each release raises other types for a damaged file
         raise Pix2PixError(
             f"{path}: expected a MindSpore checkpoint, found a damaged file; "
-            "take an earlier checkpoint or train again"
+            "copy it again, or train again"
         ) from error
     if not isinstance(found.get("config"), str):
         raise Pix2PixError(
@@ -87,7 +87,7 @@ def fill(
                 f"{difference(*configs)}; build the network from the checkpoint's config"
             )
     for name, parameter in wanted.items():
-        parameter.set_data(found[name])
+        ops.assign(parameter, found[name])  # a compiled network does not see set_data (2.8)
 
 
 def difference(network: Config, checkpoint: Config) -> str:

@@ -3,6 +3,7 @@
 MindSpore is imported inside the commands that compute, so `--help` answers at once.
 """
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -36,6 +37,9 @@ class Friendly(click.Group):
             self.fail(ctx, str(interrupted) or "interrupted", INTERRUPTED)
         except Pix2PixError as error:
             self.fail(ctx, str(error), 1)
+        except OSError as error:
+            place = error.filename or "a file"
+            self.fail(ctx, f"{place}: expected to read or write it, found: {error.strerror}", 1)
         except Exception as error:
             first = str(error).strip().splitlines() or [""]
             self.fail(ctx, f"unexpected {type(error).__name__}: {first[0]} (see --debug)", 1)
@@ -78,7 +82,7 @@ def command(debug: bool) -> None:
     """Translate images to images with pix2pix, in MindSpore.
 
     A first look: `pix2pix-ms train`, then open the picture its last line names. With images of
-    your own: `pix2pix-ms prepare PHOTOS RECORDS`, then `pix2pix-ms train --data RECORDS`.
+    your own: `pix2pix-ms prepare PAIRS RECORDS`, then `pix2pix-ms train --data RECORDS`.
     """
 
 
@@ -117,7 +121,7 @@ def train(
 
     Without --data it trains on procedural facades, made on the spot. --data takes a MindRecord
     file, a folder with train.mindrecord (and val.mindrecord), or a folder of images as `prepare`
-    takes it. Every setting in brackets is the paper's; presets change some of them.
+    takes it. In brackets stand the values of the paper; presets change some of them.
     """
     from pix2pix_ms import training
     from pix2pix_ms.data.pipeline import training_data
@@ -133,12 +137,14 @@ def train(
     device = choose_device(config.device)
     click.echo(f"{device}, {config.size}x{config.size}, {config.epochs} epochs, run {run.folder}")
     check_run(run, config, resume)
+    if resuming and data is None:
+        data = Path(run.data()["train"])
     records = training_data(run_records(data, run.folder, config, resuming), config.seed)
     try:
         training.train(config, records, run.folder, resume, report=say)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(interruption(run, sys.argv[1:])) from None
-    click.echo(f"open {run.sample_file(config.epochs)}: input, generated and target facades")
+    click.echo(f"open {run.sample_file(config.epochs)}: input, generated and target images")
 
 
 def say(line: str) -> None:
@@ -150,7 +156,7 @@ def interruption(run: Any, words: list[str]) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
     from pix2pix_ms import checkpoints
 
-    again = " ".join(["pix2pix-ms", *words] + ["--resume"] * ("--resume" not in words))
+    again = shlex.join(["pix2pix-ms", *words] + ["--resume"] * ("--resume" not in words))
     if not run.last.is_file():
         return f"interrupted before the first checkpoint; start again with: {again}"
     _, _, position = checkpoints.load(run.last)
@@ -163,9 +169,7 @@ def interruption(run: Any, words: list[str]) -> str:
 @click.option(
     "--checkpoint",
     type=PATH,
-    default=Path("runs/quick"),
-    show_default=True,
-    help="Checkpoint file or run folder.",
+    help="Checkpoint file or run folder [the run under runs/ trained last].",
 )
 @click.option(
     "--mode",
@@ -180,7 +184,7 @@ def interruption(run: Any, words: list[str]) -> str:
 def translate(
     inputs: tuple[Path, ...],
     out: Path,
-    checkpoint: Path,
+    checkpoint: Path | None,
     mode: Literal["paper", "eval"],
     side_by_side: bool,
     pairs: bool,
@@ -188,9 +192,11 @@ def translate(
 ) -> None:
     """Translate images, or all images of folders, to PNG files in --out."""
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.run import trained_last
     from pix2pix_ms.translate import translate as translate_files
 
     choose_device(device)
+    checkpoint = checkpoint or trained_last(Path("runs"))
     written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs)
     click.echo(f"{len(written)} images in {out}")
 

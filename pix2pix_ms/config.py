@@ -11,6 +11,7 @@ Norm = Literal["batch", "instance", "none"]
 InitType = Literal["normal", "xavier", "kaiming", "constant"]
 GanMode = Literal["vanilla", "lsgan"]
 PixelLoss = Literal["l1", "l2"]
+Device = Literal["auto", "Ascend", "GPU", "CPU"]
 Direction = Literal["AtoB", "BtoA"]
 
 
@@ -46,7 +47,7 @@ class Config:
     direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
     batch_size: int = setting(1, "pairs in one step")
 
-    levels: int | None = setting(None, "levels of the U-Net; none: down to 1x1 pixel")
+    levels: int | None = setting(None, "levels of the U-Net; unless given: down to 1x1 pixel")
     ngf: int = setting(64, "filters in the generator's first layer")
     ndf: int = setting(64, "filters in the discriminator's first layer")
     n_layers: int = setting(3, "strided layers of the PatchGAN, 1 to 5; 0: the 1x1 PixelGAN")
@@ -64,13 +65,13 @@ class Config:
 
     epochs: int = setting(200, "passes over the training pairs")
     constant_epochs: int | None = setting(
-        None, "epochs before the learning rate falls linearly; none: the first half"
+        None, "epochs before the learning rate falls linearly; unless given: the first half"
     )
-    seed: int = setting(0, "decides weights, order, jitter and dropout")
-    device: str = setting("auto", "auto, CPU, GPU or Ascend")
+    seed: int = setting(0, "decides weights, order, jitter, dropout, and what is held out")
+    device: Device = setting("auto", "what to compute on; auto: the first there is")
     jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
 
-    facades: int = setting(400, "procedural pairs to train on where no data is given")
+    facades: int = setting(400, "procedural pairs where no data is given; a tenth is held out")
     save_every: int = setting(10, "epochs between kept copies of the generator")
     samples: int = setting(4, "held-out pairs in the sample grid")
 
@@ -78,7 +79,7 @@ class Config:
         for entry in fields(self):
             check_choice(entry.name, entry.type, getattr(self, entry.name))
         lower_bounds = {
-            "size": 2, "jitter_size": self.size, "batch_size": 1, "ngf": 1, "ndf": 1,
+            "size": 8, "jitter_size": self.size, "batch_size": 1, "ngf": 1, "ndf": 1,
             "n_layers": 0, "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1,
             "lambda_l1": 0, "init_gain": 0,
         }  # fmt: skip
@@ -87,8 +88,14 @@ class Config:
         for name in ("learning_rate", "beta1", "beta2"):  # nn.Adam refuses a rate of 0
             expect(0 < getattr(self, name) < 1, name, "between 0 and 1", getattr(self, name))
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
-        depth, deepest = self.depth, math.log2(self.size & -self.size)
-        expect(2 <= depth <= deepest, "levels", f"2 to {deepest:.0f} at size {self.size}", depth)
+        deepest = int(math.log2(self.size & -self.size))  # how often the size can be halved
+        expect(deepest >= 2, "size", "a multiple of 4", self.size)
+        at_size = f"2 to {deepest} at size {self.size}"
+        if self.levels is None:
+            expect(
+                2**deepest == self.size, "size", f"a power of two, or levels ({at_size})", self.size
+            )
+        expect(2 <= self.depth <= deepest, "levels", at_size, self.depth)
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
 
     @property

@@ -6,13 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
+from typing import get_args
 
 import mindspore as ms
 import numpy as np
 
+from pix2pix_ms.config import Device
 from pix2pix_ms.errors import Pix2PixError
 
-TARGETS = ("Ascend", "GPU", "CPU")
+TARGETS = get_args(Device)[1:]  # in the order in which auto prefers them
 
 
 class Stream(IntEnum):
@@ -65,6 +67,11 @@ def choose_device(name: str = "auto") -> str:
     return chosen
 
 
+def computes_on_cpu() -> bool:
+    """Tell whether to build what only pays on a CPU; the one place that decides it."""
+    return str(ms.get_context("device_target")) == "CPU"
+
+
 def is_present(target: str) -> bool:
     """Tell whether MindSpore can compute on `target` here."""
     if target == "CPU":
@@ -85,7 +92,7 @@ def patient_main_thread() -> Iterator[None]:
     this does nothing, and a user who may not raise a priority again keeps the low one.
     """
     thread = threading.get_native_id()
-    if not sys.platform.startswith("linux") or ms.get_context("device_target") != "CPU":
+    if not sys.platform.startswith("linux") or not computes_on_cpu():
         yield
         return
     start_workers()

@@ -9,6 +9,7 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
+from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
@@ -40,14 +41,15 @@ def training_step(
 
     One forward pass of the generator serves both: its image, detached, trains D; then G follows
     the updated D's gradient back through the same pass. D's step stands inside G's loss because
-    that is where the generated image is at hand; its gradient does not reach G.
+    that is where the generated image is at hand; its gradient is taken for D's weights alone.
     """
     adversarial = ADVERSARIAL[config.gan_mode]
     pixel_loss = PIXEL[config.pixel_loss]
 
     def loss_d(x: Tensor, y: Tensor, generated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        real = adversarial(discriminator(x, y), True)
-        fake = adversarial(discriminator(x, generated), False)
+        verdicts = discriminator(x, y, generated)
+        real = adversarial(verdicts[: x.shape[0]], True)
+        fake = adversarial(verdicts[x.shape[0] :], False)
         return (real + fake) * 0.5, real, fake  # halved: D learns at half G's pace
 
     gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
@@ -98,7 +100,8 @@ class Pix2Pix:
         masks = self.generator.masks(batch, size, self.config.seed, Stream.DROPOUT, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
-        return Losses(*(float(loss.asnumpy()) for loss in self._train_step(x, y, *masks)))
+        with interruptible():
+            return Losses(*(float(loss.asnumpy()) for loss in self._train_step(x, y, *masks)))
 
     def set_learning_rate(self, rate: float) -> None:
         """Set both optimisers' learning rate, also where the step is already compiled.

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,6 +31,11 @@ class Run:
         return self.folder / "config.json"
 
     @property
+    def data_file(self) -> Path:
+        """Where the training pairs are, and their fingerprint, as JSON."""
+        return self.folder / "data.json"
+
+    @property
     def log_file(self) -> Path:
         """One row an epoch, row 0 being the untrained network."""
         return self.folder / "log.csv"
@@ -54,6 +60,27 @@ class Run:
     def config(self) -> Config:
         """Read the run's settings back."""
         return Config.from_json(self.config_file.read_text(), str(self.config_file))
+
+    def begin(self, config: Config, origin: Path, fingerprint: str) -> None:
+        """Write down what the run is: its settings, and what it trains on."""
+        data = {"train": str(origin.absolute()), "fingerprint": fingerprint}
+        replace_text(self.data_file, json.dumps(data, indent=2) + "\n")
+        replace_text(self.config_file, config.to_json())
+
+    def data(self) -> dict[str, str]:
+        """Read back what the run trains on: the record's path and the fingerprint.
+
+        Raises:
+            Pix2PixError: if that was not written, or is damaged.
+        """
+        try:
+            data: dict[str, str] = json.loads(self.data_file.read_text())
+            return {name: data[name] for name in ("train", "fingerprint")}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Pix2PixError(
+                f"{self.data_file}: expected what the run trains on, found {error!r}; "
+                "put the file back, or start another run with --out"
+            ) from error
 
     def log(self) -> list[LogRow]:
         """Read the log back, numbers as they were written."""
@@ -84,20 +111,27 @@ def replace_text(path: Path, text: str) -> None:
     writing.replace(path)
 
 
-def open_run(folder: Path, config: Config, resume: bool) -> Run:
-    """Return the run of a folder, new or to be continued, with its settings written down.
+def trained_last(runs: Path) -> Path:
+    """Return the run, of those in a folder, whose checkpoint is the newest.
 
     Raises:
-        Pix2PixError: if it holds a run and is not to be resumed, or the run's settings differ.
+        Pix2PixError: if none has a checkpoint.
     """
-    run = Run(folder)
-    check_run(run, config, resume)
-    replace_text(run.config_file, config.to_json())
-    return run
+    found = [run for run in runs.glob("*") if checkpoints.last_of(run).is_file()]
+    if not found:
+        raise Pix2PixError(
+            f"{runs}: expected a run with a checkpoint, found none; name one with --checkpoint"
+        )
+    return max(found, key=lambda run: checkpoints.last_of(run).stat().st_mtime_ns)
 
 
-def check_run(run: Run, config: Config, resume: bool) -> None:
-    """Refuse a folder in which this run can be neither started nor continued; write nothing."""
+def check_run(run: Run, config: Config, resume: bool, fingerprint: str | None = None) -> None:
+    """Refuse a folder in which this run can be neither started nor continued; write nothing.
+
+    Raises:
+        Pix2PixError: if it holds a run and is not to be resumed, or the run's settings or data
+            (where their fingerprint is given) differ.
+    """
     if run.exists() and not resume:
         raise Pix2PixError(
             f"{run.folder}: expected a new folder, found a run; "
@@ -105,6 +139,11 @@ def check_run(run: Run, config: Config, resume: bool) -> None:
         )
     if run.exists():
         check_same(run.config(), config, run.config_file)
+        if fingerprint not in (None, run.data()["fingerprint"]):
+            raise Pix2PixError(
+                f"{run.data_file}: expected the pairs the run began with, {run.data()['train']}, "
+                "found others; give it those, or start another run with --out"
+            )
 
 
 def check_same(before: Config, now: Config, where: Path) -> None:

@@ -14,14 +14,15 @@ from tqdm import tqdm
 
 from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
-from pix2pix_ms.data.pipeline import Subset, TrainingData, epoch_data, plain_data
-from pix2pix_ms.device import patient_main_thread
+from pix2pix_ms.data import records
+from pix2pix_ms.data.pipeline import Subset, TrainingData, check_batch, epoch_data, plain_data
+from pix2pix_ms.device import choose_device, patient_main_thread
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import evaluate
 from pix2pix_ms.figures import LogRow, loss_curves, sample_grid
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.pix2pix import Losses, Pix2Pix
-from pix2pix_ms.run import COLUMNS, Run, open_run
+from pix2pix_ms.run import COLUMNS, Run, check_run
 from pix2pix_ms.translate import Translator
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target
@@ -44,15 +45,23 @@ def train(
         report: called with a line an epoch.
 
     Raises:
-        Pix2PixError: if the folder holds another run, or the data cannot be read.
+        Pix2PixError: if the folder holds another run, the device is not there, or the data cannot
+            be read.
         KeyboardInterrupt: at Ctrl-C; the run can be resumed from its last whole epoch.
     """
-    run = open_run(folder, config, resume)
-    report(data.description)
+    run = Run(folder)
+    check_run(run, config, resume, data.fingerprint)
+    check_batch(data.train, config)
+    choose_device(config.device)
     with interruptible(), patient_main_thread():
         model, log = start(run, config)
+        if log and run.config().constant != config.constant:
+            report(f"the learning rate goes on at {config.learning_rate_at(len(log)):.2g}")
+        last = config.epochs if stop_after is None else stop_after
+        run.begin(config, data.origin, data.fingerprint)
+        report(data.description)
         generate = Translator(model.generator, config)  # one, because each compiles a graph
-        for epoch in range(len(log), (stop_after or config.epochs) + 1):
+        for epoch in range(len(log), last + 1):
             model.set_learning_rate(config.learning_rate_at(max(epoch, 1)))
             began = time.perf_counter()
             losses = train_epoch(model, data.train, epoch) if epoch else NO_LOSSES
@@ -74,6 +83,11 @@ def start(run: Run, config: Config) -> tuple[Pix2Pix, list[LogRow]]:
         return model, []
     found, theirs, position = checkpoints.load(run.last)
     checkpoints.fill(model.parameters(), found, run.last, (config, theirs))
+    if position["epoch"] > config.epochs:
+        raise Pix2PixError(
+            f"epochs: expected at least the {position['epoch']} that {run.last} holds, found "
+            f"{config.epochs}; ask for more, or start another run with --out"
+        )
     model.step = position["step"]
     log = run.log()[: position["epoch"] + 1]
     if len(log) != position["epoch"] + 1:
@@ -103,15 +117,9 @@ def held_out_pairs(data: TrainingData, config: Config) -> Iterator[tuple[np.ndar
 
 
 def rows_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Iterate over a dataset's (x, y), an unreadable row being an error that names the record."""
-    try:
-        for row in dataset.create_dict_iterator(output_numpy=True, num_epochs=1):
-            yield row["x"], row["y"]
-    except RuntimeError as error:
-        raise Pix2PixError(
-            f"{subset.record.path}: expected images that decode, found a damaged row "
-            f"({str(error).splitlines()[0]}); write the record again"
-        ) from error
+    """Iterate over a dataset's (x, y), each float32 [N, 3, size, size]."""
+    for row in records.rows_of(dataset, subset.record.path):
+        yield row["x"], row["y"]
 
 
 def log_row(

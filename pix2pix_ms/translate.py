@@ -16,6 +16,7 @@ from pix2pix_ms.data.pipeline import NETWORK_COLUMNS
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.device import Stream
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
 
@@ -51,7 +52,8 @@ class Translator:
             masks = self.generator.masks(*place)
         self.generator.set_train(False)
         set_statistics(self.generator, STATISTICS[self.mode])
-        generated: np.ndarray = self.forward(Tensor(x), *masks).asnumpy()
+        with interruptible():
+            generated: np.ndarray = self.forward(Tensor(x), *masks).asnumpy()
         return generated
 
     def image(self, image: Pixels, index: int = 0) -> Pixels:
@@ -88,17 +90,23 @@ def translate(
     generator, config = load_generator(checkpoint)
     translator = Translator(generator, config, mode)
     images = [input_image(source, config, pairs) for source in sources]
+    written = [out / f"{source.stem}.png" for source in sources]
+    refuse_to_overwrite(sources, written)
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for index, (source, image) in enumerate(zip(sources, images, strict=True)):
+    for index, (path, image) in enumerate(zip(written, images, strict=True)):
         generated = translator.image(image, index)
         if side_by_side:
             square = Image.fromarray(image).resize((config.size, config.size))
             generated = np.hstack([np.asarray(square), generated])
-        path = out / f"{source.stem}.png"
         Image.fromarray(generated).save(path)
-        written.append(path)
     return written
+
+
+def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:
+    """Refuse to write a generated image over an input."""
+    lost = {path.resolve() for path in written} & {source.resolve() for source in sources}
+    for path in sorted(lost):
+        raise Pix2PixError(f"{path}: expected a new file to write, found an input; change --out")
 
 
 def input_files(inputs: Iterable[Path]) -> list[Path]:

@@ -93,9 +93,9 @@ def discriminator_names(network: nn.Sequential) -> dict[str, torch.nn.Parameter]
     norms = [m for m in network if not isinstance(m, nn.Conv2d | nn.LeakyReLU)]
     names = ours("discriminator.first", convs[0])
     for number, (conv, norm) in enumerate(zip(convs[1:-1], norms, strict=True)):
-        names |= ours(f"discriminator.layers.{number}.0", conv)
-        names |= ours(f"discriminator.layers.{number}.1", norm)
-    return names | ours(f"discriminator.layers.{len(convs) - 2}", convs[-1])
+        names |= ours(f"discriminator.layers.{number}.conv", conv)
+        names |= ours(f"discriminator.layers.{number}.norm", norm)
+    return names | ours("discriminator.last", convs[-1])
 
 
 class Adam:

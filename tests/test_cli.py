@@ -1,5 +1,6 @@
 """The command's words, its one-line errors and its exit statuses."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -84,6 +85,23 @@ def test_prepare_and_train_and_translate(images: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(shown[:, :64], facade(0, 64).photo)
 
 
+def test_translate_takes_the_run_trained_last(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(facade(1, 64).label_map).save(tmp_path / "one.png")
+    monkeypatch.chdir(tmp_path)
+    assert (
+        "runs: expected a run with a checkpoint"
+        in call("translate", "one.png", "--out", "a").output
+    )
+    for age, name in enumerate(("newer", "older")):
+        (tmp_path / "runs" / name / "checkpoints").mkdir(parents=True)
+        last = Run(tmp_path / "runs" / name).last
+        last.write_bytes(run.last.read_bytes() if name == "newer" else b"not this one")
+        os.utime(last, (1e9 - age, 1e9 - age))
+    assert call("translate", "one.png", "--out", "a").output == "1 images in a\n"
+
+
 def test_a_flat_folder_gets_the_name_given(images: Path, tmp_path: Path) -> None:
     assert call("prepare", images, tmp_path / "out", "--split", "mine").exit_code == 0
     assert (tmp_path / "out" / "mine.mindrecord").is_file()
@@ -95,21 +113,59 @@ def test_train_takes_a_folder_of_images(images: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "data" / "train.mindrecord").is_file()
 
 
-def test_unfit_data_leaves_no_run_behind(tmp_path: Path) -> None:
-    """So that the same words work once the data is mended."""
-    result = call("train", *TINY, "--data", tmp_path / "none", "--out", tmp_path / "run")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data", "none"], "none: expected a folder of images"),
+        (["--batch-size", "50"], "batch_size: expected at most the 5 training pairs, found 50"),
+        (["--size", "32", "--n-layers", "4"], "n_layers: expected at most 3"),
+        (["--size", "2048", "--jitter-size", "2048"], "size: expected at most 1024"),
+    ],
+)
+def test_what_does_not_fit_leaves_no_run_behind(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the same words work once the mistake is mended."""
+    monkeypatch.chdir(tmp_path)
+    result = call("train", *TINY, *words, "--out", "run")
     assert result.exit_code == 1
-    assert not (tmp_path / "run").exists()
+    assert result.output.splitlines()[-1].startswith(f"error: {message}")
+    assert not Run(tmp_path / "run").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = call("train", *TINY, "--out", tmp_path / "file")
+    assert result.exit_code == 1
+    assert f"error: {tmp_path / 'file'}" in result.output
+
+
+def test_a_run_is_not_continued_on_other_data(images: Path, run: Run, tmp_path: Path) -> None:
+    assert call("prepare", images, tmp_path / "records").exit_code == 0
+    result = call("train", "--resume", "--data", tmp_path / "records", "--out", run.folder)
+    assert result.exit_code == 1
+    assert "data.json: expected the pairs the run began with" in result.output
+
+
+def test_a_run_finds_its_data_again(images: Path, tmp_path: Path) -> None:
+    """Without --data it goes on with the records it began with, not with procedural facades."""
+    call("prepare", images, tmp_path / "records")
+    words = ["train", "--out", tmp_path / "run", "--resume", "--epochs"]
+    assert call(*words, 1, *TINY[:4], "--data", tmp_path / "records").exit_code == 0
+    again = call(*words, 2)
+    assert again.exit_code == 0, again.output
+    assert f"3 pairs from {tmp_path}/records/train.mindrecord" in again.output
+    assert not (tmp_path / "run" / "data").exists()
 
 
 def test_the_installed_command_translates(tmp_path: Path) -> None:
     """In a process of its own, where nothing has been imported before."""
     Image.fromarray(facade(1, 64).label_map).save(tmp_path / "one.png")
     checkpoint = Path(__file__).parents[1] / "checkpoints" / "facades_64.ckpt"
-    words = ["translate", tmp_path / "one.png", "--out", tmp_path, "--checkpoint"]
+    words = ["translate", tmp_path / "one.png", "--out", tmp_path / "out", "--checkpoint"]
     program = [sys.executable, "-m", "pix2pix_ms", *words]
     done = subprocess.run([*program, checkpoint], capture_output=True, text=True, check=True)
-    assert done.stdout == f"1 images in {tmp_path}\n"
+    assert done.stdout == f"1 images in {tmp_path / 'out'}\n"
 
     half = tmp_path / "half.ckpt"
     half.write_bytes(checkpoint.read_bytes()[:1_000_000])
@@ -129,11 +185,17 @@ def test_info_says_what_is_installed() -> None:
     ("words", "message"),
     [
         (["train", "--data", "nowhere"], "nowhere: expected a folder of images, found none"),
-        (["train", "--size", "50"], "jitter_size|levels: expected"),
-        (["train", "--device", "TPU"], "device: expected one of auto"),
+        (["train", "--size", "50"], "size: expected a multiple of 4, found 50"),
+        (
+            ["train", "--size", "100", "--jitter-size", "100"],
+            "size: expected a power of two, or levels",
+        ),
         (["train", "--device", "Ascend"], "device: expected Ascend, found only"),
         (["prepare", "nowhere", "out"], "nowhere: expected a folder of images"),
-        (["translate", "x.png", "--out", "out"], "x.png: expected an image|expected a checkpoint"),
+        (
+            ["translate", "x.png", "--out", "out", "--checkpoint", "x.ckpt"],
+            "x.ckpt: expected a checkpoint, found none",
+        ),
         (["download", "nothing"], "data set: expected one of"),
     ],
 )
@@ -157,17 +219,19 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 def test_wrong_words_are_usage_errors() -> None:
     assert call("train", "--norm", "layer").exit_code == 2
+    assert call("train", "--device", "TPU").exit_code == 2
     assert call("paint").exit_code == 2
 
 
 def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]:
-    """Press Ctrl-C on a command at a moment; return its exit status and its error lines."""
+    """Press Ctrl-C on a command shortly after a moment; return its exit status and error line."""
     program = [sys.executable, "-m", "pix2pix_ms", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(program, text=True, **pipes)
     until = time.monotonic() + 120
     while not moment() and time.monotonic() < until:
         time.sleep(0.02)
+    time.sleep(0.4)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
@@ -176,20 +240,31 @@ def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]
 
 def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
     """In the middle of an epoch, as a person would press it; then go on with what it printed."""
-    words = ["train", *TINY, "--epochs", "40", "--facades", "40", "--out", str(tmp_path / "run")]
-    run = Run(tmp_path / "run")
-    status, line = interrupted(words, run.sample_file(2).is_file)
+    run = Run(tmp_path / "a run")
+    words = ["train", *TINY, "--epochs", "40", "--facades", "150", "--out", str(run.folder)]
+    status, line = interrupted(words, lambda: len(run.log()) == 3)
     assert status == 130
-    assert "last.ckpt holds epoch" in line
-    assert f"--out {run.folder} --resume" in line
-    finished = len(run.log())
-    again = call(*words, "--resume", "--epochs", str(finished))
+    assert "last.ckpt holds epoch 2; go on with: pix2pix-ms train --ngf 4" in line
+    assert f"--out '{run.folder}' --resume" in line
+    again = call(*words, "--resume", "--epochs", "3")
     assert again.exit_code == 0, again.output
-    assert len(run.log()) == finished + 1
+    assert len(run.log()) == 4
 
 
-def test_ctrl_c_while_the_first_graph_compiles_is_answered(tmp_path: Path) -> None:
-    words = ["train", *TINY, "--out", str(tmp_path / "run")]
-    status, line = interrupted(words, Run(tmp_path / "run").config_file.is_file)
+@pytest.mark.parametrize(
+    ("moment", "message"),
+    [
+        # The generator's graph compiles right after the config is written, the step's right after
+        # the untrained network is saved.
+        ("config_file", "interrupted before the first checkpoint; start again with:"),
+        ("last", "last.ckpt holds epoch 0; go on with:"),
+    ],
+)
+def test_ctrl_c_while_a_graph_compiles_is_answered(
+    moment: str, message: str, tmp_path: Path
+) -> None:
+    run = Run(tmp_path / "run")
+    words = ["train", *TINY, "--facades", "20", "--out", str(run.folder)]
+    status, line = interrupted(words, getattr(run, moment).is_file)
     assert status == 130
-    assert "interrupted before the first checkpoint; start again with:" in line
+    assert message in line

@@ -35,7 +35,13 @@ def test_json_round_trip() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"size": 100, "jitter_size": 100}, "levels: expected 2 to 2 at size 100, found 6"),
+        (
+            {"size": 100, "jitter_size": 100},
+            r"size: expected a power of two, or levels \(2 to 2 at size 100\), found 100",
+        ),
+        ({"size": 50, "jitter_size": 50}, "size: expected a multiple of 4, found 50"),
+        ({"size": 4, "levels": 2}, "size: expected at least 8, found 4"),
+        ({"device": "gpu"}, "device: expected one of auto, Ascend, GPU, CPU, found 'gpu'"),
         ({"jitter_size": 32}, "jitter_size: expected at least 64, found 32"),
         ({"levels": 9}, "levels: expected 2 to 6 at size 64, found 9"),
         ({"n_layers": 6}, "n_layers: expected 0 to 5, found 6"),

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -73,9 +75,17 @@ def test_one_verdict_sees_exactly_its_receptive_field(n_layers: int) -> None:
 def test_images_too_small_for_the_patch_are_refused() -> None:
     with pytest.raises(Pix2PixError, match="expected at most 3 for images of 32 pixels, found 5"):
         PatchGAN(Config(size=32, jitter_size=32, n_layers=5))
-    for size in (32, 64, 128, 256):
-        fits = [n for n in range(1, 6) if (size >> n) > 2]
-        assert max(fits) >= size.bit_length() - 3 or max(fits) == 5
+    with pytest.raises(Pix2PixError, match="expected at most 4 for images of 48 pixels, found 5"):
+        patch_grid(48, 5)
+    fits = {size: [n for n in range(1, 6) if grid_or_none(size, n)] for size in (32, 48, 256)}
+    assert fits == {32: [1, 2, 3], 48: [1, 2, 3, 4], 256: [1, 2, 3, 4, 5]}
+    assert patch_grid(256, 3) == 30
+
+
+def grid_or_none(size: int, n_layers: int) -> int | None:
+    with suppress(Pix2PixError):
+        return patch_grid(size, n_layers)
+    return None
 
 
 @pytest.mark.parametrize(("norm", "biases"), [("batch", 1), ("instance", 12), ("none", 1)])

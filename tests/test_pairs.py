@@ -77,9 +77,10 @@ def test_images_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 def test_pairs_that_do_not_fit_are_named(tmp_path: Path) -> None:
     save(tmp_path / "square/1.png", 16, 16)
     save(tmp_path / "odd/1.png", 33, 16)
+    save(tmp_path / "photo/1.png", 40, 30)
     save(tmp_path / "sizes/A/1.png", 16)
     save(tmp_path / "sizes/B/1.png", 18)
-    for folder in ("square", "odd", "sizes"):
+    for folder in ("square", "odd", "photo", "sizes"):
         with pytest.raises(Pix2PixError, match=r"expected .*, found \d+x\d+"):
             find_pairs(tmp_path / folder)[0].read()
 
@@ -94,6 +95,11 @@ def test_folders_without_pairs_are_named(tmp_path: Path) -> None:
     with pytest.raises(Pix2PixError, match="expected images .*, found none"):
         find_pairs(tmp_path / "empty")
     with pytest.raises(Pix2PixError, match="2 images in A and 1 in B; 2 has no partner"):
+        find_pairs(tmp_path / "uneven")
+    save(tmp_path / "uneven/B/1.bmp")
+    with pytest.raises(
+        Pix2PixError, match=r"1\.png: expected one image called 1, found also 1\.bmp"
+    ):
         find_pairs(tmp_path / "uneven")
 
 
@@ -128,6 +134,15 @@ def test_prepare_writes_a_record_for_each_split(tmp_path: Path) -> None:
     assert [path.name for path in written] == ["train.mindrecord", "val.mindrecord"]
     (pair,) = read_record(written[0])
     np.testing.assert_array_equal(pair.a, pixels[:, :16])
+
+
+def test_an_older_val_is_not_held_out_beside_new_pairs(tmp_path: Path) -> None:
+    save(tmp_path / "old/train/1.png")
+    save(tmp_path / "old/val/1.png")
+    save(tmp_path / "new/1.png")
+    prepare(tmp_path / "old", tmp_path / "out")
+    with pytest.raises(Pix2PixError, match="expected no records of other pairs .*, found val"):
+        prepare(tmp_path / "new", tmp_path / "out")
 
 
 def test_an_unfit_image_leaves_the_older_record_alone(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def batches(config: Config) -> list[tuple[np.ndarray, np.ndarray]]:
 def without_effect(name: str, config: Config) -> bool:
     """Instance normalisation takes away what a bias before it adds: its gradient is rounding."""
     outer = name.startswith(("generator.ups.5.", "generator.downs.0.", "generator.downs.5."))
-    ends = name in ("discriminator.first.bias", "discriminator.layers.3.bias")
+    ends = name in ("discriminator.first.bias", "discriminator.last.bias")
     return config.norm == "instance" and name.endswith("bias") and not (outer or ends)
 
 

@@ -37,7 +37,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory, tiny: Config, data: Train
 def test_a_run_leaves_what_the_readme_lists(straight: Run, tiny: Config) -> None:
     files = {str(path.relative_to(straight.folder)) for path in straight.folder.rglob("*.*")}
     assert files == {
-        "config.json", "log.csv", "losses.png", "checkpoints/last.ckpt",
+        "config.json", "data.json", "log.csv", "losses.png", "checkpoints/last.ckpt",
         "checkpoints/epoch_002.ckpt", "checkpoints/epoch_004.ckpt",
         *(f"samples/epoch_{epoch:03d}.png" for epoch in range(5)),
     }  # fmt: skip
@@ -106,6 +106,16 @@ def test_a_run_can_be_made_longer(tmp_path: Path, tiny: Config, data: TrainingDa
     run = train(longer, data, tmp_path / "run", resume=True, report=quiet)
     assert len(run.log()) == 3
     assert run.config() == longer
+
+
+def test_a_run_cannot_be_made_shorter_than_it_is(
+    straight: Run, tiny: Config, data: TrainingData
+) -> None:
+    with pytest.raises(
+        Pix2PixError, match="epochs: expected at least the 4 that .* holds, found 2"
+    ):
+        train(replace(tiny, epochs=2), data, straight.folder, resume=True, report=quiet)
+    assert straight.config() == tiny
 
 
 def test_resume_where_there_is_nothing_starts(

@@ -110,6 +110,25 @@ def test_inputs_that_cannot_be_used_write_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_input_is_never_overwritten(photos: Path, checkpoint: Path) -> None:
+    before = (photos / "1.png").read_bytes()
+    with pytest.raises(Pix2PixError, match=r"1\.png: expected a new file to write, found an input"):
+        translate([photos], photos, checkpoint)
+    assert (photos / "1.png").read_bytes() == before
+
+
+def test_weights_loaded_later_reach_a_network_that_has_run(checkpoint: Path, tiny: Config) -> None:
+    generator = UNet(tiny)
+    initialise(generator, replace(tiny, seed=5))
+    translator = Translator(generator, tiny, "eval")
+    x = to_network(facade(3, 64).label_map, 64)[None]
+    before = translator(x)
+    checkpoints.load_into(generator, checkpoint, tiny)
+    expected = Translator(checkpoints.load_generator(checkpoint)[0], tiny, "eval")(x)
+    assert not np.array_equal(before, expected)
+    np.testing.assert_array_equal(translator(x), expected)
+
+
 def test_scores_of_known_images() -> None:
     rng = np.random.default_rng(0)
     image = rng.uniform(-1, 1, (3, 32, 32)).astype(np.float32)

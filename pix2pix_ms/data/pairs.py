@@ -85,14 +85,15 @@ def halves(path: Path) -> tuple[Pixels, Pixels]:
     """Cut a side-by-side image into its left and right half.
 
     Raises:
-        Pix2PixError: if it cannot be read or its width is odd or less than its height.
+        Pix2PixError: if it cannot be read or is not twice as wide as high: other shapes are more
+            likely single photos, and would be squeezed.
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    if width % 2 or width <= height:
+    if width != 2 * height:
         raise Pix2PixError(
-            f"{path}: expected two images side by side (an even width above the height), "
-            f"found {dimensions(image)} pixels; use folders A and B for separate images"
+            f"{path}: expected two square images side by side ({2 * height}x{height}), "
+            f"found {dimensions(image)} pixels; use folders A and B for images of other shapes"
         )
     return image[:, : width // 2], image[:, width // 2 :]
 
@@ -124,8 +125,7 @@ def find_pairs(folder: Path) -> list[PairFiles]:
 
 def matched(folder_a: Path, folder_b: Path) -> list[PairFiles]:
     """Pair the images of two folders by name, extensions aside."""
-    a = {path.stem: path for path in images_in(folder_a)}
-    b = {path.stem: path for path in images_in(folder_b)}
+    a, b = by_stem(folder_a), by_stem(folder_b)
     lonely = sorted(a.keys() ^ b.keys())
     if lonely or not a:
         example = f"; {lonely[0]} has no partner" if lonely else ""
@@ -134,6 +134,19 @@ def matched(folder_a: Path, folder_b: Path) -> list[PairFiles]:
             f"and {len(b)} in B{example}; remove or add what is missing"
         )
     return [PairFiles(name, path, b[name]) for name, path in a.items()]
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """Return the images of a folder by their names without extension, each of which counts once."""
+    found: dict[str, Path] = {}
+    for path in images_in(folder):
+        if path.stem in found:
+            other = found[path.stem].name
+            raise Pix2PixError(
+                f"{path}: expected one image called {path.stem}, found also {other}; remove one"
+            )
+        found[path.stem] = path
+    return found
 
 
 def facade_pairs(count: int, size: int, first_seed: int = 0) -> Iterator[Pair]:

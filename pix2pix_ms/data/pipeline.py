@@ -5,6 +5,7 @@ is the same for any number of workers, and epoch n is the same whether or not ep
 this process. Decoding, resizing and normalising are MindSpore's dataset operators.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mindspore.dataset import vision
 
 from pix2pix_ms.config import Config, Direction
 from pix2pix_ms.data.pairs import Pixels
-from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record
+from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 
@@ -43,6 +44,17 @@ class TrainingData:
     train: Subset
     held_out: Subset
     description: str
+
+    @property
+    def origin(self) -> Path:
+        """The training record."""
+        return self.train.record.path
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells these records from others: the sha256 of their indexes."""
+        indexes = (index_of(subset.record.path) for subset in (self.train, self.held_out))
+        return hashlib.sha256(b"".join(index.read_bytes() for index in indexes)).hexdigest()
 
 
 def training_data(path: Path, seed: int) -> TrainingData:
@@ -93,11 +105,7 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
     Raises:
         Pix2PixError: if there are fewer pairs than a batch holds.
     """
-    if len(subset) < config.batch_size:
-        raise Pix2PixError(
-            f"batch_size: expected at most the {len(subset)} training pairs, "
-            f"found {config.batch_size}; take a smaller batch or more pairs"
-        )
+    check_batch(subset, config)
     rng = random(config.seed, Stream.PIPELINE, epoch)
     order = rng.permutation(np.asarray(subset.indices))
     room = config.jitter_size - config.size + 1
@@ -112,6 +120,15 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
     rows = rows.map(cut, [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers)
     rows = rows.project(list(COLUMNS))
     return normalised(rows, config, workers).batch(config.batch_size, drop_remainder=True)
+
+
+def check_batch(subset: Subset, config: Config) -> None:
+    """Refuse fewer pairs than a batch holds."""
+    if len(subset) < config.batch_size:
+        raise Pix2PixError(
+            f"batch_size: expected at most the {len(subset)} training pairs, "
+            f"found {config.batch_size}; take a smaller batch or more pairs"
+        )
 
 
 def plain_data(subset: Subset, config: Config, workers: int = 1) -> ds.Dataset:

@@ -6,6 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pix2pix_ms.config import Config
+from pix2pix_ms.data.facades import SIZES
 from pix2pix_ms.data.pairs import SPLITS, PairFiles, facade_pairs, find_pairs
 from pix2pix_ms.data.records import SUFFIX, write_record
 from pix2pix_ms.device import Stream, random
@@ -13,12 +14,12 @@ from pix2pix_ms.errors import Pix2PixError
 
 
 def find_splits(
-    source: Path, name: str = "train", val_ratio: float = 0.0, seed: int = 0
+    source: Path, name: str = "train", val_ratio: float = 0.0
 ) -> dict[str, list[PairFiles]]:
     """Return the pairs of each split of a folder.
 
     Its subfolders train, val and test where it has any; else all its pairs are the split `name`.
-    With `val_ratio`, that share of train, chosen by the seed, becomes val.
+    With `val_ratio`, that share of train becomes val, the same pairs every time.
 
     Raises:
         Pix2PixError: if there are no pairs, or val is both there and asked for.
@@ -35,20 +36,18 @@ def find_splits(
             f"{source}: expected a split train and none called val to take a share of it, found "
             f"{', '.join(splits)}; leave val_ratio out"
         )
-    splits["train"], splits["val"] = divided(splits["train"], val_ratio, seed)
+    splits["train"], splits["val"] = divided(splits["train"], val_ratio)
     return splits
 
 
-def divided(
-    pairs: list[PairFiles], share: float, seed: int
-) -> tuple[list[PairFiles], list[PairFiles]]:
-    """Split a list in two by the seed, the second with about `share` of it and at least one."""
+def divided(pairs: list[PairFiles], share: float) -> tuple[list[PairFiles], list[PairFiles]]:
+    """Split a list in two at random, the second with about `share` of it and at least one."""
     held = max(1, round(len(pairs) * share))
     if held >= len(pairs):
         raise Pix2PixError(
             f"val_ratio: expected pairs left to train on, found {len(pairs)} in all; add images"
         )
-    chosen = set(random(seed, Stream.SPLIT).permutation(len(pairs))[-held:].tolist())
+    chosen = set(random(0, Stream.SPLIT).permutation(len(pairs))[-held:].tolist())
     rest = [pair for index, pair in enumerate(pairs) if index not in chosen]
     return rest, [pairs[index] for index in sorted(chosen)]
 
@@ -56,13 +55,19 @@ def divided(
 def prepare(source: Path, out: Path, split: str = "train", val_ratio: float = 0.0) -> list[Path]:
     """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
 
-
     Raises:
-        Pix2PixError: if `split` is no file name, or what reading the images raises.
+        Pix2PixError: if `split` is no file name, the folder holds older records that would be held
+            out beside the new ones, or what reading the images raises.
     """
     if not split or Path(split).name != split:
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
     splits = find_splits(source, split, val_ratio)
+    older = sorted({name for name in SPLITS if (out / f"{name}{SUFFIX}").is_file()} - splits.keys())
+    if older and "train" in splits:
+        raise Pix2PixError(
+            f"{out}: expected no records of other pairs to hold out, found {', '.join(older)} "
+            "of an earlier preparation; delete them, or choose another folder"
+        )
     written = []
     for name, files in splits.items():
         path = out / f"{name}{SUFFIX}"
@@ -93,9 +98,20 @@ def run_records(data: Path | None, run: Path, config: Config, resuming: bool) ->
     if resuming and (records / f"train{SUFFIX}").is_file():
         return records
     if data is not None:
+        if "train" not in (splits := find_splits(data)):
+            raise Pix2PixError(
+                f"{data}: expected images to train on, found only {', '.join(splits)}; "
+                "add a folder train"
+            )
         prepare(data, records)
     else:
-        pairs = facade_pairs(config.facades, config.size)
+        size = next((size for size in SIZES if size >= config.size), None)
+        if size is None:
+            raise Pix2PixError(
+                f"size: expected at most {SIZES[-1]} for procedural facades, found {config.size}; "
+                "give data of your own"
+            )
+        pairs = facade_pairs(config.facades, size)
         bar = tqdm(pairs, "facades", config.facades, unit="pair", disable=None, leave=False)
         write_record(bar, records / f"train{SUFFIX}")
     return records

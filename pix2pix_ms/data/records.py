@@ -44,8 +44,9 @@ def encode(image: Pixels) -> bytes:
 def write_record(pairs: Iterable[Pair], path: Path) -> int:
     """Write pairs to a MindRecord file in our layout and return how many.
 
-    The file and its index `.db` appear together when both are whole; an older pair of the same
-    name is replaced only then. MindRecord keeps the name inside: move the folder, not the file.
+    The file and its index `.db` appear, one right after the other, when both are whole; older
+    ones of the same name are replaced only then. MindRecord keeps the name inside: move the
+    folder, not the file.
 
     Raises:
         Pix2PixError: if there are no pairs, or what reading them raises.
@@ -79,11 +80,15 @@ def write_rows(rows: list[dict[str, bytes | str]], path: Path) -> None:
 
 @dataclass(frozen=True)
 class Record:
-    """A MindRecord file that was checked, in either layout; `batched` is the published one."""
+    """A MindRecord file that was checked, in either layout; `batched` is the published one.
+
+    `named` tells whether its pairs have names; ours do, others' may not.
+    """
 
     path: Path
     batched: bool
     rows: int
+    named: bool
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -97,7 +102,7 @@ class Record:
     def dataset(self, indices: Iterable[int], workers: int = 1, named: bool = False) -> ds.Dataset:
         """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3].
 
-        `named` adds the column `name`, which the published layout does not have.
+        `named` adds the column `name`, where the record has it.
         """
         order = [int(index) for index in indices]
         if self.batched:
@@ -121,9 +126,10 @@ class Record:
         """
         rows = ds.MindDataset(str(self.path), list(COLUMNS), shuffle=False)
         pairs: list[tuple[Pixels, Pixels]] = []
-        for number, row in enumerate(rows.create_tuple_iterator(output_numpy=True, num_epochs=1)):
-            check_batch(self.path, number, *row)
-            pairs += zip(*(to_pixels(batch) for batch in row), strict=True)
+        for number, row in enumerate(rows_of(rows, self.path)):
+            batches = [row[column] for column in COLUMNS]
+            check_batch(self.path, number, *batches)
+            pairs += zip(*map(to_pixels, batches), strict=True)
         return pairs
 
 
@@ -171,14 +177,19 @@ def open_record(path: Path) -> Record:
             f"{path}: expected columns {' and '.join(COLUMNS)}, of encoded images or float32 "
             f"batches, found {found}; write it with pix2pix-ms prepare"
         )
-    return Record(path, batched=kinds[0] == "float32", rows=rows)
+    return Record(path, kinds[0] == "float32", rows, named=NAME in schema)
+
+
+def index_of(path: Path) -> Path:
+    """Return where MindRecord keeps the index of a file."""
+    return path.with_name(path.name + ".db")
 
 
 def check_files(path: Path) -> None:
     """Refuse a record whose two files are not both there under the name they were written with."""
     if not path.is_file():
         raise Pix2PixError(f"{path}: expected a MindRecord file, found none; check the path")
-    index = path.with_name(path.name + ".db")
+    index = index_of(path)
     if not index.is_file():
         raise Pix2PixError(
             f"{path}: expected its index {index.name} beside it, found none; "
@@ -198,16 +209,28 @@ def check_files(path: Path) -> None:
         )
 
 
+def rows_of(dataset: ds.Dataset, path: Path) -> Iterator[dict[str, np.ndarray]]:
+    """Iterate over rows by column; one that cannot be read is an error that names the record."""
+    try:
+        yield from dataset.create_dict_iterator(output_numpy=True, num_epochs=1)
+    except RuntimeError as error:
+        raise Pix2PixError(
+            f"{path}: expected images that decode, found a damaged row "
+            f"({str(error).splitlines()[0]}); write the record again"
+        ) from error
+
+
 def read_record(path: Path) -> Iterator[Pair]:
     """Yield the pairs of a MindRecord file in either layout, with the names they were given.
 
-    The published layout has no names: its pairs are called after the file and counted from 0.
+    Where there are no names, as in the published layout, pairs are called after the file and
+    counted from 0.
 
     Raises:
-        Pix2PixError: as `open_record` does.
+        Pix2PixError: as `open_record` does, or if a row is damaged.
     """
     record = open_record(path)
-    rows = record.dataset(range(len(record)), named=not record.batched)
-    for number, row in enumerate(rows.create_dict_iterator(output_numpy=True, num_epochs=1)):
+    rows = record.dataset(range(len(record)), named=record.named)
+    for number, row in enumerate(rows_of(rows, path)):
         a, b = (row[column] for column in COLUMNS)
         yield Pair(a, b, str(row.get(NAME, f"{path.stem}_{number}")))

@@ -7,7 +7,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config import Norm
-from pix2pix_ms.device import Stream, random
+from pix2pix_ms.device import Stream, computes_on_cpu, random
 
 KERNEL = 4
 DROPOUT_RATE = 0.5
@@ -30,6 +30,32 @@ def convolution(channels_in: int, channels_out: int, stride: int, bias: bool) ->
     return nn.Conv2d(
         channels_in, channels_out, KERNEL, stride, pad_mode="pad", padding=1, has_bias=bias
     )
+
+
+class Verdict(nn.Conv2d):
+    """The 4x4 convolution to one channel that ends the PatchGAN: [N, C, H, W] to [N, 1, H-1, W-1].
+
+    On a CPU it is computed as the products of all 16 taps, a 1x1 convolution to 16 channels, and
+    their sum at the right places, a convolution with 16 one-hot kernels. oneDNN gathers 16 shifted
+    copies of all C channels otherwise: at 256x256 (MindSpore 2.8) 3.9 ms forwards and 16.8 ms
+    backwards, against 0.3 and 0.9 ms so.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, 1, KERNEL, 1, pad_mode="pad", padding=1, has_bias=True)
+        self.channels = channels
+        places = np.eye(KERNEL**2, dtype=np.float32).reshape(1, -1, KERNEL, KERNEL)
+        self.places = Tensor(places)
+        self.by_taps = computes_on_cpu()
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Return a logit per patch."""
+        if not self.by_taps:
+            return super().construct(x)
+        taps = self.weight.reshape(self.channels, KERNEL**2).T.reshape(-1, self.channels, 1, 1)
+        products = ops.conv2d(x, taps)
+        verdicts = ops.conv2d(products, self.places, pad_mode="pad", padding=1)
+        return verdicts + self.bias.reshape(1, 1, 1, 1)
 
 
 def upconvolution(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:

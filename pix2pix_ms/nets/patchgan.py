@@ -37,11 +37,28 @@ def patch_grid(size: int, n_layers: int) -> int:
     # The layer before the last shrinks n to n - 1, and the last to n - 2: something must be left,
     # and batch normalisation at batch 1 needs more than one pixel in front of it.
     if side < 1:
+        most = max(layers for layers in range(n_layers) if layers == 0 or size >> layers >= 3)
         raise Pix2PixError(
-            f"n_layers: expected at most {max(size.bit_length() - 3, 0)} for images of "
+            f"n_layers: expected at most {most} for images of "
             f"{size} pixels, found {n_layers}; take fewer layers or larger images"
         )
     return side
+
+
+class Layer(nn.Cell):
+    """LeakyReLU, convolution, normalisation; several batches at once, each normalised alone."""
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.Cell) -> None:
+        super().__init__()
+        self.conv, self.norm = conv, norm
+
+    def construct(self, h: Tensor, batches: int) -> Tensor:
+        """Convolve all of h, [batches * N, C, H, W], and normalise each batch by itself."""
+        h = self.conv(blocks.leaky_relu(h))
+        if batches == 1:
+            return self.norm(h)
+        each = h.shape[0] // batches
+        return ops.cat([self.norm(h[i * each : (i + 1) * each]) for i in range(batches)])
 
 
 class PatchGAN(nn.Cell):
@@ -56,42 +73,46 @@ class PatchGAN(nn.Cell):
     def __init__(self, config: Config) -> None:
         super().__init__()
         patch_grid(config.size, config.n_layers)
-        layers = pixel_layers(config) if config.n_layers == 0 else patch_layers(config)
-        self.first, self.layers = layers[0], nn.CellList(layers[1:])
+        first, hidden, last = (patch_layers if config.n_layers else pixel_layers)(config)
+        self.first, self.layers, self.last = first, nn.CellList(hidden), last
         self.update_parameters_name("discriminator.")
 
-    def construct(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return D(x, y): above 0 where a patch looks real."""
-        h = self.first(ops.cat((x, y), 1))
+    def construct(self, x: Tensor, *images: Tensor) -> Tensor:
+        """Return D(x, y): above 0 where a patch looks real.
+
+        Of several images for one x it returns all verdicts, [len(images) * N, 1, H', W'], in one
+        pass. The statistics of each image stay its own, so this is what as many passes return.
+        """
+        h = self.first(ops.cat([ops.cat((x, y), 1) for y in images]))
         for layer in self.layers:
-            h = layer(blocks.leaky_relu(h))
-        return h
+            h = layer(h, len(images))
+        return self.last(blocks.leaky_relu(h))
 
 
-def patch_layers(config: Config) -> list[nn.Cell]:
+Layers = tuple[nn.Cell, list[Layer], nn.Cell]  # the first, those in between, the verdict
+
+
+def patch_layers(config: Config) -> Layers:
     """C64-C128-C256-C512 and the verdict, for three layers; the C512 has stride 1."""
     widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
     strides = [2] * (config.n_layers - 1) + [1]
     bias = blocks.has_bias(config.norm)
     hidden = [
-        nn.SequentialCell(
+        Layer(
             blocks.convolution(before, after, stride, bias),
             blocks.normalisation(config.norm, after),
         )
         for before, after, stride in zip(widths, widths[1:], strides, strict=False)
     ]
-    verdict = blocks.convolution(widths[-1], 1, 1, bias=True)
-    return [blocks.convolution(6, widths[0], 2, bias=True), *hidden, verdict]
+    return blocks.convolution(6, widths[0], 2, bias=True), hidden, blocks.Verdict(widths[-1])
 
 
-def pixel_layers(config: Config) -> list[nn.Cell]:
+def pixel_layers(config: Config) -> Layers:
     """1x1 convolutions only: C64-C128 and the verdict."""
     bias = blocks.has_bias(config.norm)
-    return [
-        nn.Conv2d(6, config.ndf, 1, has_bias=True),
-        nn.SequentialCell(
-            nn.Conv2d(config.ndf, 2 * config.ndf, 1, has_bias=bias),
-            blocks.normalisation(config.norm, 2 * config.ndf),
-        ),
-        nn.Conv2d(2 * config.ndf, 1, 1, has_bias=bias),
-    ]
+    hidden = Layer(
+        nn.Conv2d(config.ndf, 2 * config.ndf, 1, has_bias=bias),
+        blocks.normalisation(config.norm, 2 * config.ndf),
+    )
+    first = nn.Conv2d(6, config.ndf, 1, has_bias=True)
+    return first, [hidden], nn.Conv2d(2 * config.ndf, 1, 1, has_bias=bias)
