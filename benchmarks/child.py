@@ -1,0 +1,63 @@
+"""One program in a process of its own: `python -m benchmarks.child PROGRAM WORK SIZE BATCH WIDTH`.
+
+It prepares itself, then answers each number on its standard input with a line of JSON: the
+seconds of that many calls. Between turns it waits, so that programs can take turns on one machine.
+"""
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from benchmarks.task import Task
+
+# The module of each program, and the words its functions want in front of the task.
+PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "ours": ("ours", ()),
+    "torch_eager": ("pytorch", ("eager",)),
+    "torch_best": ("pytorch", ("best",)),
+    "torch_compile": ("pytorch", ("compiled",)),
+    "tutorial_pynative": ("tutorial", ("pynative",)),
+    "tutorial_graph": ("tutorial", ("graph",)),
+}
+
+
+def prepare(program: str, work: str, task: Task) -> Callable[[], object]:
+    """Return the call that does one unit of work, `train` or `infer`."""
+    module, words = PROGRAMS[program]
+    build = getattr(importlib.import_module(f"benchmarks.{module}"), work)
+    call: Callable[[], object] = build(*words, task)
+    return call
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return how long one call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def peak_megabytes() -> float:
+    """Return the most memory this process has held so far."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def answer(message: dict[str, object]) -> None:
+    """Send one line to the process that started this one."""
+    print(json.dumps(message), flush=True)
+
+
+def main(program: str, work: str, *numbers: str) -> None:
+    """Prepare, report the first call, then take turns until the input ends."""
+    call = prepare(program, work, Task(*map(int, numbers)))
+    answer({"first": seconds(call)})
+    for turn in sys.stdin:
+        times = [seconds(call) for _ in range(int(turn))]
+        answer({"times": times, "peak_megabytes": peak_megabytes()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

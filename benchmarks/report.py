@@ -1,0 +1,101 @@
+"""The ratios that are promised, and the table that shows them."""
+
+import datetime
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PAPER = "256 batch 1"
+# Each ratio: its target, and which way it must lie.
+TARGETS: dict[str, tuple[str, float]] = {
+    "train_step_vs_torch_eager": ("<=", 0.90),
+    "train_step_vs_torch_best": ("<=", 1.00),
+    "train_step_vs_tutorial_pynative": ("<=", 0.45),
+    "train_step_vs_tutorial_graph": ("<=", 0.85),
+    "train_step_vs_limit": ("<=", 1.25),
+    "inference_vs_torch_eager": ("<=", 1.0),
+    "inference_128_vs_torch_eager": ("<=", 1.0),
+    "pipeline_vs_step": (">=", 20),
+    "memory_vs_torch_eager": ("<=", 1.0),
+    "first_step_seconds": ("<=", 8.0),
+}
+
+
+def ratios(numbers: dict[str, Any]) -> dict[str, float]:
+    """Return the promised ratios; a peer that did not run has none."""
+    train, infer = numbers["train"], numbers["infer"]
+    ours = train[PAPER]["ours"]
+    found = {
+        f"train_step_vs_{peer}": ours["seconds"] / shown["seconds"]
+        for peer, shown in train[PAPER].items()
+        if peer != "ours"
+    }
+    found["train_step_batch_4_vs_torch_eager"] = ratio(train["256 batch 4"], "seconds")
+    found["train_step_vs_limit"] = ours["seconds"] / numbers["limit_seconds"]
+    found["inference_vs_torch_eager"] = ratio(infer[PAPER], "seconds")
+    found["inference_128_vs_torch_eager"] = ratio(infer["128 batch 1"], "seconds")
+    found["pipeline_vs_step"] = numbers["pairs_per_second"] * ours["seconds"]
+    found["memory_vs_torch_eager"] = ratio(train[PAPER], "peak_megabytes")
+    found["first_step_seconds"] = ours["first"]
+    found["import_vs_mindspore"] = (
+        numbers["imports"]["pix2pix_ms"] / numbers["imports"]["mindspore"]
+    )
+    return found
+
+
+def ratio(shown: dict[str, Any], what: str) -> float:
+    """Return ours over PyTorch eager."""
+    return float(shown["ours"][what] / shown["torch_eager"][what])
+
+
+def processor() -> str:
+    """Return the name of the processor and how many cores this process may use."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """Return the page `RESULTS.md`."""
+    versions = [f"{name} {metadata.version(name)}" for name in ("mindspore", "torch", "numpy")]
+    lines = [
+        "# Results",
+        "",
+        f"`make bench` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: {processor()}, "
+        f"Python {platform.python_version()}, {', '.join(versions)}.",
+        "",
+        "| ratio | measured | target | |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, (way, target) in TARGETS.items():
+        if name not in numbers:
+            lines.append(f"| {name} | not run | {way} {target:g} | |")
+            continue
+        value = numbers[name]
+        met = value <= target if way == "<=" else value >= target
+        verdict = "met" if met else "**not met**"
+        lines.append(f"| {name} | {value:.2f} | {way} {target:g} | {verdict} |")
+    for work, title in (("train", "One D+G training step"), ("infer", "One inference")):
+        lines += ["", f"## {title}", ""]
+        lines += ["| images | program | median s | fastest s | first call s | peak MB |"]
+        lines += ["| --- | --- | --- | --- | --- | --- |"]
+        for task, programs in numbers[work].items():
+            for program, shown in programs.items():
+                lines.append(
+                    f"| {task} | {program} | {shown['seconds']:.4f} | {shown['fastest']:.4f} "
+                    f"| {shown['first']:.1f} | {shown['peak_megabytes']:.0f} |"
+                )
+    imports = ", ".join(f"{name} {value:.2f} s" for name, value in numbers["imports"].items())
+    lines += [
+        "",
+        "## The rest",
+        "",
+        f"- Limit of a step, {PAPER}: {numbers['limit_seconds']:.3f} s (matrix products at "
+        f"{numbers['gemm_gflops']:.0f} GFLOP/s, copies at {numbers['copy_gigabytes']:.1f} GB/s).",
+        f"- Pipeline, 256x256 with jitter, one worker: {numbers['pairs_per_second']:.0f} pairs/s.",
+        f"- Imports: {imports}.",
+        "",
+    ]
+    return "\n".join(lines)
