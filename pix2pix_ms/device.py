@@ -1,11 +1,11 @@
 """Which device, which seed, and how the machine is shared while a network trains."""
 
-import os
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
+from statistics import median
 from typing import get_args
 
 import mindspore as ms
@@ -13,6 +13,7 @@ import numpy as np
 
 from pix2pix_ms.config import Device
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import interruptible
 
 TARGETS = get_args(Device)[1:]  # in the order in which auto prefers them
 
@@ -81,36 +82,37 @@ def is_present(target: str) -> bool:
     return False
 
 
-@contextmanager
-def patient_main_thread() -> Iterator[None]:
-    """Let MindSpore's workers go first while the calling thread waits for them.
+class Patient:
+    """A compiled function whose results are awaited asleep.
 
-    On a CPU the thread that starts a graph spins until the graph has run (MindSpore 2.7 to
-    2.10), and so takes a core from the two threads that compute. With the lowest priority it
-    takes only what they leave: on 2 cores a 128x128 training step took 0.096 s instead of 0.19 s,
-    a 256x256 step 0.65 s instead of 0.86 s. Results do not depend on it. Elsewhere than on Linux
-    this does nothing, and a user who may not raise a priority again keeps the low one.
+    Starting a graph returns at once, but on a CPU the thread that then asks for a result spins
+    until it is there (MindSpore 2.7 to 2.10), and so takes a core from the threads that compute.
+    Sleeping for most of the time that recent calls took leaves them both: on 2 cores a 256x256
+    training step took 0.57 s instead of 0.94 s, a 128x128 one 0.09 s instead of 0.16 s
+    (`make bench` measures it). Results do not depend on it.
     """
-    thread = threading.get_native_id()
-    if not sys.platform.startswith("linux") or not computes_on_cpu():
-        yield
-        return
-    start_workers()
-    before = os.getpriority(os.PRIO_PROCESS, thread)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, thread, 19)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, thread, before)
 
+    ASLEEP = 0.9  # of the median of recent calls
+    RECENT = 5
 
-def start_workers() -> None:
-    """Make MindSpore start its worker threads, which inherit the priority they are started at."""
-    ms.jit(double)(ms.Tensor(1.0)).asnumpy()
+    def __init__(self, function: Callable[..., tuple[ms.Tensor, ...]]) -> None:
+        self.function = function
+        self.compiled = False
+        self.took: deque[float] = deque(maxlen=self.RECENT)
 
-
-def double(x: ms.Tensor) -> ms.Tensor:
-    """Return 2x: the smallest graph."""
-    return x + x
+    def __call__(self, *arguments: ms.Tensor) -> tuple[np.ndarray, ...]:
+        """Call the function and return its results as arrays; Ctrl-C is answered meanwhile."""
+        with interruptible():
+            began = time.perf_counter()
+            results = self.function(*arguments)
+            asleep = self.ASLEEP * (median(self.took) if self.took else 0.0)
+            time.sleep(max(0.0, began + asleep - time.perf_counter()))
+            woke = time.perf_counter()
+            arrays = tuple(result.asnumpy() for result in results)
+            now = time.perf_counter()
+        if self.compiled and computes_on_cpu():
+            # Results that were there at once may have been there long before.
+            overslept = now - woke < 0.02 * asleep
+            self.took.append(0.8 * asleep if overslept else now - began)
+        self.compiled = True  # the first call compiles, and says nothing about the next
+        return arrays

@@ -8,8 +8,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config import Config
-from pix2pix_ms.device import Stream
-from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.device import Patient, Stream
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
@@ -47,9 +46,8 @@ def training_step(
     pixel_loss = PIXEL[config.pixel_loss]
 
     def loss_d(x: Tensor, y: Tensor, generated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        verdicts = discriminator(x, y, generated)
-        real = adversarial(verdicts[: x.shape[0]], True)
-        fake = adversarial(verdicts[x.shape[0] :], False)
+        of_real, of_generated = ops.split(discriminator(x, y, generated), x.shape[0])
+        real, fake = adversarial(of_real, True), adversarial(of_generated, False)
         return (real + fake) * 0.5, real, fake  # halved: D learns at half G's pace
 
     gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
@@ -88,8 +86,8 @@ class Pix2Pix:
         self.optim_g = adam(self.generator, config)
         self.optim_d = adam(self.discriminator, config)
         self.step = 0
-        self._train_step = training_step(
-            self.generator, self.discriminator, self.optim_g, self.optim_d, config
+        self._train_step = Patient(
+            training_step(self.generator, self.discriminator, self.optim_g, self.optim_d, config)
         )
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:
@@ -100,8 +98,7 @@ class Pix2Pix:
         masks = self.generator.masks(batch, size, self.config.seed, Stream.DROPOUT, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
-        with interruptible():
-            return Losses(*(float(loss.asnumpy()) for loss in self._train_step(x, y, *masks)))
+        return Losses(*map(float, self._train_step(x, y, *masks)))
 
     def set_learning_rate(self, rate: float) -> None:
         """Set both optimisers' learning rate, also where the step is already compiled.

@@ -16,7 +16,7 @@ from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
 from pix2pix_ms.data import records
 from pix2pix_ms.data.pipeline import Subset, TrainingData, check_batch, epoch_data, plain_data
-from pix2pix_ms.device import choose_device, patient_main_thread
+from pix2pix_ms.device import choose_device
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import evaluate
 from pix2pix_ms.figures import LogRow, loss_curves, sample_grid
@@ -53,7 +53,7 @@ def train(
     check_run(run, config, resume, data.fingerprint)
     check_batch(data.train, config)
     choose_device(config.device)
-    with interruptible(), patient_main_thread():
+    with interruptible():
         model, log = start(run, config)
         if log and run.config().constant != config.constant:
             report(f"the learning rate goes on at {config.learning_rate_at(len(log)):.2g}")
