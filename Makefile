@@ -1,11 +1,12 @@
 # The commands people type. Everything runs in .venv, made from the pins in constraints.txt.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 BIN := .venv/bin
+TORCH := torch==2.13.0
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 # Strict: every output is compared. The slowest cell is a training of about a minute.
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
 
-.PHONY: help train test lint unit notebooks-test test-portable parity notebooks regenerate picture clean
+.PHONY: help train test lint unit notebooks-test test-portable parity bench bench-guard notebooks regenerate picture clean
 
 help:  ## list these targets
 	@grep -E '^[a-z./-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -28,8 +29,20 @@ test-portable: .venv  ## the notebooks as a CPU without AVX-512 computes them
 	DNNL_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 $(NBVAL) $(NOTEBOOKS)
 
 parity: .venv  ## compare with PyTorch itself (installs it), and check the stored reference
-	$(BIN)/python -m pip install -q torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pytest tests/test_parity.py --live
+
+bench: .venv  ## measure ours beside its peers (installs PyTorch), write benchmarks/RESULTS.md
+	$(BIN)/python -m pip install -q --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m benchmarks
+
+bench-guard: .venv-2.10/ready  ## one training step on MindSpore 2.10 with the cap on oneDNN and without
+	.venv-2.10/bin/python -m benchmarks.guard
+
+.venv-2.10/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-2.10
+	.venv-2.10/bin/python -m pip install -q --disable-pip-version-check mindspore==2.10.0 -e .
+	touch .venv-2.10/ready
 
 notebooks: .venv  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
@@ -41,7 +54,7 @@ picture: .venv  ## make the README's picture again
 	$(BIN)/python notebooks/picture.py
 
 clean:  ## remove .venv and all runs
-	rm -rf .venv runs
+	rm -rf .venv .venv-2.10 runs
 
 .venv: .venv/ready  ## create the environment, nothing else
 

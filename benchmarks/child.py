@@ -1,7 +1,8 @@
 """One program in a process of its own: `python -m benchmarks.child PROGRAM WORK SIZE BATCH WIDTH`.
 
 It prepares itself, then answers each number on its standard input with a line of JSON: the
-seconds of that many calls. Between turns it waits, so that programs can take turns on one machine.
+seconds of that many calls, after one that is not counted because the others have emptied the
+caches. Between turns it waits, so that programs can take turns on one machine.
 """
 
 import importlib
@@ -55,6 +56,7 @@ def main(program: str, work: str, *numbers: str) -> None:
     call = prepare(program, work, Task(*map(int, numbers)))
     answer({"first": seconds(call)})
     for turn in sys.stdin:
+        call()
         times = [seconds(call) for _ in range(int(turn))]
         answer({"times": times, "peak_megabytes": peak_megabytes()})
 

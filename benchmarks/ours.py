@@ -2,12 +2,16 @@
 
 import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)
 
+import time
 from collections.abc import Callable
 
+import mindspore as ms
 import numpy as np
+from mindspore import Tensor, ops
 
 from benchmarks.task import Task
 from pix2pix_ms import Config, Pix2Pix, Translator
+from pix2pix_ms.device import Patient
 
 
 def config_of(task: Task) -> Config:
@@ -31,3 +35,21 @@ def infer(task: Task) -> Callable[[], np.ndarray]:
     translator = Translator(Pix2Pix(config).generator, config, "eval")
     x, _ = task.images()
     return lambda: translator(x)
+
+
+def gemm_gflops(side: int = 2048) -> Callable[[], float]:
+    """Return a measurement of this machine's float32 matrix products, in GFLOP/s."""
+    a, b = Tensor(np.ones((side, side), np.float32)), Tensor(np.ones((side, side), np.float32))
+    product = Patient(ms.jit(multiply))
+
+    def rate() -> float:
+        began = time.perf_counter()
+        product(a, b)
+        return 2 * side**3 / (time.perf_counter() - began) / 1e9
+
+    return rate
+
+
+def multiply(a: Tensor, b: Tensor) -> tuple[Tensor]:
+    """Return one element of the product: to copy it all would count against the rate."""
+    return (ops.matmul(a, b).max(),)

@@ -1,6 +1,5 @@
 """The ratios that are promised, and the table that shows them."""
 
-import datetime
 import os
 import platform
 from importlib import metadata
@@ -50,21 +49,22 @@ def ratio(shown: dict[str, Any], what: str) -> float:
     return float(shown["ours"][what] / shown["torch_eager"][what])
 
 
-def processor() -> str:
-    """Return the name of the processor and how many cores this process may use."""
+def machine() -> list[str]:
+    """Return the processor, how many cores this process may use, and the versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+    wide = "AVX-512" if any("avx512f" in line for line in lines) else "no AVX-512"
+    versions = [f"{name} {metadata.version(name)}" for name in ("mindspore", "torch", "numpy")]
+    cores = f"{len(os.sched_getaffinity(0))} cores"
+    return [name, wide, cores, f"Python {platform.python_version()}", *versions]
 
 
 def table(numbers: dict[str, Any]) -> str:
     """Return the page `RESULTS.md`."""
-    versions = [f"{name} {metadata.version(name)}" for name in ("mindspore", "torch", "numpy")]
     lines = [
         "# Results",
         "",
-        f"`make bench` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}: {processor()}, "
-        f"Python {platform.python_version()}, {', '.join(versions)}.",
+        f"`make bench` on {numbers['date']}: {', '.join(numbers['machine'])}.",
         "",
         "| ratio | measured | target | |",
         "| --- | --- | --- | --- |",

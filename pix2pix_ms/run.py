@@ -32,7 +32,7 @@ class Run:
 
     @property
     def data_file(self) -> Path:
-        """Where the training pairs are, and their fingerprint, as JSON."""
+        """The record trained on, what is held out of it, and their fingerprint, as JSON."""
         return self.folder / "data.json"
 
     @property
@@ -61,9 +61,8 @@ class Run:
         """Read the run's settings back."""
         return Config.from_json(self.config_file.read_text(), str(self.config_file))
 
-    def begin(self, config: Config, origin: Path, fingerprint: str) -> None:
-        """Write down what the run is: its settings, and what it trains on."""
-        data = {"train": str(origin.absolute()), "fingerprint": fingerprint}
+    def begin(self, config: Config, data: dict[str, str]) -> None:
+        """Write down what the run is: its settings, and what it trains on and holds out."""
         replace_text(self.data_file, json.dumps(data, indent=2) + "\n")
         replace_text(self.config_file, config.to_json())
 

@@ -58,7 +58,7 @@ def train(
         if log and run.config().constant != config.constant:
             report(f"the learning rate goes on at {config.learning_rate_at(len(log)):.2g}")
         last = config.epochs if stop_after is None else stop_after
-        run.begin(config, data.origin, data.fingerprint)
+        run.begin(config, data.identity())
         report(data.description)
         generate = Translator(model.generator, config)  # one, because each compiles a graph
         for epoch in range(len(log), last + 1):

@@ -42,6 +42,7 @@ def test_a_run_leaves_what_the_readme_lists(straight: Run, tiny: Config) -> None
         *(f"samples/epoch_{epoch:03d}.png" for epoch in range(5)),
     }  # fmt: skip
     assert straight.config() == tiny
+    assert "held out: 2, the last tenth by seed" in straight.data_file.read_text()
     log = straight.log()
     assert [row["epoch"] for row in log] == [0, 1, 2, 3, 4]
     assert [row["step"] for row in log] == [0, 10, 20, 30, 40]

@@ -46,15 +46,15 @@ class TrainingData:
     description: str
 
     @property
-    def origin(self) -> Path:
-        """The training record."""
-        return self.train.record.path
-
-    @property
     def fingerprint(self) -> str:
         """What tells these records from others: the sha256 of their indexes."""
         indexes = (index_of(subset.record.path) for subset in (self.train, self.held_out))
         return hashlib.sha256(b"".join(index.read_bytes() for index in indexes)).hexdigest()
+
+    def identity(self) -> dict[str, str]:
+        """Return what a run notes of its data: where it is, which it is, and the sentence."""
+        place = str(self.train.record.path.absolute())
+        return {"train": place, "pairs": self.description, "fingerprint": self.fingerprint}
 
 
 def training_data(path: Path, seed: int) -> TrainingData:

@@ -1,0 +1,74 @@
+"""The benchmark's arithmetic: what a step must compute, and which promise is called kept."""
+
+import numpy as np
+import pytest
+from mindspore import Tensor, nn
+
+from benchmarks import limit, report
+from benchmarks.task import Task
+from pix2pix_ms.config import preset
+from pix2pix_ms.nets.patchgan import PatchGAN
+from pix2pix_ms.nets.unet import UNet
+
+TASK = Task(size=256, batch=1, width=4)
+
+
+def places(conv: nn.Cell, image: Tensor, shapes: list[tuple[int, int]]) -> None:
+    """Note a convolution's weights and on how many places it lays its kernel."""
+    transposed = isinstance(conv, nn.Conv2dTranspose)
+    side = image.shape[-1] if transposed else conv(image).shape[-1]
+    shapes.append((conv.weight.size, side**2))
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_the_limit_counts_what_the_networks_hold(network: str) -> None:
+    """The layers counted on paper have the weights of the networks as built."""
+    config = preset("paper", ngf=TASK.width, ndf=TASK.width)
+    built = UNet(config) if network == "generator" else PatchGAN(config)
+    convs = [c for _, c in built.cells_and_names() if isinstance(c, nn.Conv2d | nn.Conv2dTranspose)]
+    layers = getattr(limit, f"{network}_layers")(TASK)
+    counted = [limit.KERNEL * before * after for before, after, _ in layers]
+    assert counted == [conv.weight.size for conv in convs]
+    seen: list[tuple[int, int]] = []
+    for conv, (before, _, positions) in zip(convs, layers, strict=True):
+        side = int(positions**0.5)
+        if not isinstance(conv, nn.Conv2dTranspose):
+            stride = conv.stride[-1]
+            side = side * stride + (0 if stride == 2 else 1)
+        places(conv, Tensor(np.zeros((1, before, side, side), np.float32)), seen)
+    assert [count for _, count in seen] == [positions for _, _, positions in layers]
+
+
+def test_the_paper_size_of_a_step() -> None:
+    paper = Task(256, 1, 64)
+    assert limit.parameters(paper) / 1e6 == pytest.approx(57.17, abs=0.01)
+    assert limit.products(limit.generator_layers(paper)) / 1e9 == pytest.approx(6.05, abs=0.01)
+    assert limit.step_products(Task(256, 4, 64)) == 4 * limit.step_products(paper)
+    slow, fast = limit.seconds(paper, 100, 10), limit.seconds(paper, 200, 20)
+    assert slow == pytest.approx(2 * fast)
+
+
+def numbers(ours: float) -> dict[str, object]:
+    def shown(seconds: float) -> dict[str, float]:
+        return {"seconds": seconds, "fastest": seconds, "first": 5.0, "peak_megabytes": 1000.0}
+
+    programs = {"ours": shown(ours), "torch_eager": shown(1.0), "torch_best": shown(0.8)}
+    work = {"256 batch 1": programs, "256 batch 4": programs, "128 batch 1": programs}
+    return {
+        "train": work, "infer": work, "imports": {"mindspore": 2.0, "pix2pix_ms": 0.1},
+        "pairs_per_second": 50.0, "gemm_gflops": 300.0, "copy_gigabytes": 20.0,
+        "limit_seconds": 0.4, "date": "today", "machine": ["a processor", "2 cores"],
+    }  # fmt: skip
+
+
+def test_a_promise_is_called_kept_only_when_it_is() -> None:
+    measured = numbers(ours=0.85)
+    measured |= report.ratios(measured)
+    assert measured["train_step_vs_torch_eager"] == pytest.approx(0.85)
+    assert measured["pipeline_vs_step"] == pytest.approx(42.5)
+    lines = report.table(measured).splitlines()
+    verdicts = {line.split("|")[1].strip(): line for line in lines if line.count("|") == 5}
+    assert verdicts["train_step_vs_torch_eager"].endswith("| met |")
+    assert "**not met**" in verdicts["train_step_vs_torch_best"]
+    assert "**not met**" in verdicts["train_step_vs_limit"]
+    assert "not run" in verdicts["train_step_vs_tutorial_graph"]
