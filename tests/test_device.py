@@ -85,8 +85,8 @@ def test_results_are_awaited_asleep_but_not_overslept(monkeypatch: pytest.Monkey
     clock.takes = 1.0
     calls(1)
     asleep, spun = calls(10)
-    assert asleep == pytest.approx(8.5)
-    assert spun == pytest.approx(1.5)
+    assert asleep == pytest.approx(9.0)
+    assert spun == pytest.approx(1.0)
     clock.takes = 0.2  # the machine has become faster
     calls(12)
     asleep, spun = calls(10)
