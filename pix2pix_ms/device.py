@@ -83,21 +83,25 @@ def is_present(target: str) -> bool:
 
 
 class Patient:
-    """A compiled function whose results are awaited asleep.
+    """A function whose results are awaited asleep, if it is compiled.
 
     Starting a graph returns at once, but on a CPU the thread that then asks for a result spins
     until it is there (MindSpore 2.7 to 2.10), and so takes a core from the threads that compute.
     Sleeping for most of the time that recent calls took leaves them both: on 2 cores a 256x256
-    training step took 0.57 s instead of 0.94 s, a 128x128 one 0.09 s instead of 0.16 s
-    (`make bench` measures it). Results do not depend on it.
+    training step took 0.57 s instead of 0.94 s, a 128x128 one 0.09 s instead of 0.16 s, taking
+    turns in one process. Results do not depend on it.
     """
 
     ASLEEP = 0.9  # of the median of recent calls
     RECENT = 5
 
-    def __init__(self, function: Callable[..., tuple[ms.Tensor, ...]]) -> None:
+    def __init__(
+        self, function: Callable[..., tuple[ms.Tensor, ...]], compiled: bool = True
+    ) -> None:
         self.function = function
-        self.compiled = False
+        # Operation by operation the calling thread is busy itself.
+        self.sleeps = compiled and computes_on_cpu()
+        self.called = False
         self.took: deque[float] = deque(maxlen=self.RECENT)
 
     def __call__(self, *arguments: ms.Tensor) -> tuple[np.ndarray, ...]:
@@ -110,9 +114,9 @@ class Patient:
             woke = time.perf_counter()
             arrays = tuple(result.asnumpy() for result in results)
             now = time.perf_counter()
-        if self.compiled and computes_on_cpu():
+        if self.called and self.sleeps:
             # Results that were there at once may have been there long before.
             overslept = now - woke < 0.02 * asleep
             self.took.append(0.8 * asleep if overslept else now - began)
-        self.compiled = True  # the first call compiles, and says nothing about the next
+        self.called = True  # the first call compiles, and says nothing about the next
         return arrays

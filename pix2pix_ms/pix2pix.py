@@ -87,7 +87,8 @@ class Pix2Pix:
         self.optim_d = adam(self.discriminator, config)
         self.step = 0
         self._train_step = Patient(
-            training_step(self.generator, self.discriminator, self.optim_g, self.optim_d, config)
+            training_step(self.generator, self.discriminator, self.optim_g, self.optim_d, config),
+            compiled=config.jit,
         )
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:

@@ -41,7 +41,7 @@ class Translator:
 
         # A function of this translator's own, because a compiled one keeps the mode it was
         # compiled in.
-        self.forward = Patient(ms.jit(forward) if config.jit else forward)
+        self.forward = Patient(ms.jit(forward) if config.jit else forward, compiled=config.jit)
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
         """Return G(x), float32 [N, 3, H, W] in [-1, 1], for x of the same shape and range."""
