@@ -1,9 +1,13 @@
+import signal
+from contextlib import suppress
+
 import mindspore as ms
 import numpy as np
 import pytest
 
 from pix2pix_ms import device
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import interruptible
 
 
 def test_auto_takes_the_first_present(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,3 +105,12 @@ def test_the_waiting_changes_no_result() -> None:
     for number in range(5):
         (found,) = call(ms.Tensor([float(number)]))
         assert found == [2.0 * number]
+
+
+def test_an_interruption_that_was_swallowed_is_raised_after_all() -> None:
+    """As happens to one that arrives while MindSpore's compiler has called Python."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with pytest.raises(KeyboardInterrupt), interruptible(), suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
