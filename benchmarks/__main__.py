@@ -120,7 +120,13 @@ def rate_of(measurement: str, turns: int = 5) -> float:
 def measure(turns: int) -> dict[str, Any]:
     """Run the whole benchmark and return its numbers."""
     today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
-    numbers: dict[str, Any] = {"date": today, "machine": report.machine(), "train": {}, "infer": {}}
+    numbers: dict[str, Any] = {
+        "turns": turns,
+        "date": today,
+        "machine": report.machine(),
+        "train": {},
+        "infer": {},
+    }
     for work, tasks in (("train", TRAIN), ("infer", INFER)):
         for task in tasks:
             name = f"{task.size} batch {task.batch}"

@@ -64,7 +64,8 @@ def table(numbers: dict[str, Any]) -> str:
     lines = [
         "# Results",
         "",
-        f"`make bench` on {numbers['date']}: {', '.join(numbers['machine'])}.",
+        f"Made by `python -m benchmarks --turns {numbers['turns']}` on {numbers['date']}: "
+        f"{', '.join(numbers['machine'])}.",
         "",
         "| ratio | measured | target | |",
         "| --- | --- | --- | --- |",

@@ -242,7 +242,13 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) 
     """In the middle of an epoch, as a person would press it; then go on with what it printed."""
     run = Run(tmp_path / "a run")
     words = ["train", *TINY, "--epochs", "40", "--facades", "150", "--out", str(run.folder)]
-    status, line = interrupted(words, lambda: len(run.log()) == 3)
+
+    def saved_epoch_2() -> bool:
+        """The checkpoint is written after the log, and only then does epoch 2 count."""
+        written = len(run.log()) == 3
+        return written and run.last.stat().st_mtime_ns > run.log_file.stat().st_mtime_ns
+
+    status, line = interrupted(words, saved_epoch_2)
     assert status == 130
     assert "last.ckpt holds epoch 2; go on with: pix2pix-ms train --ngf 4" in line
     assert f"--out '{run.folder}' --resume" in line
