@@ -16,17 +16,24 @@ from benchmarks.task import Task
 # The module of each program, and the words its functions want in front of the task.
 PROGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ours": ("ours", ()),
+    "ours_spinning": ("ours", ()),
     "torch_eager": ("pytorch", ("eager",)),
     "torch_best": ("pytorch", ("best",)),
     "torch_compile": ("pytorch", ("compiled",)),
     "tutorial_pynative": ("tutorial", ("pynative",)),
     "tutorial_graph": ("tutorial", ("graph",)),
 }
+# What the limit of a training step is reckoned from; these take turns with the steps.
+RATES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "product_mindspore": ("limit", ("mindspore",)),
+    "product_torch": ("limit", ("torch",)),
+    "copy": ("limit", ("copy",)),
+}
 
 
 def prepare(program: str, work: str, task: Task) -> Callable[[], object]:
     """Return the call that does one unit of work, `train` or `infer`."""
-    module, words = PROGRAMS[program]
+    module, words = (PROGRAMS | RATES)[program]
     build = getattr(importlib.import_module(f"benchmarks.{module}"), work)
     call: Callable[[], object] = build(*words, task)
     return call

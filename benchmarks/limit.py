@@ -1,10 +1,11 @@
 """What no program can beat here: the arithmetic of a step, and Adam's memory traffic.
 
 The arithmetic is counted as dense convolutions, padding included, and set against the rate of a
-large float32 matrix product; Adam must at least read p, g, m and v and write p, m and v.
+large float32 matrix product; Adam must at least read p, g, m and v and write p, m and v. Both
+rates are medians measured in turns with the steps, since this machine's speed comes and goes.
 """
 
-import time
+import importlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -75,22 +76,41 @@ def step_products(task: Task) -> int:
     return task.batch * (learning_g + learning_d + through_d)
 
 
-def copy_rate(megabytes: int = 256, workers: int = 2) -> Callable[[], float]:
-    """Return a measurement of memory traffic in GB/s, reading and writing both counted."""
-    arrays = [np.ones(megabytes * 2**20 // FLOAT // workers, np.float32) for _ in range(workers)]
+SIDE = 2048  # of the matrices multiplied
+MEGABYTES = 256  # copied
+LIBRARIES = {"mindspore": "benchmarks.ours", "torch": "benchmarks.pytorch"}
+
+
+def train(resource: str, _: Task) -> Callable[[], object]:
+    """Return one matrix product by a library, or one copy; the task does not matter."""
+    if resource == "copy":
+        return copy()
+    build: Callable[[int], Callable[[], object]] = importlib.import_module(
+        LIBRARIES[resource]
+    ).product
+    return build(SIDE)
+
+
+def copy(workers: int = 2) -> Callable[[], object]:
+    """Return a copy of `MEGABYTES`, shared by threads."""
+    arrays = [np.ones(MEGABYTES * 2**20 // FLOAT // workers, np.float32) for _ in range(workers)]
     copies = [np.empty_like(array) for array in arrays]
     pool = ThreadPoolExecutor(workers)
-
-    def rate() -> float:
-        began = time.perf_counter()
-        list(pool.map(np.copyto, copies, arrays))
-        return 2 * megabytes * 2**20 / (time.perf_counter() - began) / 1e9
-
-    return rate
+    return lambda: list(pool.map(np.copyto, copies, arrays))
 
 
-def seconds(task: Task, gemm_gflops: float, copy_gigabytes: float) -> float:
+def product_gflops(seconds: float) -> float:
+    """Return the rate of products that take so long, in GFLOP/s."""
+    return 2 * SIDE**3 / seconds / 1e9
+
+
+def copy_gigabytes(seconds: float) -> float:
+    """Return the memory traffic of copies that take so long in GB/s, read and written."""
+    return 2 * MEGABYTES * 2**20 / seconds / 1e9
+
+
+def seconds(task: Task, gflops: float, gigabytes: float) -> float:
     """Return the least time of one step."""
-    arithmetic = 2 * step_products(task) / (gemm_gflops * 1e9)
-    traffic = ADAM_PASSES * FLOAT * parameters(task) / (copy_gigabytes * 1e9)
+    arithmetic = 2 * step_products(task) / (gflops * 1e9)
+    traffic = ADAM_PASSES * FLOAT * parameters(task) / (gigabytes * 1e9)
     return arithmetic + traffic

@@ -94,7 +94,9 @@ def table(numbers: dict[str, Any]) -> str:
         "## The rest",
         "",
         f"- Limit of a step, {PAPER}: {numbers['limit_seconds']:.3f} s (matrix products at "
-        f"{numbers['gemm_gflops']:.0f} GFLOP/s, copies at {numbers['copy_gigabytes']:.1f} GB/s).",
+        f"{numbers['product_gflops']:.0f} GFLOP/s, copies at {numbers['copy_gigabytes']:.1f} GB/s; "
+        f"medians). At the fastest product of the run, {numbers['product_gflops_fastest']:.0f} "
+        f"GFLOP/s, it would be {numbers['limit_seconds_fastest']:.3f} s.",
         f"- Pipeline, 256x256 with jitter, one worker: {numbers['pairs_per_second']:.0f} pairs/s.",
         f"- Imports: {imports}.",
         "",

@@ -1,19 +1,15 @@
-"""Which device, which seed, and how the machine is shared while a network trains."""
+"""Which device computes, and where random numbers come from."""
 
-import time
-from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
-from statistics import median
 from typing import get_args
 
 import mindspore as ms
 import numpy as np
 
+from pix2pix_ms import wait_asleep
 from pix2pix_ms.config import Device
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.interrupt import interruptible
 
 TARGETS = get_args(Device)[1:]  # in the order in which auto prefers them
 
@@ -56,6 +52,8 @@ def choose_device(name: str = "auto") -> str:
             f"device: expected {chosen}, found only {', '.join(present)} on this machine; "
             "choose one of these, or auto"
         )
+    if chosen == "CPU":
+        wait_asleep()  # also where there is an accelerator that is not to be used
     if ms.get_context("device_target") == chosen:
         return chosen
     try:
@@ -80,43 +78,3 @@ def is_present(target: str) -> bool:
     with suppress(RuntimeError, ValueError):
         return bool(ms.hal.is_available(target)) and ms.hal.device_count(target) > 0
     return False
-
-
-class Patient:
-    """A function whose results are awaited asleep, if it is compiled.
-
-    Starting a graph returns at once, but on a CPU the thread that then asks for a result spins
-    until it is there (MindSpore 2.7 to 2.10), and so takes a core from the threads that compute.
-    Sleeping for most of the time that recent calls took leaves them both: on 2 cores a 256x256
-    training step took 0.57 s instead of 0.94 s, a 128x128 one 0.09 s instead of 0.16 s, taking
-    turns in one process. Results do not depend on it.
-    """
-
-    ASLEEP = 0.9  # of the median of recent calls
-    RECENT = 5
-
-    def __init__(
-        self, function: Callable[..., tuple[ms.Tensor, ...]], compiled: bool = True
-    ) -> None:
-        self.function = function
-        # Operation by operation the calling thread is busy itself.
-        self.sleeps = compiled and computes_on_cpu()
-        self.called = False
-        self.took: deque[float] = deque(maxlen=self.RECENT)
-
-    def __call__(self, *arguments: ms.Tensor) -> tuple[np.ndarray, ...]:
-        """Call the function and return its results as arrays; Ctrl-C is answered meanwhile."""
-        with interruptible():
-            began = time.perf_counter()
-            results = self.function(*arguments)
-            asleep = self.ASLEEP * (median(self.took) if self.took else 0.0)
-            time.sleep(max(0.0, began + asleep - time.perf_counter()))
-            woke = time.perf_counter()
-            arrays = tuple(result.asnumpy() for result in results)
-            now = time.perf_counter()
-        if self.called and self.sleeps:
-            # Results that were there at once may have been there long before.
-            overslept = now - woke < 0.02 * asleep
-            self.took.append(0.8 * asleep if overslept else now - began)
-        self.called = True  # the first call compiles, and says nothing about the next
-        return arrays

@@ -8,8 +8,9 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config import Config
-from pix2pix_ms.device import Patient, Stream
-from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.device import Stream
+from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.nets.initialise import initialise, sharing
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
@@ -46,8 +47,8 @@ def training_step(
     pixel_loss = PIXEL[config.pixel_loss]
 
     def loss_d(x: Tensor, y: Tensor, generated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        of_real, of_generated = ops.split(discriminator(x, y, generated), x.shape[0])
-        real, fake = adversarial(of_real, True), adversarial(of_generated, False)
+        real = adversarial(discriminator(x, y), True)
+        fake = adversarial(discriminator(x, generated), False)
         return (real + fake) * 0.5, real, fake  # halved: D learns at half G's pace
 
     gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
@@ -86,9 +87,8 @@ class Pix2Pix:
         self.optim_g = adam(self.generator, config)
         self.optim_d = adam(self.discriminator, config)
         self.step = 0
-        self._train_step = Patient(
-            training_step(self.generator, self.discriminator, self.optim_g, self.optim_d, config),
-            compiled=config.jit,
+        self._train_step = training_step(
+            self.generator, self.discriminator, self.optim_g, self.optim_d, config
         )
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:
@@ -99,7 +99,8 @@ class Pix2Pix:
         masks = self.generator.masks(batch, size, self.config.seed, Stream.DROPOUT, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
-        return Losses(*map(float, self._train_step(x, y, *masks)))
+        with interruptible():
+            return Losses(*map(float, self._train_step(x, y, *masks)))
 
     def set_learning_rate(self, rate: float) -> None:
         """Set both optimisers' learning rate, also where the step is already compiled.
@@ -116,9 +117,15 @@ class Pix2Pix:
 
 
 def adam(network: nn.Cell, config: Config) -> nn.Adam:
-    """Return Adam over a network, its state named after the network so that two can coexist."""
+    """Return Adam over a network, its state named after the network so that two can coexist.
+
+    The last layer comes first, as the gradients do: a graph keeps the optimiser's order, so each
+    layer's gradient is computed, used and dropped before the next (256x256: 130 MB less).
+    """
     rates = {"beta1": config.beta1, "beta2": config.beta2}
-    optimiser = nn.Adam(network.trainable_params(), config.learning_rate, **rates)
+    optimiser = nn.Adam(network.trainable_params()[::-1], config.learning_rate, **rates)
+    for moment in (*optimiser.moment1, *optimiser.moment2):
+        moment.set_data(sharing(np.full(moment.shape, 0, np.float32)))
     for parameter in optimiser.get_parameters():
         if not parameter.name.startswith(("generator.", "discriminator.")):
             prefix = type(network).__name__.lower()

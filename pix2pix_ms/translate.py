@@ -14,8 +14,9 @@ from pix2pix_ms.config import Config
 from pix2pix_ms.data.pairs import Pixels, halves, images_in, read_image
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS
 from pix2pix_ms.data.records import to_pixels
-from pix2pix_ms.device import Patient, Stream
+from pix2pix_ms.device import Stream
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
 
@@ -36,12 +37,12 @@ class Translator:
             raise Pix2PixError(f"mode: expected one of paper, eval, found {mode!r}")
         self.generator, self.config, self.mode = generator, config, mode
 
-        def forward(x: Tensor, *masks: Tensor) -> tuple[Tensor]:
-            return (generator(x, *masks),)
+        def forward(x: Tensor, *masks: Tensor) -> Tensor:
+            return generator(x, *masks)
 
         # A function of this translator's own, because a compiled one keeps the mode it was
         # compiled in.
-        self.forward = Patient(ms.jit(forward) if config.jit else forward, compiled=config.jit)
+        self.forward = ms.jit(forward) if config.jit else forward
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
         """Return G(x), float32 [N, 3, H, W] in [-1, 1], for x of the same shape and range."""
@@ -51,8 +52,8 @@ class Translator:
             masks = self.generator.masks(*place)
         self.generator.set_train(False)
         set_statistics(self.generator, STATISTICS[self.mode])
-        (generated,) = self.forward(Tensor(x), *masks)
-        return generated
+        with interruptible():
+            return self.forward(Tensor(x), *masks).asnumpy()
 
     def image(self, image: Pixels, index: int = 0) -> Pixels:
         """Translate one picture, uint8 [H, W, 3], to uint8 [size, size, 3]."""

@@ -56,8 +56,9 @@ def numbers(ours: float) -> dict[str, object]:
     work = {"256 batch 1": programs, "256 batch 4": programs, "128 batch 1": programs}
     return {
         "train": work, "infer": work, "imports": {"mindspore": 2.0, "pix2pix_ms": 0.1},
-        "pairs_per_second": 50.0, "gemm_gflops": 300.0, "copy_gigabytes": 20.0,
-        "limit_seconds": 0.4, "turns": 2, "date": "today", "machine": ["a processor", "2 cores"],
+        "pairs_per_second": 50.0, "product_gflops": 300.0, "copy_gigabytes": 20.0,
+        "product_gflops_fastest": 350.0, "limit_seconds": 0.4, "limit_seconds_fastest": 0.35,
+        "turns": 2, "date": "today", "machine": ["a processor", "2 cores"],
     }  # fmt: skip
 
 

@@ -50,63 +50,6 @@ def test_streams_and_positions_are_independent_and_repeatable() -> None:
     assert np.frombuffer(draws[0], np.uint8).std() > 0
 
 
-class Clock:
-    """Virtual time, and a graph on it that is computed in the background."""
-
-    def __init__(self) -> None:
-        self.now = self.asleep = self.spun = self.ready = 0.0
-        self.takes = 1.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now, self.asleep = self.now + seconds, self.asleep + seconds
-
-    def graph(self) -> tuple["Clock"]:
-        self.ready = self.now + self.takes
-        return (self,)
-
-    def asnumpy(self) -> np.ndarray:
-        waited = max(0.0, self.ready - self.now)
-        self.now, self.spun = self.now + waited, self.spun + waited
-        return np.zeros(1)
-
-
-def test_results_are_awaited_asleep_but_not_overslept(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
-    monkeypatch.setattr(device, "time", clock)
-    call = device.Patient(clock.graph)
-
-    def calls(count: int) -> tuple[float, float]:
-        before = clock.asleep, clock.spun
-        for _ in range(count):
-            call()
-        return clock.asleep - before[0], clock.spun - before[1]
-
-    clock.takes = 30.0  # it compiles
-    assert calls(1) == (0.0, 30.0)
-    clock.takes = 1.0
-    calls(1)
-    asleep, spun = calls(10)
-    assert asleep == pytest.approx(9.0)
-    assert spun == pytest.approx(1.0)
-    clock.takes = 0.2  # the machine has become faster
-    calls(12)
-    asleep, spun = calls(10)
-    assert asleep + spun == pytest.approx(2.0, rel=0.1)
-
-
-def test_the_waiting_changes_no_result() -> None:
-    def graph(x: ms.Tensor) -> tuple[ms.Tensor]:
-        return (x * 2,)
-
-    call = device.Patient(ms.jit(graph))
-    for number in range(5):
-        (found,) = call(ms.Tensor([float(number)]))
-        assert found == [2.0 * number]
-
-
 def test_an_interruption_that_was_swallowed_is_raised_after_all() -> None:
     """As happens to one that arrives while MindSpore's compiler has called Python."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]

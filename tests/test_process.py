@@ -10,6 +10,7 @@ import pytest
 import pix2pix_ms
 
 REPOSITORY = Path(__file__).parents[1]
+BLOCKING = "MS_DEV_HOST_BLOCKING_RUN"
 
 
 def pretend_mindspore(folder: Path, version: str) -> Path:
@@ -25,7 +26,8 @@ def pretend_mindspore(folder: Path, version: str) -> Path:
 
 
 def run(code: str, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if k not in ("ONEDNN_MAX_CPU_ISA", "GLOG_v")}
+    prepared = ("ONEDNN_MAX_CPU_ISA", "GLOG_v", BLOCKING)
+    clean = {name: value for name, value in os.environ.items() if name not in prepared}
     clean |= {"PYTHONPATH": f"{path}{os.pathsep}{REPOSITORY}", **environment}
     return subprocess.run(
         [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True
@@ -64,6 +66,45 @@ def test_the_guard_knows_every_release_it_may_meet() -> None:
     """When pyproject admits a release beyond 2.10, measure it and extend or drop the cap."""
     text = (REPOSITORY / "pyproject.toml").read_text()
     assert '"mindspore>=2.7,<2.11"' in text
+
+
+@pytest.mark.parametrize("there", [[], [Path("/dev/davinci0")]], ids=["cpu", "accelerator"])
+def test_results_are_awaited_asleep_unless_there_is_an_accelerator(
+    monkeypatch: pytest.MonkeyPatch, there: list[Path]
+) -> None:
+    monkeypatch.setattr(pix2pix_ms, "_accelerators", lambda: there)
+    monkeypatch.delenv(BLOCKING, raising=False)
+    pix2pix_ms.prepare_process()
+    assert os.environ.get(BLOCKING) == (None if there else "1")
+    assert pix2pix_ms.choose_device("CPU") == "CPU"  # an accelerator that is not to be used
+    assert os.environ[BLOCKING] == "1"
+    monkeypatch.setenv(BLOCKING, "0")
+    pix2pix_ms.prepare_process()
+    assert os.environ[BLOCKING] == "0", "the user's own value stands"
+
+
+STEPS = """
+import time
+import numpy as np
+from pix2pix_ms import Pix2Pix, preset
+
+config = preset("quick", size=32, jitter_size=32, ngf=8, ndf=8, n_layers=1)
+model, image = Pix2Pix(config), np.zeros((1, 3, 32, 32), np.float32)
+for _ in range(5):
+    model.train_step(image, image)
+began, busy = time.perf_counter(), time.thread_time()
+for _ in range(20):
+    model.train_step(image, image)
+print((time.thread_time() - busy) / (time.perf_counter() - began))
+"""
+
+
+def test_mindspore_still_spins_where_it_is_let() -> None:
+    """When the second assertion fails MindSpore waits asleep, and `wait_asleep` can go."""
+    asleep = float(run(STEPS, REPOSITORY).stdout)  # about 0.25 of the time busy, in Python
+    spinning = float(run(STEPS, REPOSITORY, **{BLOCKING: "0"}).stdout)  # about 0.8
+    assert asleep < 0.5
+    assert spinning > asleep + 0.2
 
 
 def test_importing_the_package_does_not_load_mindspore() -> None:

@@ -10,7 +10,6 @@ from mindspore import Tensor, ops
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
 from pix2pix_ms.nets.blocks import Verdict
-from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
 from pix2pix_ms.pix2pix import Pix2Pix
 
@@ -85,19 +84,6 @@ def test_ten_steps_agree_with_the_plain_step(
     apart, moved = trained(fast) - trained(slow), trained(slow) - start
     assert np.linalg.norm(apart) < bound * np.linalg.norm(trained(slow))
     assert np.linalg.norm(apart) < 0.02 * np.linalg.norm(moved)
-
-
-@pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_two_images_at_once_are_judged_as_one_by_one(tiny: Config, norm: str) -> None:
-    config = replace(tiny, norm=norm, batch_size=2)
-    together, alone = PatchGAN(config).set_train(), PatchGAN(config).set_train()
-    ms.load_param_into_net(alone, together.parameters_dict())
-    x, y, z = image(config), image(config), image(config)
-    verdicts = together(x, y, z).asnumpy()
-    one_by_one = [alone(x, y).asnumpy(), alone(x, z).asnumpy()]
-    np.testing.assert_allclose(verdicts, np.concatenate(one_by_one), atol=1e-5)
-    for ours, theirs in zip(together.get_parameters(), alone.get_parameters(), strict=True):
-        np.testing.assert_allclose(ours.asnumpy(), theirs.asnumpy(), atol=1e-6)
 
 
 def test_the_verdict_by_taps_is_the_convolution() -> None:
