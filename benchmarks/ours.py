@@ -9,7 +9,8 @@ import numpy as np
 from mindspore import Tensor, ops
 
 from benchmarks.task import Task
-from pix2pix_ms import Config, Pix2Pix, Translator
+from pix2pix_ms import Config, Pix2Pix, Translator, UNet
+from pix2pix_ms.nets.initialise import initialise
 
 
 def config_of(task: Task) -> Config:
@@ -30,7 +31,9 @@ def train(task: Task) -> Callable[[], object]:
 def infer(task: Task) -> Callable[[], np.ndarray]:
     """Return the translation of one batch, dropout off as the peers have it."""
     config = config_of(task)
-    translator = Translator(Pix2Pix(config).generator, config, "eval")
+    generator = UNet(config)
+    initialise(generator, config)
+    translator = Translator(generator, config, "eval")
     x, _ = task.images()
     return lambda: translator(x)
 
