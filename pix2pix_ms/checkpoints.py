@@ -15,7 +15,7 @@ from pix2pix_ms.nets.unet import UNet
 
 SUFFIX = ".ckpt"
 # The settings that decide which parameters a network has, and their shapes.
-ARCHITECTURE = ("levels", "size", "ngf", "ndf", "n_layers", "norm")
+ARCHITECTURE = ("levels", "size", "skips", "ngf", "ndf", "n_layers", "conditional", "norm")
 
 
 def last_of(run_folder: Path) -> Path:

@@ -50,19 +50,24 @@ def sample_grid(samples: Sequence[Sequence[np.ndarray]]) -> Figure:
 
 
 def loss_curves(log: Sequence[LogRow]) -> Figure:
-    """Plot a run's log: the adversarial losses, G's L1 and the held-out measures, by epoch."""
-    figure = Figure(figsize=(11, 3.2), dpi=110, layout="constrained")
-    adversarial, distance, quality = figure.subplots(1, 3, sharex=True)
+    """Plot a run's log: the adversarial losses, G's L1 and the held-out measures, by epoch.
+
+    A run without a discriminator has no adversarial losses, and no place for them.
+    """
     trained = [row for row in log if row["epoch"] > 0]
-    curves(adversarial, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
-    curves(adversarial, trained, {"G, adversarial": "loss_g_gan"})
-    adversarial.axhline(math.log(2), color="0.6", ls=":", label="log 2: undecided")
+    played = [row for row in trained if not math.isnan(row["loss_g_gan"])]
+    figure = Figure(figsize=(11 if played else 7.5, 3.2), dpi=110, layout="constrained")
+    *adversarial, distance, quality = figure.subplots(1, 3 if played else 2, sharex=True)
+    for axes in adversarial:
+        curves(axes, played, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
+        curves(axes, played, {"G, adversarial": "loss_g_gan"})
+        axes.axhline(math.log(2), color="0.6", ls=":", label="log 2: undecided")
+        finish(axes, "adversarial losses")
     curves(distance, trained, {"training": "loss_g_l1"})
     curves(distance, log, {"held out": "held_out_l1"})
+    finish(distance, "L1, of values in [-1, 1]")
     curves(quality, log, {"held-out SSIM": "held_out_ssim"})
-    titles = ("adversarial losses", "L1, of values in [-1, 1]", "SSIM")
-    for axes, title in zip((adversarial, distance, quality), titles, strict=True):
-        finish(axes, title)
+    finish(quality, "SSIM")
     return figure
 
 

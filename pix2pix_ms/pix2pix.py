@@ -19,9 +19,9 @@ Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
 class Losses(NamedTuple):
-    """The four terms of one step, as numbers.
+    """The four terms of one step, as numbers; nan where there is no discriminator.
 
-    D's two before they are halved, G's two before the weight lambda.
+    D's two before they are halved, G's two before they are weighed.
     """
 
     d_real: float
@@ -63,7 +63,7 @@ def training_step(
 
         gan = adversarial(discriminator(x, generated), True)
         distance = pixel_loss(generated, y)
-        return gan + config.lambda_l1 * distance, real, fake, gan, distance
+        return config.gan_weight * gan + config.lambda_l1 * distance, real, fake, gan, distance
 
     gradient_g = ms.value_and_grad(loss_g, None, optim_g.parameters, has_aux=True)
 
@@ -71,6 +71,25 @@ def training_step(
         (_, real, fake, gan, distance), towards_g = gradient_g(x, y, *masks)
         optim_g(towards_g)
         return real, fake, gan, distance
+
+    return ms.jit(step) if config.jit else step
+
+
+def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -> Step:
+    """Return the step that only brings the generated image nearer (section 4.1: "L1")."""
+    pixel_loss = PIXEL[config.pixel_loss]
+
+    def loss(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor]:
+        distance = pixel_loss(generator(x, *masks), y)
+        return config.lambda_l1 * distance, distance
+
+    gradient = ms.value_and_grad(loss, None, optim_g.parameters, has_aux=True)
+
+    def step(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (_, distance), towards_g = gradient(x, y, *masks)
+        optim_g(towards_g)
+        absent = distance * np.nan
+        return absent, absent, absent, distance
 
     return ms.jit(step) if config.jit else step
 
@@ -87,8 +106,10 @@ class Pix2Pix:
         self.optim_g = adam(self.generator, config)
         self.optim_d = adam(self.discriminator, config)
         self.step = 0
-        self._train_step = training_step(
-            self.generator, self.discriminator, self.optim_g, self.optim_d, config
+        self._train_step = (
+            training_step(self.generator, self.discriminator, self.optim_g, self.optim_d, config)
+            if config.gan_weight > 0
+            else regression_step(self.generator, self.optim_g, config)
         )
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:

@@ -137,11 +137,11 @@ def epoch_line(row: LogRow, config: Config) -> str:
     held_out = f"held-out L1 {row['held_out_l1']:.3f}  SSIM {row['held_out_ssim']:.3f}"
     if row["epoch"] == 0:
         return f"{place}  untrained: {held_out}"
-    return (
-        f"{place}  D {(row['loss_d_real'] + row['loss_d_fake']) / 2:.3f}"
-        f"  G {row['loss_g_gan']:.3f}  L1 {row['loss_g_l1']:.3f}  {held_out}"
-        f"  {row['seconds']:.1f} s"
-    )
+    game = ""
+    if config.gan_weight > 0:
+        loss_d = (row["loss_d_real"] + row["loss_d_fake"]) / 2
+        game = f"  D {loss_d:.3f}  G {row['loss_g_gan']:.3f}"
+    return f"{place}{game}  L1 {row['loss_g_l1']:.3f}  {held_out}  {row['seconds']:.1f} s"
 
 
 def keep(run: Run, model: Pix2Pix, log: list[LogRow], shown: list[Triple]) -> None:

@@ -1,4 +1,5 @@
 from contextlib import suppress
+from dataclasses import replace
 
 import mindspore as ms
 import numpy as np
@@ -147,9 +148,19 @@ def test_dropout_masks_halve_and_double() -> None:
 
 def test_the_autoencoder_has_no_skips() -> None:
     config = preset("quick", ngf=4)
-    plain = UNet(config, skips=False)
+    plain = UNet(replace(config, skips=False))
     assert plain(images(64)).shape == (1, 3, 64, 64)
     assert parameter_count(plain) < parameter_count(UNet(config))
+
+
+@pytest.mark.parametrize("n_layers", [0, 2])
+def test_an_unconditional_discriminator_does_not_see_the_input(n_layers: int) -> None:
+    config = preset("quick", ndf=4, n_layers=n_layers)
+    x, another, y = images(64), images(64), images(64)
+    for conditional in (True, False):
+        network = PatchGAN(replace(config, conditional=conditional))
+        same = np.array_equal(network(x, y).asnumpy(), network(another, y).asnumpy())
+        assert same != conditional
 
 
 @pytest.mark.parametrize(

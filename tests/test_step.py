@@ -36,7 +36,7 @@ def plain(model: Pix2Pix, x: Tensor, y: Tensor) -> list[float]:
     def loss_g() -> tuple[Tensor, Tensor, Tensor]:
         image = g(x, *masks)
         gan, distance = adversarial(d(x, image), True), pixel_loss(image, y)
-        return gan + config.lambda_l1 * distance, gan, distance
+        return config.gan_weight * gan + config.lambda_l1 * distance, gan, distance
 
     generated = ops.stop_gradient(g(x, *masks))
     (_, real, fake), towards_d = ms.value_and_grad(
@@ -61,6 +61,7 @@ def trained(model: Pix2Pix) -> np.ndarray:
         ({}, 1e-4),
         ({"batch_size": 2}, 1e-4),
         ({"gan_mode": "lsgan", "n_layers": 0}, 1e-4),
+        ({"conditional": False, "skips": False, "gan_weight": 2.0}, 1e-4),
         # Normalised over 2x2 pixels, some gradients are nearly 0 and change sign with the order of
         # a sum; Adam's first steps take the sign alone.
         ({"norm": "instance"}, 1e-3),
@@ -84,6 +85,21 @@ def test_ten_steps_agree_with_the_plain_step(
     apart, moved = trained(fast) - trained(slow), trained(slow) - start
     assert np.linalg.norm(apart) < bound * np.linalg.norm(trained(slow))
     assert np.linalg.norm(apart) < 0.02 * np.linalg.norm(moved)
+
+
+def test_without_an_adversarial_loss_only_the_generator_learns(tiny: Config) -> None:
+    config = replace(tiny, gan_weight=0.0)
+    model, other = Pix2Pix(config), Pix2Pix(replace(config, jit=False))
+    before = [p.asnumpy().copy() for p in model.optim_d.parameters]
+    distances, x, y = [], image(config), image(config)
+    for _ in range(5):
+        terms, plainly = model.train_step(x, y), other.train_step(x, y)
+        assert np.isnan(terms[:3]).all()
+        assert terms.g_l1 == pytest.approx(plainly.g_l1, rel=1e-5)
+        distances.append(terms.g_l1)
+    assert distances[-1] < distances[0]
+    for start, p in zip(before, model.optim_d.parameters, strict=True):
+        np.testing.assert_array_equal(start, p.asnumpy())
 
 
 def test_the_verdict_by_taps_is_the_convolution() -> None:

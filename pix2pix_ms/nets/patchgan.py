@@ -61,6 +61,7 @@ class PatchGAN(nn.Cell):
     """The discriminator D: input image and a target or generated image, to a logit per patch.
 
     Shapes: two float32 [N, 3, H, W] in [-1, 1] to [N, 1, H', W'], unbounded; `patch_grid` gives H'.
+    Without `config.conditional` it does not look at the input image (paper, section 3.1: "GAN").
 
     Raises:
         Pix2PixError: if `config.size` is too small for `config.n_layers`.
@@ -69,19 +70,25 @@ class PatchGAN(nn.Cell):
     def __init__(self, config: Config) -> None:
         super().__init__()
         patch_grid(config.size, config.n_layers)
+        self.conditional = config.conditional
         first, hidden, last = (patch_layers if config.n_layers else pixel_layers)(config)
         self.first, self.layers, self.last = first, nn.CellList(hidden), last
         self.update_parameters_name("discriminator.")
 
     def construct(self, x: Tensor, y: Tensor) -> Tensor:
         """Return D(x, y): above 0 where a patch looks real."""
-        h = self.first(ops.cat((x, y), 1))
+        h = self.first(ops.cat((x, y), 1) if self.conditional else y)
         for layer in self.layers:
             h = layer(h)
         return self.last(blocks.leaky_relu(h))
 
 
 Layers = tuple[nn.Cell, list[Layer], nn.Cell]  # the first, those in between, the verdict
+
+
+def seen_channels(config: Config) -> int:
+    """Channels of what D looks at: a pair of images, or one."""
+    return 6 if config.conditional else 3
 
 
 def patch_layers(config: Config) -> Layers:
@@ -96,7 +103,8 @@ def patch_layers(config: Config) -> Layers:
         )
         for before, after, stride in zip(widths, widths[1:], strides, strict=False)
     ]
-    return blocks.convolution(6, widths[0], 2, bias=True), hidden, blocks.Verdict(widths[-1])
+    first = blocks.convolution(seen_channels(config), widths[0], 2, bias=True)
+    return first, hidden, blocks.Verdict(widths[-1])
 
 
 def pixel_layers(config: Config) -> Layers:
@@ -106,5 +114,5 @@ def pixel_layers(config: Config) -> Layers:
         nn.Conv2d(config.ndf, 2 * config.ndf, 1, has_bias=bias),
         blocks.normalisation(config.norm, 2 * config.ndf),
     )
-    first = nn.Conv2d(6, config.ndf, 1, has_bias=True)
+    first = nn.Conv2d(seen_channels(config), config.ndf, 1, has_bias=True)
     return first, [hidden], nn.Conv2d(2 * config.ndf, 1, 1, has_bias=bias)

@@ -49,12 +49,12 @@ class UNet(nn.Cell):
     """The U-Net generator G: input image to generated image.
 
     Shapes: float32 [N, 3, H, W] in [-1, 1] to the same; H and W multiples of 2**levels.
-    With `skips=False` it is the encoder-decoder of section 6.1.1, same depth and widths.
+    Without `config.skips` it is the encoder-decoder of section 6.1.1, same depth and widths.
     """
 
-    def __init__(self, config: Config, skips: bool = True) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self.skips = skips
+        self.skips = config.skips
         self.levels = config.depth
         widths = [config.ngf * min(2**level, 8) for level in range(self.levels)]
         self.downs = nn.CellList(
@@ -66,7 +66,7 @@ class UNet(nn.Cell):
         self.ups = nn.CellList(
             [
                 Up(
-                    widths[level] * (2 if skips and level < self.levels - 1 else 1),
+                    widths[level] * (2 if self.skips and level < self.levels - 1 else 1),
                     widths[level - 1] if level else 3,
                     config,
                     last=level == 0,
