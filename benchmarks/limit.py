@@ -1,4 +1,4 @@
-"""What no program can beat here: the arithmetic of a step, and Adam's memory traffic.
+"""What a step would take were it large matrix products and Adam's memory traffic alone.
 
 The arithmetic is counted as dense convolutions, padding included, and set against the rate of a
 large float32 matrix product; Adam must at least read p, g, m and v and write p, m and v. Both
@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -81,14 +82,13 @@ MEGABYTES = 256  # copied
 LIBRARIES = {"mindspore": "benchmarks.ours", "torch": "benchmarks.pytorch"}
 
 
-def train(resource: str, _: Task) -> Callable[[], object]:
-    """Return one matrix product by a library, or one copy; the task does not matter."""
+def once(resource: str, _: Task) -> Callable[[], object]:
+    """Return one matrix product by a library, or one copy, whatever the task."""
     if resource == "copy":
         return copy()
-    build: Callable[[int], Callable[[], object]] = importlib.import_module(
-        LIBRARIES[resource]
-    ).product
-    return build(SIDE)
+    library: Any = importlib.import_module(LIBRARIES[resource])
+    product: Callable[[], object] = library.product(SIDE)
+    return product
 
 
 def copy(workers: int = 2) -> Callable[[], object]:

@@ -10,7 +10,7 @@ from pix2pix_ms.data.pairs import facade_pairs
 from pix2pix_ms.data.pipeline import epoch_data
 
 
-def pairs_per_second(size: int = 256, pairs: int = 60) -> Callable[[], float]:
+def pairs_per_second(size: int = 256, pairs: int = 240) -> Callable[[], float]:
     """Return a measurement of one epoch over procedural facades of `size` pixels."""
     folder = tempfile.TemporaryDirectory()
     path = Path(folder.name) / "train.mindrecord"

@@ -25,7 +25,9 @@ def regenerate(path: Path) -> None:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    place = {"metadata": {"path": str(FOLDER)}}
+    # Whether two prints arrive together is chance: they are stored as one.
+    NotebookClient(notebook, timeout=300, resources=place, coalesce_streams=True).execute()
     notebook.metadata["language_info"] = {"name": "python"}
     for number, cell in enumerate(notebook.cells, 1):
         cell.id = f"cell-{number:02d}"

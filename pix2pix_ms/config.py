@@ -48,18 +48,18 @@ class Config:
     batch_size: int = setting(1, "pairs in one step")
 
     levels: int | None = setting(None, "levels of the U-Net; unless given: down to 1x1 pixel")
-    skips: bool = setting(True, "hand features across the U-Net; no: the encoder-decoder")
+    skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
     ngf: int = setting(64, "filters in the generator's first layer")
     ndf: int = setting(64, "filters in the discriminator's first layer")
     n_layers: int = setting(3, "strided layers of the PatchGAN, 1 to 5; 0: the 1x1 PixelGAN")
-    conditional: bool = setting(True, "D sees the input image too; no: the judged image alone")
+    conditional: bool = setting(True, "show D the input image too; no: only the image it judges")
     norm: Norm = setting("batch", "normalisation in both networks")
     dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
     init_type: InitType = setting("normal", "how weights start")
     init_gain: float = setting(0.02, "standard deviation, gain or value of the start")
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
-    gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: train without D")
+    gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator")
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
     lambda_l1: float = setting(100.0, "weight of that distance")
     learning_rate: float = setting(2e-4, "Adam's learning rate while it is constant")
@@ -89,7 +89,10 @@ class Config:
         for name, bound in lower_bounds.items():
             expect(getattr(self, name) >= bound, name, f"at least {bound}", getattr(self, name))
         expect(
-            self.gan_weight > 0 or self.lambda_l1 > 0, "lambda_l1", "above 0 without gan_weight", 0
+            self.gan_weight > 0 or self.lambda_l1 > 0,
+            "lambda_l1",
+            "above 0 where gan_weight is 0",
+            0,
         )
         for name in ("learning_rate", "beta1", "beta2"):  # nn.Adam refuses a rate of 0
             expect(0 < getattr(self, name) < 1, name, "between 0 and 1", getattr(self, name))

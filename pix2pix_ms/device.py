@@ -7,9 +7,9 @@ from typing import get_args
 import mindspore as ms
 import numpy as np
 
-from pix2pix_ms import wait_asleep
 from pix2pix_ms.config import Device
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.process import wait_asleep
 
 TARGETS = get_args(Device)[1:]  # in the order in which auto prefers them
 
@@ -67,7 +67,7 @@ def choose_device(name: str = "auto") -> str:
 
 
 def computes_on_cpu() -> bool:
-    """Tell whether to build what only pays on a CPU; the one place that decides it."""
+    """Tell whether to build what only pays on a CPU."""
     return str(ms.get_context("device_target")) == "CPU"
 
 

@@ -55,12 +55,12 @@ def loss_curves(log: Sequence[LogRow]) -> Figure:
     A run without a discriminator has no adversarial losses, and no place for them.
     """
     trained = [row for row in log if row["epoch"] > 0]
-    played = [row for row in trained if not math.isnan(row["loss_g_gan"])]
-    figure = Figure(figsize=(11 if played else 7.5, 3.2), dpi=110, layout="constrained")
-    *adversarial, distance, quality = figure.subplots(1, 3 if played else 2, sharex=True)
+    without = all(math.isnan(row["loss_g_gan"]) for row in trained[:1])
+    figure = Figure(figsize=(7.5 if without else 11, 3.2), dpi=110, layout="constrained")
+    *adversarial, distance, quality = figure.subplots(1, 2 if without else 3, sharex=True)
     for axes in adversarial:
-        curves(axes, played, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
-        curves(axes, played, {"G, adversarial": "loss_g_gan"})
+        curves(axes, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
+        curves(axes, trained, {"G, adversarial": "loss_g_gan"})
         axes.axhline(math.log(2), color="0.6", ls=":", label="log 2: undecided")
         finish(axes, "adversarial losses")
     curves(distance, trained, {"training": "loss_g_l1"})

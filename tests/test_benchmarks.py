@@ -1,10 +1,14 @@
 """The benchmark's arithmetic: what a step must compute, and which promise is called kept."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
 from benchmarks import limit, report
+from benchmarks.__main__ import Measured, limit_of_a_step
+from benchmarks.child import ENVIRONMENT, PROGRAMS, RATES
 from benchmarks.task import Task
 from pix2pix_ms.config import preset
 from pix2pix_ms.nets.patchgan import PatchGAN
@@ -48,9 +52,15 @@ def test_the_paper_size_of_a_step() -> None:
     assert slow == pytest.approx(2 * fast)
 
 
-def numbers(ours: float) -> dict[str, object]:
+def numbers(ours: float) -> dict[str, Any]:
     def shown(seconds: float) -> dict[str, float]:
-        return {"seconds": seconds, "fastest": seconds, "first": 5.0, "peak_megabytes": 1000.0}
+        return {
+            "seconds": seconds,
+            "fastest": seconds,
+            "build": 1.0,
+            "first": 5.0,
+            "peak_megabytes": 1000.0,
+        }
 
     programs = {"ours": shown(ours), "torch_eager": shown(1.0), "torch_best": shown(0.8)}
     work = {"256 batch 1": programs, "256 batch 4": programs, "128 batch 1": programs}
@@ -73,3 +83,26 @@ def test_a_promise_is_called_kept_only_when_it_is() -> None:
     assert "**not met**" in verdicts["train_step_vs_torch_best"]
     assert "**not met**" in verdicts["train_step_vs_limit"]
     assert "not run" in verdicts["train_step_vs_tutorial_graph"]
+    assert any(line.startswith("| train_step_batch_4_vs_torch_best |") for line in lines)
+
+
+def test_a_peer_that_did_not_run_has_no_ratio() -> None:
+    measured = numbers(ours=0.85)
+    for work in ("train", "infer"):
+        for shown in measured[work].values():
+            shown.pop("torch_eager", None)
+    found = report.ratios(measured)
+    assert "train_step_vs_torch_eager" not in found
+    assert "not run" in report.table(measured | found)
+
+
+def test_the_limit_is_of_the_better_library_in_the_same_minutes() -> None:
+    slow, fast = Measured(0, 0, [0.2, 0.1, 0.3]), Measured(0, 0, [0.1, 0.05, 0.2])
+    found = limit_of_a_step([slow, fast, Measured(0, 0, [0.02, 0.01, 0.03])])
+    assert found["product_gflops"] == pytest.approx(2 * limit.SIDE**3 / 0.1 / 1e9)
+    assert found["product_gflops_fastest"] == pytest.approx(2 * found["product_gflops"])
+    assert found["limit_seconds"] > found["limit_seconds_fastest"]
+
+
+def test_every_special_environment_has_its_program() -> None:
+    assert set(ENVIRONMENT) <= set(PROGRAMS | RATES)

@@ -53,6 +53,8 @@ def test_json_round_trip() -> None:
         ({"constant_epochs": 9}, "constant_epochs: expected 0 to epochs, found 9"),
         ({"batch_size": 0}, "batch_size: expected at least 1, found 0"),
         ({"seed": -1}, "seed: expected at least 0, found -1"),
+        ({"gan_weight": -1.0}, "gan_weight: expected at least 0, found -1.0"),
+        ({"gan_weight": 0, "lambda_l1": 0}, "lambda_l1: expected above 0 where gan_weight is 0"),
     ],
 )
 def test_impossible_values_are_named(changes: dict[str, object], words: str) -> None:

@@ -89,16 +89,16 @@ def test_ten_steps_agree_with_the_plain_step(
 
 def test_without_an_adversarial_loss_only_the_generator_learns(tiny: Config) -> None:
     config = replace(tiny, gan_weight=0.0)
-    model, other = Pix2Pix(config), Pix2Pix(replace(config, jit=False))
-    before = [p.asnumpy().copy() for p in model.optim_d.parameters]
-    distances, x, y = [], image(config), image(config)
+    fast, slow = Pix2Pix(config), Pix2Pix(replace(config, jit=False))
+    before = [p.asnumpy().copy() for p in fast.discriminator.get_parameters()]
     for _ in range(5):
-        terms, plainly = model.train_step(x, y), other.train_step(x, y)
+        x, y = image(config), image(config)
+        terms, plainly = fast.train_step(x, y), plain(slow, x, y)
         assert np.isnan(terms[:3]).all()
-        assert terms.g_l1 == pytest.approx(plainly.g_l1, rel=1e-5)
-        distances.append(terms.g_l1)
-    assert distances[-1] < distances[0]
-    for start, p in zip(before, model.optim_d.parameters, strict=True):
+        assert terms.g_l1 == pytest.approx(plainly[3], rel=1e-4)
+    for ours, theirs in zip(fast.optim_g.parameters, slow.optim_g.parameters, strict=True):
+        np.testing.assert_allclose(ours.asnumpy(), theirs.asnumpy(), atol=2e-4)
+    for start, p in zip(before, fast.discriminator.get_parameters(), strict=True):
         np.testing.assert_array_equal(start, p.asnumpy())
 
 

@@ -8,6 +8,7 @@ from pix2pix_ms import training
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.pipeline import TrainingData
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.figures import loss_curves
 from pix2pix_ms.pix2pix import Pix2Pix
 from pix2pix_ms.run import Run
 from pix2pix_ms.training import train
@@ -61,6 +62,23 @@ def test_stopped_and_resumed_equals_straight_to_the_bit(
     expected_weights, expected_log = result(straight)
     assert weights == expected_weights
     assert repr(log) == repr(expected_log)  # repr, because the untrained row holds nan
+
+
+def test_a_run_without_a_discriminator_is_logged_and_resumed(
+    tmp_path: Path, tiny: Config, data: TrainingData
+) -> None:
+    config = replace(tiny, gan_weight=0.0, skips=False, epochs=2)
+    said: list[str] = []
+    train(config, data, tmp_path / "run", stop_after=1, report=said.append)
+    run = train(config, data, tmp_path / "run", resume=True, report=said.append)
+    log = run.log()
+    assert [row["epoch"] for row in log] == [0, 1, 2]
+    assert all(np.isnan(row["loss_g_gan"]) and np.isfinite(row["held_out_l1"]) for row in log)
+    lines = [line for line in said if line.startswith(("epoch 1", "epoch 2"))]
+    assert len(lines) == 2
+    assert not any("nan" in line or "D " in line for line in lines)
+    assert len(loss_curves(log).axes) == 2
+    assert len(loss_curves([log[0], dict.fromkeys(log[1], 1.0)]).axes) == 3
 
 
 @pytest.mark.parametrize("jit", [True, False])

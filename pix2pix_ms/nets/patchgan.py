@@ -61,7 +61,7 @@ class PatchGAN(nn.Cell):
     """The discriminator D: input image and a target or generated image, to a logit per patch.
 
     Shapes: two float32 [N, 3, H, W] in [-1, 1] to [N, 1, H', W'], unbounded; `patch_grid` gives H'.
-    Without `config.conditional` it does not look at the input image (paper, section 3.1: "GAN").
+    Without `config.conditional` it does not look at the input image (equation 2).
 
     Raises:
         Pix2PixError: if `config.size` is too small for `config.n_layers`.
@@ -86,7 +86,7 @@ class PatchGAN(nn.Cell):
 Layers = tuple[nn.Cell, list[Layer], nn.Cell]  # the first, those in between, the verdict
 
 
-def seen_channels(config: Config) -> int:
+def channels_seen(config: Config) -> int:
     """Channels of what D looks at: a pair of images, or one."""
     return 6 if config.conditional else 3
 
@@ -103,7 +103,7 @@ def patch_layers(config: Config) -> Layers:
         )
         for before, after, stride in zip(widths, widths[1:], strides, strict=False)
     ]
-    first = blocks.convolution(seen_channels(config), widths[0], 2, bias=True)
+    first = blocks.convolution(channels_seen(config), widths[0], 2, bias=True)
     return first, hidden, blocks.Verdict(widths[-1])
 
 
@@ -114,5 +114,5 @@ def pixel_layers(config: Config) -> Layers:
         nn.Conv2d(config.ndf, 2 * config.ndf, 1, has_bias=bias),
         blocks.normalisation(config.norm, 2 * config.ndf),
     )
-    first = nn.Conv2d(seen_channels(config), config.ndf, 1, has_bias=True)
+    first = nn.Conv2d(channels_seen(config), config.ndf, 1, has_bias=True)
     return first, [hidden], nn.Conv2d(2 * config.ndf, 1, 1, has_bias=bias)
