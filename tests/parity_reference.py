@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from reference_networks import UnetGenerator, discriminator
-from test_parity import CASES, batches
+from test_parity import CASES, SGD_RATE, batches
 from torch import nn
 from torch.nn import functional
 
@@ -21,7 +21,7 @@ from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
 from pix2pix_ms.pix2pix import Pix2Pix
 
-Optimiser = Callable[[Iterable[torch.Tensor]], torch.optim.Optimizer]
+Optimiser = Callable[[Iterable[torch.Tensor], Config], torch.optim.Optimizer]
 
 
 class MindSporeAdam(torch.optim.Optimizer):
@@ -48,6 +48,14 @@ class MindSporeAdam(torch.optim.Optimizer):
             self.state[p] = state
 
 
+def adam(parameters: Iterable[torch.Tensor], config: Config) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, config.learning_rate, (config.beta1, config.beta2))
+
+
+def sgd(parameters: Iterable[torch.Tensor], _: Config) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, SGD_RATE)
+
+
 def adversarial(mode: str) -> Callable[[torch.Tensor, float], torch.Tensor]:
     loss = functional.binary_cross_entropy_with_logits if mode == "vanilla" else functional.mse_loss
     return lambda logits, wanted: loss(logits, torch.full_like(logits, wanted))
@@ -62,7 +70,8 @@ class Reference:
         for theirs, ours in ((self.g, self.ours.generator), (self.d, self.ours.discriminator)):
             state = convert.state_dict(ours, config)
             theirs.load_state_dict({name: torch.from_numpy(state[name].copy()) for name in state})
-        self.optim_g, self.optim_d = optimiser(self.g.parameters()), optimiser(self.d.parameters())
+        self.optim_g = optimiser(self.g.parameters(), config)
+        self.optim_d = optimiser(self.d.parameters(), config)
         self.gan = adversarial(config.gan_mode)
         self.pixel = functional.l1_loss if config.pixel_loss == "l1" else functional.mse_loss
         self.step = 0
@@ -121,10 +130,15 @@ class Reference:
         grads = self.named(lambda network: [(n, p.grad) for n, p in network.named_parameters()])
         return {name: grad.numpy() for name, grad in grads.items()}
 
+    def moving_statistics(self) -> dict[str, np.ndarray]:
+        """What every BatchNorm gathered, under our names."""
+        buffers = self.named(lambda network: network.named_buffers())
+        return {name: buffer.numpy() for name, buffer in buffers.items()}
+
 
 def reference(config: Config) -> dict[str, list[list[float]] | dict[str, float]]:
     """Train the reference for ten steps and return its losses and how far weights moved."""
-    model = Reference(config, lambda parameters: MindSporeAdam(parameters, config))
+    model = Reference(config, MindSporeAdam)
     weights = model.named(nn.Module.named_parameters)
     start = {name: weight.detach().clone() for name, weight in weights.items()}
     losses = [model.train_step(x, y) for x, y in batches(config)]

@@ -32,8 +32,10 @@ CASES: dict[str, Config] = {
 # Ten steps through a GAN amplify rounding: measured 1e-6 (batch), 1.3e-4 (instance).
 LOSS_TOLERANCE = {"batch": 1e-4, "instance": 1e-3, "none": 1e-4}
 MOVE_TOLERANCE = 1e-2
-GRADIENT_TOLERANCE = 1e-3  # of a gradient's norm
-LIVE_TOLERANCE = {"sgd": 1e-3, "adam": 1e-2}
+# Of a gradient's norm; measured 1e-5 at most. A single weight's may be nearly 0: measured 3e-4.
+GRADIENT_TOLERANCE, WEIGHT_TOLERANCE = 1e-3, 1e-2
+LIVE_CASES = list(CASES)[:3]
+LIVE_TOLERANCE = {"sgd": 1e-3, "adam": 1e-2}  # of a loss; measured 1e-6, 2.6e-3
 SGD_RATE = 1e-2
 NO_TORCH = "PyTorch is not installed; `make torch` installs it"
 
@@ -101,11 +103,17 @@ class Recorder:
         return {parameter.name: gradient.asnumpy() for parameter, gradient in pairs}
 
 
-@pytest.mark.parametrize("case", list(CASES)[:3])
+def without_dropout(case: str) -> Config:
+    """Operation by operation, because there is one compiled step per case in the first test."""
+    return replace(CASES[case], dropout=False, jit=False)
+
+
+@pytest.mark.parametrize("case", LIVE_CASES)
 def test_gradients_equal_pytorch(case: str, reference: ModuleType) -> None:
-    config = replace(CASES[case], dropout=False, jit=False)
+    """Of each loss for its own network's weights, of the whole network and of every weight."""
+    config = without_dropout(case)
     x, y = batches(config)[0]
-    theirs = reference.Reference(config, torch_sgd).gradients(x, y)
+    theirs = reference.Reference(config, reference.sgd).gradients(x, y)
     model = Pix2Pix(config)
     networks = (model.generator.set_train(), model.discriminator.set_train())
     records = [Recorder(network) for network in networks]
@@ -115,7 +123,7 @@ def test_gradients_equal_pytorch(case: str, reference: ModuleType) -> None:
         names = [name for name in ours if not without_effect(name, config)]
         assert distance(ours, theirs, names) < GRADIENT_TOLERANCE
         for name in names:
-            assert distance(ours, theirs, [name]) < GRADIENT_TOLERANCE, name
+            assert distance(ours, theirs, [name]) < WEIGHT_TOLERANCE, name
 
 
 def distance(
@@ -126,47 +134,36 @@ def distance(
     return float(np.linalg.norm(apart) / np.linalg.norm([np.linalg.norm(theirs[n]) for n in names]))
 
 
-def torch_sgd(parameters: Iterable[Any]) -> Any:
-    import torch
-
-    return torch.optim.SGD(parameters, SGD_RATE)
-
-
-def torch_adam(parameters: Iterable[Any]) -> Any:
-    import torch
-
-    return torch.optim.Adam(parameters, 2e-4, (0.5, 0.999))
-
-
-@pytest.mark.parametrize("case", list(CASES)[:3])
+@pytest.mark.parametrize("case", LIVE_CASES)
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
-def test_losses_follow_pytorch(optimiser: str, case: str, reference: ModuleType) -> None:
-    """With PyTorch's own optimisers, its Adam's epsilon where PyTorch has it; without dropout."""
-    config = replace(CASES[case], dropout=False)
+def test_ten_steps_follow_pytorchs_optimisers(
+    optimiser: str, case: str, reference: ModuleType
+) -> None:
+    """Its Adam's epsilon stands where PyTorch has it, hence the wider tolerance."""
+    config = without_dropout(case)
     model = Pix2Pix(config)
     if optimiser == "sgd":
         networks = (model.generator, model.discriminator)
         optimisers = [nn.SGD(network.trainable_params(), SGD_RATE) for network in networks]
         model._train_step = training_step(*networks, *optimisers, config)
-    there = reference.Reference(config, torch_sgd if optimiser == "sgd" else torch_adam)
-    ours = [list(model.train_step(x, y)) for x, y in batches(config)]
-    theirs = [there.train_step(x, y) for x, y in batches(config)]
+    there = reference.Reference(config, getattr(reference, optimiser))
+    ours = np.array([model.train_step(x, y) for x, y in batches(config)])
+    theirs = np.array([there.train_step(x, y) for x, y in batches(config)])
     np.testing.assert_allclose(ours, theirs, rtol=LIVE_TOLERANCE[optimiser])
+    if config.norm == "batch" and optimiser == "sgd":
+        ours, theirs = moving_statistics(model), there.moving_statistics()
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            # The reference's D sees the generated pair first, ours the real one: its latest counts
+            # most. In the reference's order D's statistics differ by 5e-7.
+            tolerance = 1e-3 if name.startswith("generator.") else 1e-2
+            assert distance(ours, theirs, [name]) < tolerance, name
 
 
-def test_moving_statistics_equal_pytorch(reference: ModuleType) -> None:
-    config = replace(CASES["batch"], batch_size=2)
-    model = Pix2Pix(config)
-    there = reference.Reference(config, torch_adam)
-    for x, y in batches(config):
-        model.train_step(x, y)
-        there.train_step(x, y)
-    theirs = there.named(lambda network: network.named_buffers())
-    ours = {p.name: p.asnumpy() for p in model.generator.get_parameters()}
-    moving = [name for name in ours if "moving" in name]
-    assert len(moving) == 2 * 10
-    for name in moving:
-        print(name, distance(ours, {n: t.numpy() for n, t in theirs.items()}, [name]))
+def moving_statistics(model: Pix2Pix) -> dict[str, np.ndarray]:
+    """What every BatchNorm of both networks gathered, by name."""
+    found = [*model.generator.get_parameters(), *model.discriminator.get_parameters()]
+    return {p.name: p.asnumpy() for p in found if "moving" in p.name}
 
 
 @pytest.mark.parametrize("constant", [0, 30, 100])
@@ -175,7 +172,7 @@ def test_the_learning_rate_falls_as_the_references(constant: int) -> None:
     torch = pytest.importorskip("torch", reason=NO_TORCH)
     config = Config(constant_epochs=constant)
     decay = config.epochs - constant
-    optimiser = torch_adam([torch.zeros(1)])
+    optimiser = torch.optim.Adam([torch.zeros(1)], config.learning_rate)
     rule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda epoch: 1.0 - max(0, epoch + 1 - constant) / float(decay + 1)
     )
