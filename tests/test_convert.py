@@ -103,6 +103,27 @@ def test_there_and_back(case: str, tmp_path: Path) -> None:
     assert_equal(torch_file.read(tmp_path / "D2.pth"), written[d])
 
 
+def test_the_names_are_the_references() -> None:
+    """Three levels: the outermost block, one in the middle and the innermost."""
+    generator, discriminator = states(made(8, norm="batch", n_layers=1))
+    normed = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    inner, innermost = "model.model.1.model", "model.model.1.model.3.model"
+    assert generator.keys() == {
+        *("model.model.0.weight", "model.model.3.weight", "model.model.3.bias"),
+        *(f"{inner}.1.weight", f"{inner}.5.weight"),
+        *(f"{inner}.{place}.{leaf}" for place in (2, 6) for leaf in normed),
+        *(f"{innermost}.1.weight", f"{innermost}.3.weight"),
+        *(f"{innermost}.4.{leaf}" for leaf in normed),
+    }
+    assert discriminator.keys() == {
+        *("model.0.weight", "model.0.bias", "model.2.weight", "model.5.weight", "model.5.bias"),
+        *(f"model.3.{leaf}" for leaf in normed),
+    }
+    assert generator[f"{inner}.2.weight"].mean() > 0.5 > generator[f"{inner}.2.bias"].mean()
+    statistics = [generator[f"{inner}.6.running_{leaf}"].mean() for leaf in ("var", "mean")]
+    assert statistics[0] > 0.5 > statistics[1]
+
+
 def test_a_generator_or_a_discriminator_alone(tmp_path: Path) -> None:
     for state in states(CASES["four layers"]):
         torch_file.write(state, tmp_path / "in.pth")
