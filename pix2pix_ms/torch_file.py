@@ -8,6 +8,7 @@ raw numbers behind them (before, and still on request).
 
 import io
 import pickle
+import pickletools
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -85,7 +86,8 @@ class Unpickler(pickle.Unpickler):
         if wanted not in ALLOWED:
             raise Pix2PixError(
                 f"{self.path}: expected the tensors of a state_dict, found a pickle that wants "
-                f"{wanted}; nothing was run. If you trust the file, save network.state_dict() alone"
+                f"{wanted[:80]!r}; nothing was run. "
+                "If you trust the file, save network.state_dict() alone"
             )
         return ALLOWED[wanted]
 
@@ -97,6 +99,21 @@ class Unpickler(pickle.Unpickler):
         fits = not any(view) and self.storages.setdefault(key, storage) == storage
         check(fits, "storages that overlap")
         return storage
+
+
+def load(file: io.BytesIO, path: Path) -> tuple[Any, dict[str, Storage]]:
+    """Read the pickle that begins here: what it describes, and the storages that needs.
+
+    It is walked through first: CPython 3.11 mishandles some that are cut short, and makes its memo
+    as large as a number in the file says.
+    """
+    start = file.tell()
+    for opcode, argument, place in pickletools.genops(file):
+        if opcode.name.endswith("PUT"):
+            check(int(argument or 0) <= (place or 0), "a memo larger than the file")
+    file.seek(start)
+    unpickler = Unpickler(file, path)
+    return unpickler.load(), unpickler.storages
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -116,7 +133,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
                 f"{path}: expected a state_dict, tensors by name, found something else; "
                 "save network.state_dict() alone"
             )
-        return {str(name): view.array(raw) for name, view in state.items()}
+        check(all(name.isprintable() for name in state), "names that would not stay in a line")
+        return {name: view.array(raw) for name, view in state.items()}
     except Pix2PixError:
         raise
     except Exception as error:  # what a damaged pickle raises is anyone's guess
@@ -135,27 +153,21 @@ def read_zip(content: bytes, path: Path) -> tuple[object, dict[str, bytes]]:
         folder = listing.removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist():
             check(archive.read(f"{folder}byteorder") == b"little", "big-endian numbers")
-        unpickler = Unpickler(io.BytesIO(archive.read(listing)), path)
-        state = unpickler.load()
-        raw = {key: archive.read(f"{folder}data/{key}") for key in unpickler.storages}
+        state, storages = load(io.BytesIO(archive.read(listing)), path)
+        raw = {key: archive.read(f"{folder}data/{key}") for key in storages}
     return state, raw
 
 
 def read_sequence(content: bytes, path: Path) -> tuple[object, dict[str, bytes]]:
     """Read the older layout: magic number, version, machine, state, keys, then every storage."""
     file = io.BytesIO(content)
-
-    def following() -> Any:
-        return Unpickler(file, path).load()
-
-    check(following() == MAGIC, "another kind of file")
-    following()
-    check(following()["little_endian"], "big-endian numbers")
-    unpickler = Unpickler(file, path)
-    state = unpickler.load()
+    check(load(file, path)[0] == MAGIC, "another kind of file")
+    load(file, path)
+    check(load(file, path)[0]["little_endian"], "big-endian numbers")
+    state, storages = load(file, path)
     raw = {}
-    for key in following():
-        storage = unpickler.storages[key]
+    for key in load(file, path)[0]:
+        storage = storages[key]
         (count,) = struct.unpack("<q", file.read(8))
         check(count == storage.length, "a storage of another length")
         raw[key] = file.read(count * np.dtype(storage.dtype).itemsize)

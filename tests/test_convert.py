@@ -229,7 +229,7 @@ def test_nothing_in_a_file_is_run(
             result = CliRunner().invoke(command, ["convert", str(path), f"{tmp_path}/out.ckpt"])
             assert result.exit_code == 1
             assert result.output.startswith(f"error: {path}: expected the tensors of a state_dict")
-            assert f"a pickle that wants {wanted}; nothing was run" in result.output
+            assert f"a pickle that wants '{wanted}'; nothing was run" in result.output
             assert result.output.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {f"{n}.pth" for n in range(4)}
     assert capsys.readouterr().out == ""
@@ -274,7 +274,11 @@ def test_files_that_are_damaged_or_foreign_are_explained(
         "a list": zipped(pickle.dumps([1, 2])),
         "a training's state": zipped(pickle.dumps({"epoch": 3}, 2)),
         "another type": zipped(lying),
+        "a huge memo": zipped(b"\x80\x02N" + pickle.LONG_BINPUT + b"\xff\xff\xff\x7f."),
+        "two lines": zipped(pickle.dumps(Malicious(Counter)).replace(b"Counter", b"Coun\ner")),
     }
+    torch_file.write({"two\nlines": zeros(1)}, tmp_path / "names.pth")
+    cases["names"] = (tmp_path / "names.pth").read_bytes()
     for name, content in cases.items():
         path = tmp_path / f"{name}.pth"
         path.write_bytes(content)
@@ -461,5 +465,5 @@ def test_a_whole_pytorch_module_is_refused_by_name(networks: ModuleType, tmp_pat
     g, _ = theirs(networks, CASES["two levels, one layer"])
     for newer in (True, False):
         torch.save(g, tmp_path / "module.pth", _use_new_zipfile_serialization=newer)
-        with pytest.raises(Pix2PixError, match="wants reference_networks.UnetGenerator; nothing"):
+        with pytest.raises(Pix2PixError, match="wants 'reference_networks.UnetGenerator'; "):
             torch_file.read(tmp_path / "module.pth")
