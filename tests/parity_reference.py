@@ -20,6 +20,7 @@ from pix2pix_ms import convert
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
 from pix2pix_ms.pix2pix import Pix2Pix
+from pix2pix_ms.reference import reference_names
 
 Optimiser = Callable[[Iterable[torch.Tensor], Config], torch.optim.Optimizer]
 
@@ -81,7 +82,7 @@ class Reference:
         found = {}
         for theirs, ours in ((self.g, self.ours.generator), (self.d, self.ours.discriminator)):
             named = dict(tensors(theirs))
-            names = convert.reference_names(ours, self.config)
+            names = reference_names(ours, self.config)
             found |= {name: named[their] for name, their in names.items() if their in named}
         return found
 
