@@ -37,6 +37,8 @@ def convert(
         Pix2PixError: if the names do not say which way, or as the function for that way does.
     """
     from_torch = source.suffix in torch_file.SUFFIXES
+    if not source.is_dir():
+        check_suffix(source, (*torch_file.SUFFIXES, checkpoints.SUFFIX))
     wanted = (checkpoints.SUFFIX,) if from_torch else torch_file.SUFFIXES
     check_suffix(out, wanted)
     if discriminator:

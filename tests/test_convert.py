@@ -329,6 +329,7 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, file: Path) -> No
         ((file, out, file), {}, "give one file of each"),
         ((file, tmp_path / "out.pth"), {}, "out.pth: expected a name ending in .ckpt, found .pth"),
         ((file, tmp_path / "out"), {}, "out: expected a name ending in .ckpt, found no ending"),
+        ((tmp_path / "x.png", out), {}, "x.png: expected a name ending in .pth or .pt or .ckpt"),
         ((out, tmp_path / "b.ckpt"), {}, "b.ckpt: expected a name ending in .pth or .pt, found"),
         ((file, out, tmp_path / "D.ckpt"), {}, "D.ckpt: expected a name ending in .pth"),
         ((file, out), {"size": 48}, "levels: expected 2 to 4 at size 48, found 5"),
