@@ -1,12 +1,11 @@
 # The commands people type. Everything runs in .venv, made from the pins in constraints.txt.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 BIN := .venv/bin
-TORCH := torch==2.13.0
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 # Strict: every output is compared. The slowest cell is a training of about a minute.
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
 
-.PHONY: help train test lint unit notebooks-test test-portable parity bench bench-guard notebooks regenerate picture clean
+.PHONY: help train test lint unit notebooks-test test-portable torch parity bench bench-guard notebooks regenerate picture clean
 
 help:  ## list these targets
 	@grep -E '^[a-z./-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -19,7 +18,7 @@ test: lint unit notebooks-test  ## everything CI runs: lint, types, unit tests, 
 lint: .venv  ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-unit: .venv  ## the unit tests
+unit: .venv  ## the unit tests; it says which it skips without PyTorch
 	$(BIN)/python -m pytest tests
 
 notebooks-test: .venv  ## run every notebook and compare every output
@@ -28,12 +27,13 @@ notebooks-test: .venv  ## run every notebook and compare every output
 test-portable: .venv  ## the notebooks as a CPU without AVX-512 computes them
 	DNNL_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 $(NBVAL) $(NOTEBOOKS)
 
-parity: .venv  ## compare with PyTorch itself (installs it), and check the stored reference
-	$(BIN)/python -m pip install -q --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pytest tests/test_parity.py --live
+torch: .venv  ## install PyTorch, so that the tests that compare with it run too
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[torch]'
 
-bench: .venv  ## measure ours beside its peers (installs PyTorch), write benchmarks/RESULTS.md
-	$(BIN)/python -m pip install -q --disable-pip-version-check $(TORCH)
+parity: torch  ## compare networks, training and converted weights with PyTorch itself
+	$(BIN)/python -m pytest tests/test_parity.py tests/test_convert.py
+
+bench: torch  ## measure ours beside its peers (installs PyTorch), write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 bench-guard: .venv-2.10/ready  ## one training step on MindSpore 2.10 with the cap on oneDNN and without

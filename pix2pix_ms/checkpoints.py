@@ -1,7 +1,8 @@
 """Checkpoints: saved whole or not at all, and loaded only where they fit."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,19 @@ def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **posit
 
     `mindspore.load_checkpoint` reads it; the config travels as JSON text under the name `config`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"name": p.name, "data": p} for p in parameters]
-    writing = path.with_name(f".writing-{path.name}")
     extra = {"config": config.to_json(), **position}
-    ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
-    writing.chmod(0o644)  # MindSpore leaves a file only its owner may read
+    with appearing_whole(path) as writing:
+        ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
+        writing.chmod(0o644)  # MindSpore leaves a file only its owner may read
+
+
+@contextmanager
+def appearing_whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to; what was written takes the place of `path` once it is on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writing = path.with_name(f".writing-{path.name}")
+    yield writing
     with writing.open("rb") as file:
         os.fsync(file.fileno())
     writing.replace(path)

@@ -56,14 +56,19 @@ class Friendly(click.Group):
 def config_options(command: Command) -> Command:
     """Add an option for every field of the config; what is not given stays as the preset has it."""
     for entry in reversed(fields(Config)):
-        flag = entry.name.replace("_", "-")
-        kind, names = option_kind(entry.type), f"--{flag}"
-        if kind is bool:
-            names = f"--{flag}/--no-{flag}"
-        text = f"{entry.metadata['help']} [{entry.default}]"
-        add = click.option(names, entry.name, type=kind, default=None, help=text)
-        command = add(command)
+        command = config_option(entry.name)(command)
     return command
+
+
+def config_option(name: str, default: str | None = None) -> Callable[[Command], Command]:
+    """Return what adds the option of one field; `default` says in words what stands without it."""
+    (entry,) = [entry for entry in fields(Config) if entry.name == name]
+    flag = name.replace("_", "-")
+    kind, names = option_kind(entry.type), f"--{flag}"
+    if kind is bool:
+        names = f"--{flag}/--no-{flag}"
+    text = f"{entry.metadata['help']} [{default or entry.default}]"
+    return click.option(names, name, type=kind, default=None, help=text)
 
 
 def option_kind(annotation: Any) -> Any:
@@ -199,6 +204,32 @@ def translate(
     checkpoint = checkpoint or trained_last(Path("runs"))
     written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs)
     click.echo(f"{len(written)} images in {out}")
+
+
+@command.command()
+@click.argument("source", type=PATH)
+@click.argument("out", type=PATH)
+@click.option(
+    "--discriminator",
+    type=PATH,
+    help="The discriminator's .pth: read with a generator's SOURCE, or written beside its OUT.",
+)
+@config_option("size", "at which the U-Net ends in one pixel")
+@config_option("direction")
+@config_option("dropout")
+def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any) -> None:
+    """Convert weights of PyTorch's pix2pix (.pth) to a checkpoint (.ckpt), or back.
+
+    SOURCE is latest_net_G.pth or latest_net_D.pth of pytorch-CycleGAN-and-pix2pix, and OUT a .ckpt
+    that `translate --checkpoint` takes; or SOURCE is a checkpoint or a run folder, and OUT a .pth
+    that the reference loads. PyTorch is not needed, and nothing in a .pth is run. Architecture is
+    read off the weights; the last three options say what they do not tell.
+    """
+    from pix2pix_ms.convert import convert as convert_file
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    for line in convert_file(source, out, discriminator, **given):
+        click.echo(line)
 
 
 @command.command()

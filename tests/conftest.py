@@ -12,10 +12,6 @@ from pix2pix_ms.data.records import write_record
 assert pix2pix_ms.__version__
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--live", action="store_true", help="compare with PyTorch itself")
-
-
 @pytest.fixture(scope="session")
 def tiny() -> Config:
     """The smallest network with a dropout block: 64x64, six levels."""

@@ -11,11 +11,13 @@ from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 
 
 def declared() -> dict[str, Requirement]:
-    """What pyproject asks for, the extras included, this package aside."""
-    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    """What pyproject asks for, the extras but PyTorch included, this package aside."""
+    extras = {name: needs for name, needs in EXTRAS.items() if name != "torch"}
+    lists = [PROJECT["dependencies"], *extras.values()]
     needs = [Requirement(text) for group in lists for text in group]
     return {canonicalize_name(need.name): need for need in needs if need.name != PROJECT["name"]}
 

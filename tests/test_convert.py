@@ -1,0 +1,472 @@
+"""Weights to PyTorch's pix2pix and back; some of the tests need PyTorch itself."""
+
+import io
+import os
+import pickle
+import struct
+import zipfile
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from mindspore import Tensor, nn
+from test_parity import NO_TORCH
+
+from pix2pix_ms import checkpoints, convert, torch_file
+from pix2pix_ms.cli import command
+from pix2pix_ms.config import Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.nets.blocks import set_statistics
+from pix2pix_ms.nets.patchgan import PatchGAN
+from pix2pix_ms.nets.unet import UNet
+
+Arrays = dict[str, np.ndarray]
+TOLD = ("ngf", "norm", "n_layers", "ndf", "size", "direction", "dropout")
+
+
+def made(size: int, **settings: Any) -> Config:
+    jitter_size = round(size * 286 / 256)
+    return Config(size=size, jitter_size=jitter_size, **({"ngf": 4, "ndf": 4} | settings))
+
+
+CASES = {
+    "unet_256": made(256),
+    "unet_128, instance norm": made(128, norm="instance", n_layers=2),
+    "no norm, PixelGAN": made(32, norm="none", n_layers=0, ngf=2, ndf=6),
+    "two levels, one layer": made(32, levels=2, n_layers=1),
+    "PixelGAN, instance norm": made(8, norm="instance", n_layers=0),
+    "PixelGAN, BtoA": made(16, n_layers=0, direction="BtoA", dropout=False),
+    "four layers": made(64, n_layers=4, ngf=3),
+}
+
+
+def randomised(network: nn.Cell, seed: int) -> nn.Cell:
+    """Fill a network with numbers of an ordinary size, and statistics unlike their start."""
+    rng = np.random.default_rng(seed)
+    for parameter in network.get_parameters():
+        if parameter.requires_grad or "moving" in parameter.name:
+            numbers = rng.normal(0, 0.1, parameter.shape)
+            positive = parameter.name.endswith(("gamma", "moving_variance"))
+            parameter.set_data(Tensor((numbers + 1 if positive else numbers).astype(np.float32)))
+    return network
+
+
+def states(config: Config) -> tuple[Arrays, Arrays]:
+    """The state_dicts of a generator and a discriminator with random weights."""
+    networks = randomised(UNet(config), 1), randomised(PatchGAN(config), 2)
+    generator, discriminator = (convert.state_dict(network, config) for network in networks)
+    return generator, discriminator
+
+
+def given(config: Config) -> dict[str, Any]:
+    """What has to be said beside the weights."""
+    said = {"direction": config.direction, "dropout": config.dropout}
+    return said | ({"size": config.size} if config.levels else {})
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[Arrays, Arrays]:
+    return states(CASES["no norm, PixelGAN"])
+
+
+@pytest.fixture
+def file(tmp_path: Path, small: tuple[Arrays, Arrays]) -> Path:
+    torch_file.write(small[0], tmp_path / "latest_net_G.pth")
+    return tmp_path / "latest_net_G.pth"
+
+
+def assert_equal(found: Arrays, wanted: Arrays) -> None:
+    assert found.keys() == wanted.keys()
+    for name, array in wanted.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array, name)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_there_and_back(case: str, tmp_path: Path) -> None:
+    config = CASES[case]
+    g, d, both = tmp_path / "G.pth", tmp_path / "D.pth", tmp_path / "both.ckpt"
+    written = dict(zip((g, d), states(config), strict=True))
+    for path, state in written.items():
+        torch_file.write(state, path)
+    (line,) = convert.convert(g, both, d, **given(config))
+    known = {"levels": config.depth} | {name: getattr(config, name) for name in TOLD}
+    assert line == f"{both}: {convert.listed(known)}"
+    assert checkpoints.load_generator(both)[1] == config
+    convert.convert(both, tmp_path / "G2.pth", tmp_path / "D2.pth")
+    assert_equal(torch_file.read(tmp_path / "G2.pth"), written[g])
+    assert_equal(torch_file.read(tmp_path / "D2.pth"), written[d])
+
+
+def test_the_names_are_the_references() -> None:
+    """Three levels: the outermost block, one in the middle and the innermost."""
+    generator, discriminator = states(made(8, norm="batch", n_layers=1))
+    normed = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    inner, innermost = "model.model.1.model", "model.model.1.model.3.model"
+    assert generator.keys() == {
+        *("model.model.0.weight", "model.model.3.weight", "model.model.3.bias"),
+        *(f"{inner}.1.weight", f"{inner}.5.weight"),
+        *(f"{inner}.{place}.{leaf}" for place in (2, 6) for leaf in normed),
+        *(f"{innermost}.1.weight", f"{innermost}.3.weight"),
+        *(f"{innermost}.4.{leaf}" for leaf in normed),
+    }
+    assert discriminator.keys() == {
+        *("model.0.weight", "model.0.bias", "model.2.weight", "model.5.weight", "model.5.bias"),
+        *(f"model.3.{leaf}" for leaf in normed),
+    }
+    assert generator[f"{inner}.2.weight"].mean() > 0.5 > generator[f"{inner}.2.bias"].mean()
+    statistics = [generator[f"{inner}.6.running_{leaf}"].mean() for leaf in ("var", "mean")]
+    assert statistics[0] > 0.5 > statistics[1]
+
+
+def test_a_generator_or_a_discriminator_alone(tmp_path: Path) -> None:
+    for state in states(CASES["four layers"]):
+        torch_file.write(state, tmp_path / "in.pth")
+        convert.convert(tmp_path / "in.pth", tmp_path / "one.ckpt")
+        convert.convert(tmp_path / "one.ckpt", tmp_path / "out.pth")
+        assert_equal(torch_file.read(tmp_path / "out.pth"), state)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pth", "one.ckpt", "out.pth"]
+
+
+def older_layout(state: Arrays) -> bytes:
+    """A state_dict as PyTorch before 1.6 saves it."""
+    head = [torch_file.MAGIC, 1001, {"protocol_version": 1001, "little_endian": True}]
+    keys = [str(key) for key in range(len(state))]
+    storages = [struct.pack("<q", array.size) + array.tobytes() for array in state.values()]
+    pickles = [pickle.dumps(part, 2) for part in head]
+    return b"".join([*pickles, torch_file.pickled(state), pickle.dumps(keys, 2), *storages])
+
+
+def test_the_older_layout(tmp_path: Path, small: tuple[Arrays, Arrays]) -> None:
+    content = older_layout(small[0])
+    for version in (content, content.replace(b"_rebuild_tensor_v2", b"_rebuild_tensor")):
+        (tmp_path / "old.pth").write_bytes(version)
+        assert_equal(torch_file.read(tmp_path / "old.pth"), small[0])
+
+
+def test_names_as_data_parallel_and_older_releases_save_them(
+    tmp_path: Path, file: Path, small: tuple[Arrays, Arrays]
+) -> None:
+    """With `module.` in front, without step counts, in half or double precision."""
+    instance = CASES["unet_128, instance norm"]
+    with_statistics = {"model.model.1.model.2.running_mean": np.zeros(8, np.float32)}
+    batch = states(CASES["four layers"])[0]
+    variants = {
+        "module": {f"module.{name}": array for name, array in small[0].items()},
+        "double": {name: array.astype(np.float64) for name, array in small[0].items()},
+        "half": {name: array.astype(np.float16) for name, array in small[0].items()},
+        "instance": states(instance)[0] | with_statistics,
+        "uncounted": {n: a for n, a in batch.items() if not n.endswith("num_batches_tracked")},
+    }
+    for variant, state in variants.items():
+        torch_file.write(state, tmp_path / "variant.pth")
+        convert.convert(tmp_path / "variant.pth", tmp_path / f"{variant}.ckpt")
+        assert checkpoints.load_generator(tmp_path / f"{variant}.ckpt")
+    convert.convert(file, tmp_path / "plain.ckpt")
+    plain, double = (checkpoints.load(tmp_path / f"{n}.ckpt")[0] for n in ("plain", "double"))
+    assert all(np.array_equal(plain[n].asnumpy(), double[n].asnumpy()) for n in plain)
+
+
+def test_a_view_of_a_storage(tmp_path: Path) -> None:
+    """Offset and strides are honoured; what leaves its storage is refused."""
+    numbers = np.arange(12, dtype=np.float32)
+
+    def viewed(offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Arrays:
+        whole = torch_file.spelled((0, (12,), (1,)))[1:-1]
+        part = torch_file.spelled((offset, shape, strides))[1:-1]
+        content = torch_file.pickled({"a": numbers}).replace(whole, part)
+        with zipfile.ZipFile(tmp_path / "view.pth", "w") as archive:
+            archive.writestr("x/data.pkl", content)
+            archive.writestr("x/data/0", numbers.tobytes())
+        return torch_file.read(tmp_path / "view.pth")
+
+    np.testing.assert_array_equal(viewed(1, (2, 3), (1, 4))["a"], [[1, 5, 9], [2, 6, 10]])
+    refused = [(1, (12,), (1,)), (0, (4, 4), (4, 1)), (12, (1,), (1,)), (0, (1000,), (0,))]
+    for place in [*refused, (3, (2,), (-4,)), (-1, (2,), (1,))]:
+        with pytest.raises(Pix2PixError, match="expected PyTorch weights, found a damaged file"):
+            viewed(*place)
+
+
+class Malicious:
+    """Pickles to a call."""
+
+    def __init__(self, function: Callable, *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple:
+        return self.call
+
+
+def zipped(content: bytes, **options: Any) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", **options) as archive:
+        archive.writestr("archive/data.pkl", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_nothing_in_a_file_is_run(
+    protocol: int, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    builtins = "builtins" if protocol > 2 else "__builtin__"  # as Python 2 called it
+    calls = {
+        f"{os.system.__module__}.system": Malicious(os.system, f"touch {tmp_path}/ran"),
+        f"{builtins}.exec": Malicious(exec, f"open('{tmp_path}/ran', 'w')"),
+        "collections.Counter": Malicious(Counter, "abc"),
+        "pix2pix_ms.torch_file.write": Malicious(torch_file.write, {}, tmp_path / "ran"),
+    }
+    for wanted, call in calls.items():
+        content = pickle.dumps(OrderedDict(weight=call), protocol)
+        older = pickle.dumps(torch_file.MAGIC) + pickle.dumps(1001)
+        system = pickle.dumps({"little_endian": True})
+        places = [zipped(content), content, older + content, older + system + content]
+        for layout, attack in enumerate(places):
+            path = tmp_path / f"{layout}.pth"
+            path.write_bytes(attack)
+            result = CliRunner().invoke(command, ["convert", str(path), f"{tmp_path}/out.ckpt"])
+            assert result.exit_code == 1
+            assert result.output.startswith(f"error: {path}: expected the tensors of a state_dict")
+            assert f"a pickle that wants '{wanted}'; nothing was run" in result.output
+            assert result.output.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {f"{n}.pth" for n in range(4)}
+    assert capsys.readouterr().out == ""
+
+
+def test_a_pickle_changes_nothing_it_may_name(tmp_path: Path) -> None:
+    """BUILD sets attributes, on a class too: here it has nothing to hold on to."""
+    name = torch_file.named("torch._utils", "_rebuild_tensor_v2")
+    state = torch_file.spelled("array") + torch_file.spelled("changed")
+    attributes = pickle.EMPTY_DICT + pickle.MARK + state + pickle.SETITEMS
+    slots = pickle.MARK + pickle.NONE + attributes + pickle.TUPLE
+    before = torch_file.View.array
+    for thing in (name, torch_file.named("collections", "OrderedDict"), torch_file.EMPTY):
+        for changes in (attributes, slots):
+            content = pickle.PROTO + b"\x02" + thing + changes + pickle.BUILD + pickle.STOP
+            (tmp_path / "build.pth").write_bytes(zipped(content))
+            if thing is torch_file.EMPTY:
+                assert torch_file.read(tmp_path / "build.pth") == {}
+            else:
+                with pytest.raises(Pix2PixError, match="found a damaged file"):
+                    torch_file.read(tmp_path / "build.pth")
+    assert torch_file.View.array is before
+    assert not hasattr(torch_file.Entries, "array")
+
+
+def test_files_that_are_damaged_or_foreign_are_explained(
+    tmp_path: Path, file: Path, small: tuple[Arrays, Arrays]
+) -> None:
+    whole, old = file.read_bytes(), older_layout(small[0])
+    lying = torch_file.pickled(small[0]).replace(b"FloatStorage", b"BoolStorage_")
+    cases = {
+        "cut": whole[: len(whole) // 2],
+        "old and cut": old[: len(old) // 2],
+        "cut in the pickle": old[:200],
+        "text": b"hello",
+        "empty": b"",
+        "an image": b"\x89PNG\r\n\x1a\n" + bytes(100),
+        "no listing": zipped(b"").replace(b"data.pkl", b"data.txt"),
+        "compressed": zipped(torch_file.pickled({}), compression=zipfile.ZIP_DEFLATED),
+        "no storages": zipped(torch_file.pickled(small[0])),
+        "another MAGIC": pickle.dumps(7) + old,
+        "a list": zipped(pickle.dumps([1, 2])),
+        "a training's state": zipped(pickle.dumps({"epoch": 3}, 2)),
+        "another type": zipped(lying),
+        "a huge memo": zipped(b"\x80\x02N" + pickle.LONG_BINPUT + b"\xff\xff\xff\x7f."),
+        "two lines": zipped(pickle.dumps(Malicious(Counter)).replace(b"Counter", b"Coun\ner")),
+    }
+    torch_file.write({"two\nlines": zeros(1)}, tmp_path / "names.pth")
+    cases["names"] = (tmp_path / "names.pth").read_bytes()
+    for name, content in cases.items():
+        path = tmp_path / f"{name}.pth"
+        path.write_bytes(content)
+        with pytest.raises(Pix2PixError) as found:
+            convert.convert(path, tmp_path / "out.ckpt")
+        assert str(found.value).startswith(f"{path}: expected "), name
+        assert "\n" not in str(found.value)
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 0xFF
+    file.write_bytes(changed)
+    with pytest.raises(Pix2PixError, match="found a damaged file"):
+        convert.convert(file, tmp_path / "out.ckpt")
+    with pytest.raises(Pix2PixError, match="expected PyTorch weights, found no file"):
+        convert.convert(tmp_path / "missing.pth", tmp_path / "out.ckpt")
+    assert not (tmp_path / "out.ckpt").exists()
+
+
+def zeros(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)
+
+
+def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) -> None:
+    generator, pixel = small
+    first, last = "model.model.0.weight", "model.model.3.bias"
+    cases = [
+        ({"model.1.weight": zeros(64, 3, 7, 7)}, "found model.1.weight; other networks"),
+        ({}, "found none at all"),
+        (generator | {first: zeros(2, 1, 4, 4)}, r"0.weight \[2, 3, 4, 4\], found \[2, 1, 4, 4\]"),
+        ({n: a for n, a in generator.items() if n != last}, f"{last} .*, found no such array"),
+        (generator | {"attention.weight": zeros(3, 3)}, "attention.weight no such array, found"),
+        (pixel | {"net.0.weight": zeros(6, 3, 1, 1)}, r"net.0.weight \[6, 6, 1, 1\], found"),
+    ]
+    for state, message in cases:
+        torch_file.write(state, tmp_path / "other.pth")
+        with pytest.raises(Pix2PixError, match=message):
+            convert.convert(tmp_path / "other.pth", tmp_path / "out.ckpt")
+    assert not (tmp_path / "out.ckpt").exists()
+
+
+def test_what_does_not_fit_together_is_refused(tmp_path: Path, file: Path) -> None:
+    other = tmp_path / "D.pth"
+    torch_file.write(states(CASES["four layers"])[1], other)
+    out = tmp_path / "out.ckpt"
+    cases: list[tuple[tuple, dict[str, Any], str]] = [
+        ((file, out, other), {}, "of one training, found n_layers 4, ndf 4, norm batch beside"),
+        ((file, out, file), {}, "give one file of each"),
+        ((file, tmp_path / "out.pth"), {}, "out.pth: expected a name ending in .ckpt, found .pth"),
+        ((file, tmp_path / "out"), {}, "out: expected a name ending in .ckpt, found no ending"),
+        ((tmp_path / "x.png", out), {}, "x.png: expected a name ending in .pth or .pt or .ckpt"),
+        ((out, tmp_path / "b.ckpt"), {}, "b.ckpt: expected a name ending in .pth or .pt, found"),
+        ((file, out, tmp_path / "D.ckpt"), {}, "D.ckpt: expected a name ending in .pth"),
+        ((file, out), {"size": 48}, "levels: expected 2 to 4 at size 48, found 5"),
+        ((out, tmp_path / "b.pth"), {"size": 64}, "size: expected only where .pth or .pt is read"),
+        ((out, tmp_path / "b.pth"), {}, "out.ckpt: expected a checkpoint, found none"),
+    ]
+    for words, settings, message in cases:
+        with pytest.raises(Pix2PixError, match=message):
+            convert.convert(*words, **settings)
+    assert not out.exists()
+    convert.convert(file, out)
+    with pytest.raises(Pix2PixError, match="expected a generator and a discriminator, found a gen"):
+        convert.convert(out, tmp_path / "b.pth", tmp_path / "D2.pth")
+    assert not (tmp_path / "b.pth").exists()
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """The shipped checkpoint, laid down as the last of a run, to .pth and back."""
+    shipped = Path(__file__).parents[1] / "checkpoints" / "facades_64.ckpt"
+    last = checkpoints.last_of(tmp_path / "run")
+    last.parent.mkdir(parents=True)
+    last.write_bytes(shipped.read_bytes())
+    g, ours = tmp_path / "latest_net_G.pth", tmp_path / "ours.ckpt"
+
+    def call(*words: str | Path) -> str:
+        result = CliRunner().invoke(command, ["convert", *(str(word) for word in words)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert call(tmp_path / "run", g) == f"{g}: generator\n"
+    said = call(g, ours, "--size", 128, "--direction", "BtoA", "--no-dropout")
+    known = "levels 6, ngf 16, norm batch, size 128, direction BtoA, dropout False"
+    assert said == f"{ours}: {known}\n"
+    generator, config = checkpoints.load_generator(ours)
+    wanted, _ = checkpoints.load_generator(shipped)
+    assert (config.levels, config.size, config.jitter_size) == (6, 128, 143)
+    for name, parameter in wanted.parameters_dict().items():
+        found = generator.parameters_dict()[name]
+        np.testing.assert_array_equal(found.asnumpy(), parameter.asnumpy(), name)
+
+
+# --- with PyTorch -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def networks() -> ModuleType:
+    """The reference's networks, where there is PyTorch to build them."""
+    pytest.importorskip("torch", reason=NO_TORCH)
+    import reference_networks
+
+    return reference_networks
+
+
+def theirs(networks: ModuleType, config: Config) -> tuple[Any, Any]:
+    """The reference's two networks with our random weights in them, loaded strictly."""
+    import torch
+
+    pair = networks.UnetGenerator(config), networks.discriminator(config)
+    for network, state in zip(pair, states(config), strict=True):
+        network.load_state_dict({name: torch.from_numpy(state[name]) for name in state})
+    return pair
+
+
+def assert_same_outputs(g: Any, d: Any, path: Path) -> None:
+    """Compare both networks of a checkpoint with the reference's, in both statistics."""
+    import torch
+
+    generator, config = checkpoints.load_generator(path)
+    discriminator = PatchGAN(config)
+    found = checkpoints.load(path)[0]
+    checkpoints.fill(discriminator.parameters_dict(), found, path, (config, config))
+    rng = np.random.default_rng(3)
+    shape = 1, 3, config.size, config.size
+    x, y = (rng.uniform(-1, 1, shape).astype(np.float32) for _ in "xy")
+    for statistics, training in (("moving", False), ("batch", True)):
+        apart = []
+        for network in (generator, discriminator):
+            network.set_train(False)
+            set_statistics(network, statistics)
+        with torch.no_grad():
+            image = g.train(training)(torch.from_numpy(x)).numpy()
+            verdict = d.train(training)(torch.from_numpy(np.hstack([x, y]))).numpy()
+        apart.append(np.abs(generator(Tensor(x)).asnumpy() - image).max())
+        apart.append(np.abs(discriminator(Tensor(x), Tensor(y)).asnumpy() - verdict).max())
+        assert max(apart) < 1e-4, (statistics, apart)
+        assert image.std() > 0.01
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_pytorchs_files_give_its_outputs(
+    case: str, older: bool, networks: ModuleType, tmp_path: Path
+) -> None:
+    import torch
+
+    config = CASES[case]
+    g, d = theirs(networks, config)
+    paths = tmp_path / "latest_net_G.pth", tmp_path / "latest_net_D.pth"
+    for network, path in zip((g, d), paths, strict=True):
+        torch.save(network.state_dict(), path, _use_new_zipfile_serialization=not older)
+    convert.convert(paths[0], tmp_path / "ours.ckpt", paths[1], **given(config))
+    assert_same_outputs(g, d, tmp_path / "ours.ckpt")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_pytorch_takes_our_files_strictly(case: str, networks: ModuleType, tmp_path: Path) -> None:
+    import torch
+
+    config, ours = CASES[case], tmp_path / "ours.ckpt"
+    pair = randomised(UNet(config), 4), randomised(PatchGAN(config), 5)
+    checkpoints.save([p for network in pair for p in network.get_parameters()], ours, config)
+    convert.convert(ours, tmp_path / "G.pth", tmp_path / "D.pth")
+    g, d = networks.UnetGenerator(config), networks.discriminator(config)
+    for network, name in ((g, "G"), (d, "D")):
+        state = torch.load(tmp_path / f"{name}.pth", weights_only=True)
+        network.load_state_dict(state, strict=True)
+    assert_same_outputs(g, d, ours)
+
+
+def test_shared_and_transposed_tensors(networks: ModuleType, tmp_path: Path) -> None:
+    """Several tensors in one storage, as PyTorch saves views, in both layouts."""
+    import torch
+
+    assert networks
+    whole = torch.arange(24.0).reshape(4, 6)
+    state = {"rows": whole[1:3], "turned": whole.T, "part": whole[::2, 1::2], "one": whole[2, 3]}
+    for newer in (True, False):
+        torch.save(state, tmp_path / "views.pth", _use_new_zipfile_serialization=newer)
+        wanted = {name: value.numpy() for name, value in state.items()}
+        assert_equal(torch_file.read(tmp_path / "views.pth"), wanted)
+
+
+def test_a_whole_pytorch_module_is_refused_by_name(networks: ModuleType, tmp_path: Path) -> None:
+    import torch
+
+    g, _ = theirs(networks, CASES["two levels, one layer"])
+    for newer in (True, False):
+        torch.save(g, tmp_path / "module.pth", _use_new_zipfile_serialization=newer)
+        with pytest.raises(Pix2PixError, match="wants 'reference_networks.UnetGenerator'; "):
+            torch_file.read(tmp_path / "module.pth")
