@@ -164,6 +164,11 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
     path = checkpoints.last_of(source) if source.is_dir() else source
     found, config, _ = checkpoints.load(path)
     held = {name.split(".")[0] for name in found}
+    if "generator" in held and not config.skips:
+        raise Pix2PixError(
+            f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "
+            "reference does not have; convert another run"
+        )
     kind = "generator" if "generator" in held else "discriminator"
     files = {kind: out} | ({"discriminator": discriminator} if discriminator else {})
     if discriminator and not {"generator", "discriminator"} <= held:

@@ -39,16 +39,21 @@ def infer(state: State, path: Path) -> dict[str, Any]:
         norm = norm_of(state, "model.model.1.model.1.bias")
         return {"levels": levels, "ngf": width(state[UNET]), "norm": norm}
     if PIXELGAN in state:
-        return {"n_layers": 0, "ndf": width(state[PIXELGAN]), "norm": norm_of(state, "net.2.bias")}
+        return {"n_layers": 0, "norm": norm_of(state, "net.2.bias"), **seen(state[PIXELGAN])}
     if PATCHGAN in state:
         n_layers = sum(array.ndim == 4 for array in state.values()) - 2  # the first, the last
         norm = norm_of(state, "model.2.bias")
-        return {"n_layers": n_layers, "ndf": width(state[PATCHGAN]), "norm": norm}
+        return {"n_layers": n_layers, "norm": norm, **seen(state[PATCHGAN])}
     raise Pix2PixError(
         f"{path}: expected the weights of a U-Net generator ({UNET}, ...) or of a discriminator "
         f"({PATCHGAN} or {PIXELGAN}, ...), found {next(iter(state), 'none at all')}; other "
         "networks, CycleGAN's ResNet generator too, have no counterpart here"
     )
+
+
+def seen(weight: np.ndarray) -> dict[str, Any]:
+    """Tell from a discriminator's first convolution its width and whether it sees pairs."""
+    return {"ndf": width(weight), "conditional": weight.shape[1:2] != (3,)}
 
 
 def width(weight: np.ndarray) -> int:

@@ -79,7 +79,10 @@ class NLayerDiscriminator(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
-        layers: list[nn.Module] = [nn.Conv2d(6, config.ndf, 4, 2, 1), nn.LeakyReLU(0.2, True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(6 if config.conditional else 3, config.ndf, 4, 2, 1),
+            nn.LeakyReLU(0.2, True),
+        ]
         for number, (before, after) in enumerate(pairwise(widths), 1):
             stride = 2 if number < config.n_layers else 1
             bias = config.norm == "instance"
@@ -96,7 +99,7 @@ class PixelDiscriminator(nn.Module):
         super().__init__()
         bias = config.norm == "instance"
         self.net = nn.Sequential(
-            nn.Conv2d(6, config.ndf, 1),
+            nn.Conv2d(6 if config.conditional else 3, config.ndf, 1),
             nn.LeakyReLU(0.2, True),
             nn.Conv2d(config.ndf, 2 * config.ndf, 1, bias=bias),
             norm_layer(config, 2 * config.ndf),

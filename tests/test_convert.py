@@ -26,7 +26,7 @@ from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 
 Arrays = dict[str, np.ndarray]
-TOLD = ("ngf", "norm", "n_layers", "ndf", "size", "direction", "dropout")
+TOLD = ("ngf", "norm", "n_layers", "ndf", "conditional", "size", "direction", "dropout")
 
 
 def made(size: int, **settings: Any) -> Config:
@@ -42,6 +42,7 @@ CASES = {
     "PixelGAN, instance norm": made(8, norm="instance", n_layers=0),
     "PixelGAN, BtoA": made(16, n_layers=0, direction="BtoA", dropout=False),
     "four layers": made(64, n_layers=4, ngf=3),
+    "unconditional": made(32, n_layers=2, conditional=False),
 }
 
 
@@ -346,6 +347,14 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, file: Path) -> No
     assert not (tmp_path / "b.pth").exists()
 
 
+def test_an_encoder_decoder_has_no_counterpart(tmp_path: Path) -> None:
+    config = made(16, skips=False)
+    checkpoints.save(UNet(config).get_parameters(), tmp_path / "g.ckpt", config)
+    with pytest.raises(Pix2PixError, match=r"g\.ckpt: expected a U-Net, found an encoder-decoder"):
+        convert.convert(tmp_path / "g.ckpt", tmp_path / "g.pth")
+    assert not (tmp_path / "g.pth").exists()
+
+
 def test_the_command(tmp_path: Path) -> None:
     """The shipped checkpoint, laid down as the last of a run, to .pth and back."""
     shipped = Path(__file__).parents[1] / "checkpoints" / "facades_64.ckpt"
@@ -411,7 +420,8 @@ def assert_same_outputs(g: Any, d: Any, path: Path) -> None:
             set_statistics(network, statistics)
         with torch.no_grad():
             image = g.train(training)(torch.from_numpy(x)).numpy()
-            verdict = d.train(training)(torch.from_numpy(np.hstack([x, y]))).numpy()
+            judged = np.hstack([x, y]) if config.conditional else y
+            verdict = d.train(training)(torch.from_numpy(judged)).numpy()
         apart.append(np.abs(generator(Tensor(x)).asnumpy() - image).max())
         apart.append(np.abs(discriminator(Tensor(x), Tensor(y)).asnumpy() - verdict).max())
         assert max(apart) < 1e-4, (statistics, apart)
