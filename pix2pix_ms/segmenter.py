@@ -76,7 +76,8 @@ class Labeller:
         with interruptible():
             scores = self.forward(Tensor(to_network(photo, self.size)[None])).asnumpy()
         labels = Image.fromarray(scores[0].argmax(axis=0).astype(np.uint8))
-        return np.asarray(labels.resize(photo.shape[1::-1], Image.Resampling.NEAREST))
+        height, width = photo.shape[:2]
+        return np.asarray(labels.resize((width, height), Image.Resampling.NEAREST))
 
 
 def train_segmenter(

