@@ -8,13 +8,11 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from pix2pix_ms.checkpoints import load_generator
@@ -23,16 +21,15 @@ from pix2pix_ms.data.facades import classes_of
 from pix2pix_ms.data.pairs import Pixels
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, label_maps, plain_data, whole
 from pix2pix_ms.data.prepare import held_out_record
-from pix2pix_ms.data.records import Record, open_record, rows_of, to_pixels
+from pix2pix_ms.data.records import open_record, rows_of, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import LAB_BINS, Scores, intersection, lab_counts, mean_scores, score
+from pix2pix_ms.image_folders import Triple, file_names, new_folder, save
 from pix2pix_ms.segmentation import CLASSES, SegmentationScores, confusion, segmentation_scores
 from pix2pix_ms.segmenter import Labeller, load_segmenter
 from pix2pix_ms.translate import Mode, Translator
 
 Target = Literal["labels", "photos", "other"]
-Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target
-FOLDERS = ("input", "generated", "target")
 Read = Callable[[Pixels], Pixels]  # a picture, uint8 [H, W, 3], to class indices, uint8 [H, W]
 SIDES = ("generated", "target")
 
@@ -228,50 +225,3 @@ def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
     bar = tqdm(rows, "images", len(pairs), unit="image", disable=None, leave=False)
     for index, row in enumerate(bar):
         yield row["x"][0], translator(row["x"], index)[0], row["y"][0]
-
-
-@contextmanager
-def new_folder(folder: Path | None) -> Iterator[Path | None]:
-    """Give a place to write a folder's files, which appears under its name when all are written.
-
-    Raises:
-        Pix2PixError: if there is a folder of that name with something in it.
-    """
-    if folder is None:
-        yield None
-        return
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise Pix2PixError(
-            f"{folder}: expected a new or empty folder for the images, found one in use; "
-            "choose another with --save-images"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
-        writing = Path(place) / folder.name
-        writing.mkdir()
-        yield writing
-        writing.replace(folder)
-
-
-def file_names(record: Record) -> list[str]:
-    """Return the pairs' names, fit for files.
-
-    Raises:
-        Pix2PixError: if two are equal, or one is no plain name.
-    """
-    seen: set[str] = set()
-    for name in (names := record.names()):
-        if name in seen or Path(name).name != name:
-            raise Pix2PixError(
-                f"{record.path}: expected plain names, each once, to call the images by, found "
-                f"{name!r}{' again' * (name in seen)}; prepare the pairs under other names"
-            )
-        seen.add(name)
-    return names
-
-
-def save(folder: Path, name: str, triple: Triple) -> None:
-    """Write (input, generated, target) to PNG files of one name in folders of their own."""
-    for place, image in zip(FOLDERS, triple, strict=True):
-        (folder / place).mkdir(exist_ok=True)
-        Image.fromarray(to_pixels(image)).save(folder / place / f"{name}.png")
