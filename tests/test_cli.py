@@ -46,7 +46,8 @@ def images(tmp_path: Path) -> Path:
 
 def test_help_names_every_command_and_setting() -> None:
     words = call("--help").output
-    assert all(name in words for name in ("prepare", "train", "translate", "download", "info"))
+    commands = ("prepare", "train", "translate", "evaluate", "segmenter", "download", "info")
+    assert all(name in words for name in commands)
     settings = call("train", "--help").output
     assert all(f"--{entry.name.replace('_', '-')}" in settings for entry in fields(Config))
 
