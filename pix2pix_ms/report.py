@@ -72,7 +72,7 @@ class Report:
         for name, measure in self.histogram_intersection.items():
             rows[f"Lab histogram intersection, {name}"] = measure
         for name, measure in (self.segmentation or {}).items():
-            rows[f"segmentation, {name.replace('_', ' ')}"] = measure
+            rows[f"segmentation, {name.replace('_', ' ').replace('iou', 'IoU')}"] = measure
         head = (
             f"{self.images} images, {self.data}; {self.direction} at {self.size}x{self.size}, "
             f"mode {self.mode}"

@@ -19,6 +19,7 @@ from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.objectives import cross_entropy
 from pix2pix_ms.segmentation import SegmentationScores
 from pix2pix_ms.segmenter import Labeller, Segmenter, load_segmenter, one_hot, train_segmenter
+from pix2pix_ms.translate import to_network
 
 SMALL = {"size": 64, "ngf": 8, "epochs": 8}
 
@@ -57,6 +58,18 @@ def test_it_is_the_generator_with_a_score_for_each_class() -> None:
     different = {name for name in shapes if shapes[name] != found[name]}
     assert different == {"ups.5.conv.weight", "ups.5.conv.bias"}
     assert Segmenter(config)(Tensor(np.zeros((2, 3, 64, 64), np.float32))).shape == (2, 12, 64, 64)
+
+
+def test_its_scores_are_unbounded_and_the_generator_is_not() -> None:
+    config = segmenter_config(size=64, ngf=4, init_gain=1.0)
+    photo = Tensor(to_network(facade(1, 64).photo, 64)[None])
+    largest = {}
+    for network in (UNet, Segmenter):
+        built = network(config)
+        initialise(built, config)
+        largest[network] = float(np.abs(built(photo).asnumpy()).max())
+    assert largest[UNet] < 1.0001  # MindSpore's tanh goes a little beyond 1 (2.8, CPU)
+    assert largest[Segmenter] > 5
 
 
 def test_settings_follow_the_size() -> None:
