@@ -109,6 +109,20 @@ def difference(network: Config, checkpoint: Config) -> str:
     return f"the network has {here}, the checkpoint {there}"
 
 
+def check_holds(network: str, found: Iterable[str], path: Path) -> None:
+    """Refuse a checkpoint without parameters of that network.
+
+    Raises:
+        Pix2PixError: naming the networks it does hold.
+    """
+    networks = sorted({name.split(".")[0] for name in found})
+    if network not in networks:
+        raise Pix2PixError(
+            f"{path}: expected a checkpoint with a {network}, found one with "
+            f"{', '.join(networks) or 'no network'}; give another file"
+        )
+
+
 def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
     """Load a checkpoint into a generator built from `config`.
 
@@ -127,6 +141,7 @@ def load_generator(path: Path) -> tuple[UNet, Config]:
     """
     path = last_of(path) if path.is_dir() else path
     found, config, _ = load(path)
+    check_holds("generator", found, path)
     generator = UNet(config)
     fill(generator.parameters_dict(), found, path, (config, config))
     generator.set_train(False)

@@ -5,79 +5,23 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 
 import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal
 
 import click
 
 from pix2pix_ms import __version__
-from pix2pix_ms.config import PRESETS, Config
-from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.interrupt import interruptible
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-PATH: click.Path = click.Path(path_type=Path)
-
-
-class Friendly(click.Group):
-    """Shows an expected error as one line, and any traceback only with --debug."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and turn errors into an exit status."""
-        try:
-            with interruptible():
-                return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except KeyboardInterrupt as interrupted:
-            self.fail(ctx, str(interrupted) or "interrupted", INTERRUPTED)
-        except Pix2PixError as error:
-            self.fail(ctx, str(error), 1)
-        except OSError as error:
-            place = error.filename or "a file"
-            self.fail(ctx, f"{place}: expected to read or write it, found: {error.strerror}", 1)
-        except Exception as error:
-            first = str(error).strip().splitlines() or [""]
-            self.fail(ctx, f"unexpected {type(error).__name__}: {first[0]} (see --debug)", 1)
-
-    @staticmethod
-    def fail(ctx: click.Context, message: str, status: int) -> None:
-        """Print one line and leave, or let the exception pass with --debug."""
-        if ctx.params.get("debug"):
-            raise  # noqa: PLE0704  (called while an exception is handled)
-        click.echo(f"error: {message}", err=True)
-        ctx.exit(status)
-
-
-def config_options(command: Command) -> Command:
-    """Add an option for every field of the config; what is not given stays as the preset has it."""
-    for entry in reversed(fields(Config)):
-        command = config_option(entry.name)(command)
-    return command
-
-
-def config_option(name: str, default: str | None = None) -> Callable[[Command], Command]:
-    """Return what adds the option of one field; `default` says in words what stands without it."""
-    (entry,) = [entry for entry in fields(Config) if entry.name == name]
-    flag = name.replace("_", "-")
-    kind, names = option_kind(entry.type), f"--{flag}"
-    if kind is bool:
-        names = f"--{flag}/--no-{flag}"
-    text = f"{entry.metadata['help']} [{default or entry.default}]"
-    return click.option(names, name, type=kind, default=None, help=text)
-
-
-def option_kind(annotation: Any) -> Any:
-    """Return click's type for a field's annotation."""
-    if get_origin(annotation) is Literal:
-        return click.Choice(get_args(annotation))
-    if isinstance(annotation, UnionType):  # `int | None`: not given is None
-        return next(kind for kind in get_args(annotation) if kind is not type(None))
-    return annotation
+from pix2pix_ms.config import PRESETS, SEGMENTER, Config, segmenter_config
+from pix2pix_ms.options import (
+    FILE,
+    PATH,
+    Friendly,
+    config_option,
+    config_options,
+    device_option,
+    mode_option,
+)
 
 
 @click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
@@ -114,7 +58,7 @@ def prepare(source: Path, out_folder: Path, split: str, val_ratio: float) -> Non
 @click.option("--data", type=PATH, help="Records or images [procedural facades].")
 @click.option("--out", type=PATH, help="Run folder [runs/PRESET].")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
-@config_options
+@config_options(Config())
 def train(
     preset_name: str | None,
     data: Path | None,
@@ -176,16 +120,10 @@ def interruption(run: Any, words: list[str]) -> str:
     type=PATH,
     help="Checkpoint file or run folder [the run under runs/ trained last].",
 )
-@click.option(
-    "--mode",
-    type=click.Choice(["paper", "eval"]),
-    default="paper",
-    show_default=True,
-    help="paper: the image's own statistics, dropout on; eval: moving statistics, dropout off.",
-)
+@mode_option
 @click.option("--side-by-side", is_flag=True, help="Put the input to the left of the result.")
 @click.option("--pairs", is_flag=True, help="Inputs are side-by-side pairs: take the input half.")
-@click.option("--device", default="auto", show_default=True, help="auto, CPU, GPU or Ascend.")
+@device_option
 def translate(
     inputs: tuple[Path, ...],
     out: Path,
@@ -215,8 +153,8 @@ def translate(
     help="The discriminator's .pth: read with a generator's SOURCE, or written beside its OUT.",
 )
 @config_option("size", "at which the U-Net ends in one pixel")
-@config_option("direction")
-@config_option("dropout")
+@config_option("direction", Config.direction)
+@config_option("dropout", Config.dropout)
 def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any) -> None:
     """Convert weights of PyTorch's pix2pix (.pth) to a checkpoint (.ckpt), or back.
 
@@ -230,6 +168,66 @@ def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any
     given = {name: value for name, value in settings.items() if value is not None}
     for line in convert_file(source, out, discriminator, **given):
         click.echo(line)
+
+
+@command.command()
+@click.argument("checkpoint", type=PATH)
+@click.option("--data", required=True, type=PATH, help="Pairs, as records or images.")
+@click.option("--json", "json_file", type=FILE, help="Write the numbers to this file.")
+@click.option("--save-images", type=PATH, help="New folder for PNGs: input, generated, target.")
+@click.option("--segmenter", type=PATH, help="Checkpoint of a segmenter, to read photos with.")
+@click.option(
+    "--target",
+    type=click.Choice(["labels", "photos", "other"]),
+    help="What the target images are [judged by the colours of the first pair].",
+)
+@mode_option
+@device_option
+def evaluate(
+    checkpoint: Path,
+    data: Path,
+    json_file: Path | None,
+    save_images: Path | None,
+    segmenter: Path | None,
+    target: Literal["labels", "photos", "other"] | None,
+    mode: Literal["paper", "eval"],
+    device: str,
+) -> None:
+    """Measure CHECKPOINT, a file or a run folder, on held-out pairs.
+
+    --data takes a MindRecord file, a folder of records, or a folder of images as `prepare` takes
+    it; of splits it takes val, else test.
+    """
+    from pix2pix_ms.device import choose_device
+    from pix2pix_ms.report import evaluate_checkpoint
+    from pix2pix_ms.run import replace_text
+
+    choose_device(device)
+    report = evaluate_checkpoint(checkpoint, data, mode, segmenter, target, save_images)
+    click.echo(report.table())
+    if json_file is not None:
+        replace_text(json_file, report.to_json())
+
+
+@command.command()
+@click.option("--data", required=True, type=PATH, help="Records of photos and label maps.")
+@click.option("--out", required=True, type=FILE, help="Checkpoint file to write.")
+@config_options(SEGMENTER, "size", "ngf", "epochs", "seed", "device")
+def segmenter(data: Path, out: Path, **settings: Any) -> None:
+    """Train the segmenter that `evaluate` reads generated photos with.
+
+    --data takes a MindRecord file, or a folder with train.mindrecord (and val.mindrecord), of
+    pairs of a photo and a label map in the colours of CMP Facade.
+    """
+    from pix2pix_ms.data.pipeline import training_data
+    from pix2pix_ms.device import choose_device
+    from pix2pix_ms.segmenter import train_segmenter
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    config = segmenter_config(**given)
+    choose_device(config.device)
+    train_segmenter(config, training_data(data, config.seed), out, report=say)
+    click.echo(f"segmenter in {out}")
 
 
 @command.command()

@@ -155,6 +155,25 @@ PRESETS: dict[str, Config] = {
 }
 
 
+# Half the paper's size and width. Batches, so that the moving statistics are close to those the
+# network learned with; Adam as is usual for classifiers, without the low beta1 a GAN needs.
+SEGMENTER = Config(
+    size=128, jitter_size=143, ngf=32, dropout=False, batch_size=4, learning_rate=1e-3, beta1=0.9,
+    epochs=40,
+)  # fmt: skip
+
+
+def segmenter_config(**changes: Any) -> Config:
+    """Return the settings of the segmenter with some fields changed.
+
+    Raises:
+        Pix2PixError: if a field has an impossible value.
+    """
+    size = changes.get("size", SEGMENTER.size)
+    jitter_size = round(size * Config.jitter_size / Config.size)  # the paper's jitter at this size
+    return replace(SEGMENTER, **{"jitter_size": jitter_size, **changes})
+
+
 def preset(name: str, **changes: Any) -> Config:
     """Return the preset `name` with some fields changed.
 

@@ -9,7 +9,6 @@ from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.evaluate import evaluate, score
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.translate import Translator, to_network, translate
@@ -127,34 +126,3 @@ def test_weights_loaded_later_reach_a_network_that_has_run(checkpoint: Path, tin
     expected = Translator(checkpoints.load_generator(checkpoint)[0], tiny, "eval")(x)
     assert not np.array_equal(before, expected)
     np.testing.assert_array_equal(translator(x), expected)
-
-
-def test_scores_of_known_images() -> None:
-    rng = np.random.default_rng(0)
-    image = rng.uniform(-1, 1, (3, 32, 32)).astype(np.float32)
-    near = score(image, image * np.float32(0.999))
-    assert near.l1 < 1e-3
-    assert near.psnr > 60
-    assert near.ssim == pytest.approx(1, abs=1e-4)
-    darker = np.clip(image, -0.9, 0.9) + np.float32(0.1)
-    assert score(np.zeros_like(image), np.full_like(image, 0.5)).l1 == pytest.approx(0.5)
-    # A constant distance d in [-1, 1] is d/2 in [0, 1]: PSNR = -20 log10(d / 2).
-    assert score(np.zeros_like(image), np.full_like(image, 0.2)).psnr == pytest.approx(20)
-    assert 0 < score(darker, image).ssim < 1
-
-
-def test_ssim_is_that_of_the_pictures_on_the_screen() -> None:
-    from skimage.metrics import structural_similarity
-
-    label_map, photo = facade(4, 64)
-    found = score(to_network(label_map, 64), to_network(photo, 64)).ssim
-    expected = structural_similarity(label_map, photo, channel_axis=2, data_range=255)
-    assert found == pytest.approx(expected, abs=1e-3)
-
-
-def test_evaluate_means_over_pairs() -> None:
-    pairs = [
-        (np.zeros((1, 3, 16, 16), np.float32), np.full((1, 3, 16, 16), v, np.float32))
-        for v in (0.2, 0.4)
-    ]
-    assert evaluate(lambda x, _: x, pairs).l1 == pytest.approx(0.3)

@@ -14,8 +14,9 @@ import numpy as np
 from mindspore.dataset import vision
 
 from pix2pix_ms.config import Config, Direction
+from pix2pix_ms.data.facades import is_label_map
 from pix2pix_ms.data.pairs import Pixels
-from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record
+from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record, rows_of
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 
@@ -83,6 +84,16 @@ def training_data(path: Path, seed: int) -> TrainingData:
 def whole(record: Record) -> Subset:
     """Return all pairs of a record."""
     return Subset(record, tuple(range(len(record))))
+
+
+def label_maps(subset: Subset) -> list[bool]:
+    """Tell of A and of B whether it is a label map, judged by the first pair.
+
+    Raises:
+        Pix2PixError: if that cannot be read.
+    """
+    (row,) = rows_of(subset.record.dataset(subset.indices[:1]), subset.record.path)
+    return [is_label_map(row[column]) for column in COLUMNS]
 
 
 def last_tenth(record: Record, seed: int) -> tuple[Subset, Subset]:

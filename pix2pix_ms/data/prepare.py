@@ -12,6 +12,9 @@ from pix2pix_ms.data.records import SUFFIX, write_record
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 
+HELD_OUT = ("val", "test")  # in the order of preference
+WHOLE = "images"  # what a folder without splits is called
+
 
 def find_splits(
     source: Path, name: str = "train", val_ratio: float = 0.0
@@ -79,6 +82,42 @@ def prepare(source: Path, out: Path, split: str = "train", val_ratio: float = 0.
 def progress(files: list[PairFiles], name: str) -> Iterable[PairFiles]:
     """Show a progress bar on a terminal, nothing elsewhere."""
     return tqdm(files, desc=name, unit="pair", disable=None, leave=False)
+
+
+def held_out_record(data: Path, made: Path) -> tuple[Path, str]:
+    """Return the record of the pairs to measure on, and what they are.
+
+    Args:
+        data: a MindRecord file, a folder of records, or a folder of images as `prepare` takes it.
+            Of splits val is taken, else test; a file, or images without splits, as they are.
+        made: the folder to write a record of images to.
+
+    Raises:
+        Pix2PixError: if only other splits are there, or what `find_splits` and reading raise.
+    """
+    if data.suffix == SUFFIX:
+        return data, f"all pairs of {data}"
+    records = {path.stem: path for path in sorted(data.glob(f"*{SUFFIX}"))}
+    if records:
+        path = records[held_out_split(records, data)]
+        return path, f"the split {path.stem} of {data}"
+    splits = find_splits(data, WHOLE)
+    name = WHOLE if WHOLE in splits else held_out_split(splits, data)
+    path = made / f"{name}{SUFFIX}"
+    write_record((pair.read() for pair in progress(splits[name], name)), path)
+    return path, f"all pairs of {data}" if name == WHOLE else f"the split {name} of {data}"
+
+
+def held_out_split(present: Iterable[str], where: Path) -> str:
+    """Choose the split to measure on; never the one that was trained on."""
+    names = list(present)
+    for name in HELD_OUT:
+        if name in names:
+            return name
+    raise Pix2PixError(
+        f"{where}: expected a held-out split, {' or '.join(HELD_OUT)}, found only "
+        f"{', '.join(names)}; prepare one with --val-ratio, or name the pairs to measure on"
+    )
 
 
 def run_records(data: Path | None, run: Path, config: Config, resuming: bool) -> Path:

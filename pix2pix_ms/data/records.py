@@ -99,23 +99,27 @@ class Record:
         a, b = self.unbatched[index]
         return a, b
 
-    def dataset(self, indices: Iterable[int], workers: int = 1, named: bool = False) -> ds.Dataset:
-        """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3].
-
-        `named` adds the column `name`, where the record has it.
-        """
+    def dataset(self, indices: Iterable[int], workers: int = 1) -> ds.Dataset:
+        """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3]."""
         order = [int(index) for index in indices]
         if self.batched:
             return ds.GeneratorDataset(self, list(COLUMNS), sampler=ds.SubsetSampler(order))
         rows = ds.MindDataset(
             str(self.path),
-            [*COLUMNS, NAME] if named else list(COLUMNS),
+            list(COLUMNS),
             num_parallel_workers=workers,
             sampler=ds.SubsetSampler(order),
         )
         for column in COLUMNS:
             rows = rows.map(vision.Decode(), column, num_parallel_workers=workers)
         return rows
+
+    def names(self) -> list[str]:
+        """Return what the pairs are called: where they have no names, after the file, counted."""
+        if not self.named:
+            return [f"{self.path.stem}_{number}" for number in range(len(self))]
+        rows = ds.MindDataset(str(self.path), [NAME], shuffle=False)
+        return [str(row[NAME]) for row in rows_of(rows, self.path)]
 
     @cached_property
     def unbatched(self) -> list[tuple[Pixels, Pixels]]:
@@ -230,7 +234,7 @@ def read_record(path: Path) -> Iterator[Pair]:
         Pix2PixError: as `open_record` does, or if a row is damaged.
     """
     record = open_record(path)
-    rows = record.dataset(range(len(record)), named=record.named)
-    for number, row in enumerate(rows_of(rows, path)):
+    rows = rows_of(record.dataset(range(len(record))), path)
+    for name, row in zip(record.names(), rows, strict=True):
         a, b = (row[column] for column in COLUMNS)
-        yield Pair(a, b, str(row.get(NAME, f"{path.stem}_{number}")))
+        yield Pair(a, b, name)

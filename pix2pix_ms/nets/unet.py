@@ -50,9 +50,10 @@ class UNet(nn.Cell):
 
     Shapes: float32 [N, 3, H, W] in [-1, 1] to the same; H and W multiples of 2**levels.
     Without `config.skips` it is the encoder-decoder of section 6.1.1, same depth and widths.
+    Another network built on it may give out another number of channels.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, channels_out: int = 3) -> None:
         super().__init__()
         self.skips = config.skips
         self.levels = config.depth
@@ -67,7 +68,7 @@ class UNet(nn.Cell):
             [
                 Up(
                     widths[level] * (2 if self.skips and level < self.levels - 1 else 1),
-                    widths[level - 1] if level else 3,
+                    widths[level - 1] if level else channels_out,
                     config,
                     last=level == 0,
                 )
@@ -83,6 +84,10 @@ class UNet(nn.Cell):
 
     def construct(self, x: Tensor, *masks: Tensor) -> Tensor:
         """Return G(x). Without masks there is no dropout; with them, one for each such block."""
+        return ops.tanh(self.decoded(x, *masks))
+
+    def decoded(self, x: Tensor, *masks: Tensor) -> Tensor:
+        """Return what the last layer gives, float32 [N, channels_out, H, W], unbounded."""
         features = []
         for down in self.downs:
             x = down(x)
@@ -93,7 +98,7 @@ class UNet(nn.Cell):
                 x = x * masks[self.mask_of[block]]
             if self.skips and block < self.levels - 1:
                 x = ops.cat((features[self.levels - 2 - block], x), 1)
-        return ops.tanh(x)
+        return x
 
     def masks(
         self, batch: int, size: int, seed: int, stream: Stream, *position: int

@@ -8,10 +8,17 @@ twelve flat colours of CMP (`palette`), and as a photo-like picture (`rendering`
 from typing import NamedTuple
 
 from pix2pix_ms.data.facades.building import build
-from pix2pix_ms.data.facades.palette import COLOURS, PALETTE, Pixels, classes, classes_of
+from pix2pix_ms.data.facades.palette import (
+    COLOURS,
+    PALETTE,
+    Pixels,
+    classes,
+    classes_of,
+    is_label_map,
+)
 from pix2pix_ms.data.facades.rendering import render
 
-__all__ = ["COLOURS", "PALETTE", "SIZES", "Facade", "classes_of", "facade"]
+__all__ = ["COLOURS", "PALETTE", "SIZES", "Facade", "classes_of", "facade", "is_label_map"]
 
 SIZES = tuple(2**power for power in range(5, 11))
 

@@ -31,6 +31,10 @@ PALETTE: dict[str, tuple[int, int, int]] = {
 
 COLOURS = np.array(list(PALETTE.values()), dtype=np.uint8)
 
+# A distance in RGB: of a photo's pixels half lie 117 or more from any colour (CMP's and procedural
+# ones alike), of a label map's, as JPEG of 128 pixels a side or more, within 36, mostly within 5.
+NEAR = 64.0
+
 
 def classes(parts: Iterable[Part], size: int) -> Pixels:
     """Return the class index of every pixel, uint8 [size, size], of parts in painting order."""
@@ -63,3 +67,17 @@ def classes_of(label_map: Pixels) -> Pixels:
     distances = (colours**2).sum(axis=1) - 2 * pixels @ colours.T
     nearest: Pixels = distances.argmin(axis=2).astype(np.uint8)
     return nearest
+
+
+def is_label_map(image: Pixels) -> bool:
+    """Tell a label map from a photo: half its pixels or more lie near a palette colour.
+
+    Args:
+        image: uint8 [height, width, 3], RGB in 0..255.
+
+    Raises:
+        ValueError: if the array is not of this shape.
+    """
+    nearest = COLOURS[classes_of(image)].astype(np.float32)
+    distance = np.linalg.norm(image.astype(np.float32) - nearest, axis=2)
+    return float(np.median(distance)) < NEAR

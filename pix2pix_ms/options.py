@@ -1,0 +1,95 @@
+"""How the command reports errors, and the options its commands share."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+from pix2pix_ms.config import Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import interruptible
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+PATH: click.Path = click.Path(path_type=Path)
+FILE: click.Path = click.Path(path_type=Path, dir_okay=False)
+
+
+class Friendly(click.Group):
+    """Shows an expected error as one line, and any traceback only with --debug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and turn errors into an exit status."""
+        try:
+            with interruptible():
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt as interrupted:
+            self.fail(ctx, str(interrupted) or "interrupted", INTERRUPTED)
+        except Pix2PixError as error:
+            self.fail(ctx, str(error), 1)
+        except OSError as error:
+            place = error.filename or "a file"
+            self.fail(ctx, f"{place}: expected to read or write it, found: {error.strerror}", 1)
+        except Exception as error:
+            first = str(error).strip().splitlines() or [""]
+            self.fail(ctx, f"unexpected {type(error).__name__}: {first[0]} (see --debug)", 1)
+
+    @staticmethod
+    def fail(ctx: click.Context, message: str, status: int) -> None:
+        """Print one line and leave, or let the exception pass with --debug."""
+        if ctx.params.get("debug"):
+            raise  # noqa: PLE0704  (called while an exception is handled)
+        click.echo(f"error: {message}", err=True)
+        ctx.exit(status)
+
+
+def config_options(base: Config, *names: str) -> Callable[[Command], Command]:
+    """Add an option for every field of the config, or those named; not given, it is None.
+
+    `base` has the values the help shows.
+    """
+
+    def add(command: Command) -> Command:
+        for entry in reversed(fields(Config)):
+            if entry.name in names or not names:
+                command = config_option(entry.name, getattr(base, entry.name))(command)
+        return command
+
+    return add
+
+
+def config_option(name: str, default: object) -> Callable[[Command], Command]:
+    """Return what adds the option of one field; the help shows `default`, a value or words."""
+    (entry,) = [entry for entry in fields(Config) if entry.name == name]
+    flag = name.replace("_", "-")
+    kind, names = option_kind(entry.type), f"--{flag}"
+    if kind is bool:
+        names = f"--{flag}/--no-{flag}"
+    text = f"{entry.metadata['help']} [{default}]"
+    return click.option(names, name, type=kind, default=None, help=text)
+
+
+def option_kind(annotation: Any) -> Any:
+    """Return click's type for a field's annotation."""
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    if isinstance(annotation, UnionType):  # `int | None`: not given is None
+        return next(kind for kind in get_args(annotation) if kind is not type(None))
+    return annotation
+
+
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["paper", "eval"]),
+    default="paper",
+    show_default=True,
+    help="paper: the image's own statistics, dropout on; eval: moving statistics, dropout off.",
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, CPU, GPU or Ascend."
+)

@@ -1,0 +1,250 @@
+"""The command `evaluate`, from a checkpoint and pairs to numbers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from pix2pix_ms import checkpoints, report
+from pix2pix_ms.cli import command
+from pix2pix_ms.config import Config, segmenter_config
+from pix2pix_ms.data.facades import classes_of, facade
+from pix2pix_ms.data.pairs import Pair, facade_pairs, read_image
+from pix2pix_ms.data.records import to_pixels, write_record
+from pix2pix_ms.evaluate import score
+from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.report import evaluate_checkpoint
+from pix2pix_ms.segmentation import confusion, segmentation_scores
+from pix2pix_ms.segmenter import Segmenter, load_segmenter
+from pix2pix_ms.translate import Translator, to_network
+
+SEEDS = range(50, 53)
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(command, ["evaluate", *(str(word) for word in words)])
+
+
+def saved(network: UNet, config: Config, path: Path) -> Path:
+    initialise(network, config)
+    checkpoints.save(network.get_parameters(), path, config)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
+    """Untrained checkpoints, in both directions, a segmenter, and held-out records."""
+    folder = tmp_path_factory.mktemp("report")
+    saved(UNet(tiny), tiny, folder / "photos" / "checkpoints" / "last.ckpt")
+    back = replace(tiny, direction="BtoA")
+    saved(UNet(back), back, folder / "labels.ckpt")
+    config = segmenter_config(size=64, ngf=4)
+    saved(Segmenter(config), config, folder / "segmenter.ckpt")
+    for name, first in (("train", 0), ("val", SEEDS[0])):
+        write_record(facade_pairs(len(SEEDS), 64, first), folder / "records" / f"{name}.mindrecord")
+    return folder
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """The held-out pairs as pictures side by side, twice as large."""
+    for split, first in (("train", 0), ("test", SEEDS[0])):
+        (tmp_path / "images" / split).mkdir(parents=True)
+        for pair in facade_pairs(len(SEEDS), 128, first):
+            picture = Image.fromarray(np.hstack(pair[:2]))
+            picture.save(tmp_path / "images" / split / f"{pair.name}.png")
+    return tmp_path / "images"
+
+
+def numbers(*words: str | Path, json_file: Path) -> dict[str, Any]:
+    result = call(*words, "--json", json_file)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(json_file.read_text())
+    return found
+
+
+def test_photos_without_a_segmenter(folder: Path, tmp_path: Path, tiny: Config) -> None:
+    words = [folder / "photos", "--data", folder / "records"]
+    found = numbers(*words, json_file=tmp_path / "new" / "x.json")
+    assert {"l1", "psnr", "ssim", "histogram_intersection", "segmentation"} < found.keys()
+    assert found["images"] == 3
+    assert (found["mode"], found["target"], found["direction"]) == ("paper", "photos", "AtoB")
+    assert found["data"] == f"the split val of {folder / 'records'}"
+    assert found["segmentation"] is None
+    assert found["histogram_intersection"].keys() == {"L", "a", "b"}
+    assert all(
+        0 < m["generated"] < 1 == m["target"] for m in found["histogram_intersection"].values()
+    )
+
+    generate = Translator(checkpoints.load_generator(folder / "photos")[0], tiny)
+    pairs = [[to_network(image, 64) for image in facade(seed, 64)] for seed in SEEDS]
+    each = [score(generate(x[None], index)[0], y) for index, (x, y) in enumerate(pairs)]
+    for name, perfect in (("l1", 0.0), ("psnr", None), ("ssim", 1.0)):
+        mean = np.mean([getattr(scores, name) for scores in each])
+        assert found[name]["generated"] == pytest.approx(mean, rel=1e-5)
+        assert found[name]["target"] == perfect
+
+    lines = call(*words).output.splitlines()
+    assert lines[0].startswith(f"3 images, the split val of {folder / 'records'}; AtoB at 64x64")
+    assert lines[1].split() == ["generated", "target"]
+    assert lines[3].split() == ["PSNR,", "dB", f"{found['psnr']['generated']:.3f}", "-"]
+    assert "train one with `pix2pix-ms segmenter" in lines[-1]
+
+
+def test_photos_are_read_by_the_segmenter(folder: Path, tmp_path: Path) -> None:
+    words = [folder / "photos", "--data", folder / "records", "--segmenter"]
+    found = numbers(*words, folder / "segmenter.ckpt", json_file=tmp_path / "x.json")
+    scores = found["segmentation"]
+    assert scores.keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
+    read = load_segmenter(folder / "segmenter.ckpt")
+    facades = [facade(seed, 64) for seed in SEEDS]
+    counts = sum(confusion(classes_of(pair.label_map), read(pair.photo)) for pair in facades)
+    expected = segmentation_scores(counts)._asdict()
+    assert {name: both["target"] for name, both in scores.items()} == pytest.approx(expected)
+
+
+def test_label_maps_need_no_segmenter(folder: Path, tmp_path: Path, tiny: Config) -> None:
+    words = [folder / "labels.ckpt", "--data", folder / "records"]
+    found = numbers(*words, json_file=tmp_path / "x.json")
+    assert found["target"] == "labels"
+    generate = Translator(checkpoints.load_generator(folder / "labels.ckpt")[0], tiny)
+    facades = [facade(seed, 64) for seed in SEEDS]
+    painted = [
+        to_pixels(generate(to_network(pair.photo, 64)[None], index)[0])
+        for index, pair in enumerate(facades)
+    ]
+    counts = sum(
+        confusion(classes_of(pair.label_map), classes_of(picture))
+        for pair, picture in zip(facades, painted, strict=True)
+    )
+    expected = segmentation_scores(counts)._asdict()
+    scores = found["segmentation"]
+    assert {name: both["generated"] for name, both in scores.items()} == pytest.approx(expected)
+    assert all(both["target"] == 1 for both in scores.values())
+
+
+def test_a_perfect_generator_scores_as_the_targets_do(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both images of each pair are the same, and the generator gives its input back."""
+    monkeypatch.setattr(Translator, "__call__", lambda _, x, _index: x)
+    pairs = (Pair(pair.a, pair.a, pair.name) for pair in facade_pairs(2, 64))
+    write_record(pairs, tmp_path / "same.mindrecord")
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        found = evaluate_checkpoint(folder / "photos", tmp_path / "same.mindrecord")
+    assert found.psnr == (None, None)
+    assert found.segmentation is not None
+    measures = [*found.histogram_intersection.values(), *found.segmentation.values()]
+    assert all(one == other for one, other in (found.l1, found.ssim, *measures))
+    json.loads(found.to_json())
+
+
+def test_runs_and_modes_repeat_and_modes_differ(folder: Path, tmp_path: Path) -> None:
+    words = [folder / "photos", "--data", folder / "records", "--segmenter"]
+    words = [*words, folder / "segmenter.ckpt", "--mode"]
+    for name, mode in (("1", "paper"), ("2", "paper"), ("3", "eval"), ("4", "eval")):
+        numbers(*words, mode, json_file=tmp_path / name)
+    first, again, still, still_again = ((tmp_path / name).read_text() for name in "1234")
+    assert first == again
+    assert still == still_again
+    assert first.replace("paper", "eval") != still
+
+
+def test_images_are_saved_under_equal_names(folder: Path, images: Path, tmp_path: Path) -> None:
+    """From pictures of another size than the network's; of the splits, test is taken."""
+    out = tmp_path / "out" / "pngs"
+    result = call(folder / "photos", "--data", images, "--save-images", out)
+    assert result.exit_code == 0, result.output
+    assert f"3 images, the split test of {images}" in result.output
+    names = [f"facade_{seed}.png" for seed in SEEDS]
+    for place in ("input", "generated", "target"):
+        assert sorted(file.name for file in (out / place).iterdir()) == names
+        assert read_image(out / place / names[0]).shape == (64, 64, 3)
+    assert list(out.parent.iterdir()) == [out]
+    shown = read_image(out / "target" / names[0]).astype(float)
+    exact = np.asarray(Image.fromarray(facade(SEEDS[0], 128).photo).resize((64, 64), 3))
+    assert np.abs(shown - exact).max() <= 1
+    assert sorted(tmp_path.iterdir()) == [images, out.parent]
+
+
+def test_images_without_splits_are_all_taken(folder: Path, images: Path) -> None:
+    result = call(folder / "photos", "--data", images / "test")
+    assert f"3 images, all pairs of {images / 'test'}" in result.output
+
+
+def test_a_file_is_taken_as_it_is(folder: Path) -> None:
+    path = folder / "records" / "train.mindrecord"
+    assert f"3 images, all pairs of {path}" in call(folder / "photos", "--data", path).output
+
+
+def test_what_is_neither_photo_nor_label_map_still_has_colours(
+    folder: Path, tmp_path: Path
+) -> None:
+    pairs = (Pair(pair.b, pair.b, pair.name) for pair in facade_pairs(2, 64))
+    write_record(pairs, tmp_path / "x.mindrecord")
+    words = [folder / "photos", "--data", tmp_path / "x.mindrecord"]
+    lines = call(*words).output.splitlines()
+    assert lines[-1].startswith("segmentation: needs label maps in the colours of CMP Facade")
+    result = call(*words, "--segmenter", folder / "segmenter.ckpt")
+    assert result.exit_code == 1
+    assert "for the segmenter, found no label maps; leave --segmenter out" in result.output
+    told = call(*words, "--segmenter", folder / "segmenter.ckpt", "--target", "photos")
+    assert told.exit_code == 0
+
+
+def test_bad_words_are_one_line_and_write_nothing(
+    folder: Path, images: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    twice = (Pair(pair.a, pair.b, "same") for pair in facade_pairs(2, 64))
+    write_record(twice, tmp_path / "twice.mindrecord")
+    write_record(facade_pairs(2, 64), tmp_path / "trained" / "train.mindrecord")
+    (images / "test").rename(tmp_path / "elsewhere")
+    good, data, reader = folder / "photos", folder / "records", folder / "segmenter.ckpt"
+    cases: list[tuple[list[str | Path], str]] = [
+        ([good, "--data", tmp_path / "none"], "none: expected a folder of images, found none"),
+        ([good, "--data", tmp_path / "none.mindrecord"], "expected a MindRecord file, found none"),
+        ([good, "--data", tmp_path / "empty"], "empty: expected images"),
+        ([good, "--data", tmp_path / "trained"], "val or test, found only train; prepare one"),
+        ([good, "--data", images], "val or test, found only train; prepare one"),
+        ([good, "--data", tmp_path / "twice.mindrecord"], "found 'same' again; prepare"),
+        ([tmp_path / "x.ckpt", "--data", data], "x.ckpt: expected a checkpoint, found none"),
+        ([reader, "--data", data], "expected a checkpoint with a generator, found one with seg"),
+        ([good, "--data", data, "--segmenter", good / "checkpoints/last.ckpt"], "with a segmenter"),
+        ([good, "--data", data, "--segmenter", tmp_path / "x"], "x: expected a checkpoint"),
+        ([folder / "labels.ckpt", "--data", data, "--segmenter", reader], "found label maps as"),
+        ([good, "--data", data, "--device", "Ascend"], "device: expected Ascend, found only"),
+    ]
+    before = sorted(tmp_path.rglob("*"))
+    for words, message in cases:
+        result = call(*words, "--json", tmp_path / "x.json", "--save-images", tmp_path / "pngs")
+        assert result.exit_code == 1, words
+        (line,) = result.output.splitlines()
+        assert line.startswith("error: ")
+        assert message in line
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_images_do_not_go_where_others_are(folder: Path, images: Path) -> None:
+    result = call(folder / "photos", "--data", folder / "records", "--save-images", images)
+    assert result.exit_code == 1
+    assert "images: expected a new or empty folder for the images" in result.output
+
+
+def test_an_interruption_leaves_no_images(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "mean_scores", interrupt)
+    monkeypatch.setattr(report.Tally, "add", interrupt)
+    words = [folder / "photos", "--data", folder / "records", "--json", tmp_path / "x.json"]
+    assert call(*words, "--save-images", tmp_path / "pngs").exit_code == 130
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,196 @@
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from mindspore import Tensor
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.cli import command
+from pix2pix_ms.config import SEGMENTER, Config, preset, segmenter_config
+from pix2pix_ms.data.facades import PALETTE, classes_of, facade
+from pix2pix_ms.data.pairs import Pair, facade_pairs
+from pix2pix_ms.data.pipeline import training_data
+from pix2pix_ms.data.records import write_record
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.objectives import cross_entropy
+from pix2pix_ms.segmentation import SegmentationScores
+from pix2pix_ms.segmenter import Labeller, Segmenter, load_segmenter, one_hot, train_segmenter
+from pix2pix_ms.translate import to_network
+
+SMALL = {"size": 64, "ngf": 8, "epochs": 8}
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def call(*words: str | Path | int) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def facades(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("facades")
+    write_record(facade_pairs(60, 64), folder / "train.mindrecord")
+    write_record(facade_pairs(10, 64, first_seed=100), folder / "val.mindrecord")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(facades: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    path = tmp_path_factory.mktemp("segmenter") / "new" / "segmenter.ckpt"
+    words = [word for name, value in SMALL.items() for word in (f"--{name}", value)]
+    result = call("segmenter", "--data", facades, "--out", path, "--device", "CPU", *words)
+    assert result.exit_code == 0, result.output
+    return path, result
+
+
+def test_it_is_the_generator_with_a_score_for_each_class() -> None:
+    """The same layers, and the same weights by name but for the last layer's."""
+    config = segmenter_config(size=64, ngf=4)
+    shapes = {p.name.partition(".")[2]: p.shape for p in UNet(config).get_parameters()}
+    found = {p.name.partition(".")[2]: p.shape for p in Segmenter(config).get_parameters()}
+    assert shapes.keys() == found.keys()
+    different = {name for name in shapes if shapes[name] != found[name]}
+    assert different == {"ups.5.conv.weight", "ups.5.conv.bias"}
+    assert Segmenter(config)(Tensor(np.zeros((2, 3, 64, 64), np.float32))).shape == (2, 12, 64, 64)
+
+
+def test_its_scores_are_unbounded_and_the_generator_is_not() -> None:
+    config = segmenter_config(size=64, ngf=4, init_gain=1.0)
+    photo = Tensor(to_network(facade(1, 64).photo, 64)[None])
+    largest = {}
+    for network in (UNet, Segmenter):
+        built = network(config)
+        initialise(built, config)
+        largest[network] = float(np.abs(built(photo).asnumpy()).max())
+    assert largest[UNet] < 1.0001  # MindSpore's tanh goes a little beyond 1 (2.8, CPU)
+    assert largest[Segmenter] > 5
+
+
+def test_settings_follow_the_size() -> None:
+    assert segmenter_config() == SEGMENTER
+    assert segmenter_config(size=256).jitter_size == 286
+    with pytest.raises(Pix2PixError, match="size: expected a power of two"):
+        segmenter_config(size=100)
+
+
+def test_cross_entropy_is_that_of_softmax() -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.normal(0, 30, (2, 12, 4, 4)).astype(np.float32)  # far beyond where exp overflows
+    wanted = np.moveaxis(np.eye(12, dtype=np.float32)[rng.integers(0, 12, (2, 4, 4))], -1, 1)
+    exact = scores.astype(np.float64)
+    logarithm = exact - np.logaddexp.reduce(exact, axis=1, keepdims=True)
+    found = cross_entropy(Tensor(scores), Tensor(wanted))
+    assert float(found) == pytest.approx(-(wanted * logarithm).sum(1).mean(), rel=1e-5)
+    slope = ms.grad(cross_entropy)(Tensor(scores), Tensor(wanted)).asnumpy()
+    np.testing.assert_allclose(slope, (np.exp(logarithm) - wanted) / 32, atol=1e-6)
+
+
+def test_labels_become_one_hot() -> None:
+    label_map = facade(2, 64).label_map
+    picture = np.moveaxis(label_map / np.float32(127.5) - 1, -1, 0)[None]
+    hot = one_hot(picture)
+    assert (hot.shape, hot.dtype) == ((1, len(PALETTE), 64, 64), np.float32)
+    np.testing.assert_array_equal(hot.sum(axis=1), 1)
+    np.testing.assert_array_equal(hot[0].argmax(axis=0), classes_of(label_map))
+
+
+def test_the_command_trains_one_that_beats_a_constant_guess(
+    trained: tuple[Path, Result], facades: Path
+) -> None:
+    path, result = trained
+    lines = result.output.splitlines()
+    assert lines[0].startswith(f"60 pairs from {facades}/train.mindrecord; held out: 10")
+    assert [line.split()[1] for line in lines[1:-1]] == [f"{epoch}/8" for epoch in range(1, 9)]
+    assert lines[-1] == f"segmenter in {path}"
+    assert [file.name for file in path.parent.iterdir()] == ["segmenter.ckpt"]
+
+    labeller = load_segmenter(path)
+    held_out = [facade(seed, 64) for seed in range(100, 110)]
+    truth = np.stack([classes_of(pair.label_map) for pair in held_out])
+    found = np.stack([labeller(pair.photo) for pair in held_out])
+    constant = np.bincount(truth.ravel()).max() / truth.size
+    assert (found == truth).mean() > constant + 0.1
+    assert f"per-pixel {(found == truth).mean():.3f}" in lines[-2]
+
+
+def test_it_says_the_same_of_a_photo_in_any_company(trained: tuple[Path, Result]) -> None:
+    """Moving statistics: alone or in a batch with others."""
+    labeller = load_segmenter(trained[0])
+    photos = [facade(seed, 64).photo for seed in (1, 2)]
+    alone = [labeller(photo) for photo in photos]
+    both = np.stack(photos).transpose(0, 3, 1, 2) / np.float32(127.5) - 1
+    scores = labeller.network(Tensor(both)).asnumpy()
+    assert np.mean(scores.argmax(axis=1) == np.stack(alone)) > 0.999
+
+
+def test_a_photo_of_another_size_keeps_it(trained: tuple[Path, Result]) -> None:
+    labels = load_segmenter(trained[0])(facade(1, 128).photo[:, :96])
+    assert (labels.shape, labels.dtype) == ((128, 96), np.uint8)
+
+
+def small(record: Path, out: Path, seed: int) -> tuple[SegmentationScores, bytes]:
+    config = segmenter_config(size=64, ngf=4, epochs=2, seed=seed)
+    scores = train_segmenter(config, training_data(record, 0), out, report=quiet)
+    found, _, _ = checkpoints.load(out)
+    return scores, b"".join(found[name].asnumpy().tobytes() for name in sorted(found))
+
+
+def test_one_seed_gives_one_segmenter(record: Path, tmp_path: Path) -> None:
+    first = small(record, tmp_path / "1.ckpt", seed=3)
+    assert small(record, tmp_path / "2.ckpt", seed=3) == first
+    assert small(record, tmp_path / "3.ckpt", seed=4)[1] != first[1]
+
+
+@pytest.mark.parametrize("photo_first", [False, True])
+def test_the_label_maps_are_found_on_either_side(photo_first: bool, tmp_path: Path) -> None:
+    pairs = facade_pairs(6, 64)
+    if photo_first:
+        pairs = (Pair(pair.b, pair.a, pair.name) for pair in pairs)
+    write_record(pairs, tmp_path / "train.mindrecord")
+    config = segmenter_config(size=64, ngf=2, epochs=1)
+    train_segmenter(config, training_data(tmp_path, 0), tmp_path / "x.ckpt", report=quiet)
+    expected = "AtoB" if photo_first else "BtoA"
+    assert checkpoints.load(tmp_path / "x.ckpt")[1].direction == expected
+
+
+def test_what_cannot_be_trained_writes_nothing(tmp_path: Path, facades: Path) -> None:
+    photos = [facade(seed, 64).photo for seed in range(4)]
+    pairs = (Pair(photo, photo, str(number)) for number, photo in enumerate(photos))
+    write_record(pairs, tmp_path / "photos" / "train.mindrecord")
+    (tmp_path / "there.ckpt").write_text("mine")
+    out = tmp_path / "x.ckpt"
+    for words, message in (
+        (["--data", tmp_path / "none", "--out", out], "expected a MindRecord file, found none"),
+        (["--data", tmp_path / "photos", "--out", out], "found no label maps in the first pair"),
+        (["--data", facades, "--out", out, "--size", 100], "size: expected a power of two"),
+        (["--data", facades, "--out", tmp_path / "there.ckpt"], "expected a new file to write"),
+    ):
+        result = call("segmenter", *words)
+        assert result.exit_code == 1
+        assert message in result.output.splitlines()[-1]
+        assert not out.exists()
+    assert (tmp_path / "there.ckpt").read_text() == "mine"
+
+
+def test_a_generator_is_no_segmenter_nor_the_other_way_round(
+    tmp_path: Path, tiny: Config, trained: tuple[Path, Result]
+) -> None:
+    generator = UNet(tiny)
+    initialise(generator, tiny)
+    checkpoints.save(generator.get_parameters(), tmp_path / "g.ckpt", tiny)
+    with pytest.raises(
+        Pix2PixError, match=r"g\.ckpt: expected a checkpoint with a segmenter, found"
+    ):
+        load_segmenter(tmp_path / "g.ckpt")
+    with pytest.raises(
+        Pix2PixError, match=r"expected a checkpoint with a generator, found one with"
+    ):
+        checkpoints.load_generator(trained[0])
+    assert preset("quick") != SEGMENTER
+    assert isinstance(load_segmenter(trained[0]), Labeller)
