@@ -312,7 +312,7 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
         (generator | {first: zeros(2, 1, 4, 4)}, r"0.weight \[2, 3, 4, 4\], found \[2, 1, 4, 4\]"),
         ({n: a for n, a in generator.items() if n != last}, f"{last} .*, found no such array"),
         (generator | {"attention.weight": zeros(3, 3)}, "attention.weight no such array, found"),
-        (pixel | {"net.0.weight": zeros(6, 3, 1, 1)}, r"net.0.weight \[6, 6, 1, 1\], found"),
+        (pixel | {"net.0.weight": zeros(6, 5, 1, 1)}, r"net.0.weight \[6, 6, 1, 1\], found"),
     ]
     for state, message in cases:
         torch_file.write(state, tmp_path / "other.pth")
@@ -326,7 +326,7 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, file: Path) -> No
     torch_file.write(states(CASES["four layers"])[1], other)
     out = tmp_path / "out.ckpt"
     cases: list[tuple[tuple, dict[str, Any], str]] = [
-        ((file, out, other), {}, "of one training, found n_layers 4, ndf 4, norm batch beside"),
+        ((file, out, other), {}, "of one training, found n_layers 4, norm batch, ndf 4, "),
         ((file, out, file), {}, "give one file of each"),
         ((file, tmp_path / "out.pth"), {}, "out.pth: expected a name ending in .ckpt, found .pth"),
         ((file, tmp_path / "out"), {}, "out: expected a name ending in .ckpt, found no ending"),
