@@ -143,7 +143,7 @@ class Config:
 
 
 PRESETS: dict[str, Config] = {
-    # To see the whole thing work: 64x64, narrow, under two minutes on two CPU cores.
+    # To see the whole thing work: 64x64, narrow, about a minute on two CPU cores.
     "quick": Config(
         size=64, jitter_size=72, ngf=16, ndf=32, n_layers=2, epochs=8, facades=240, save_every=4
     ),
