@@ -147,7 +147,7 @@ PRESETS: dict[str, Config] = {
     "quick": Config(
         size=64, jitter_size=72, ngf=16, ndf=32, n_layers=2, epochs=8, facades=240, save_every=4
     ),
-    # Real facades in a quarter of an hour on two CPU cores: half the paper's size and width.
+    # Real facades in some seven minutes on two CPU cores: half the paper's size and width.
     "cpu": Config(size=128, jitter_size=143, ngf=32, ndf=32, epochs=15, save_every=5),
     # Isola et al. 2017, facades: 256x256, 200 epochs; the decay over the second half is that of
     # the authors' PyTorch code.
