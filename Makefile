@@ -5,6 +5,9 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 # Strict: every output is compared. The slowest cell is a training of about a minute.
 NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
 
+# In a container one is often root, whom JupyterLab turns away unless told.
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 .PHONY: help train test lint unit notebooks-test test-portable torch parity bench bench-guard notebooks regenerate picture clean
 
 help:  ## list these targets
@@ -45,7 +48,7 @@ bench-guard: .venv-2.10/ready  ## one training step on MindSpore 2.10 with the c
 	touch .venv-2.10/ready
 
 notebooks: .venv  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(ROOT)
 
 regenerate: .venv  ## run every notebook and store its outputs
 	$(BIN)/python notebooks/regenerate.py

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,12 +104,13 @@ def interleaved(work: str, task: Task, programs: Sequence[str], turns: int) -> d
     return found
 
 
-def limit_of_a_step(rates: Sequence[Measured]) -> dict[str, float]:
-    """Return the limit and what it is reckoned from, given products and, last, the copy.
+def limit_of_a_step(rates: Mapping[str, Measured]) -> dict[str, float]:
+    """Return the limit and what it is reckoned from: the copy and at least one product.
 
     Which library multiplies faster depends on the processor; the limit takes the better one.
     """
-    *products, copies = rates
+    copies = rates["copy"]
+    products = [shown for name, shown in rates.items() if name != "copy"]
     gflops = limit.product_gflops(min(product.seconds for product in products))
     gigabytes = limit.copy_gigabytes(copies.seconds)
     best_gflops = limit.product_gflops(min(min(product.times) for product in products))
@@ -170,7 +171,9 @@ def measure(turns: int) -> dict[str, Any]:
             rates = list(RATES) if (work, task) == ("train", PAPER) else []
             found = interleaved(work, task, [*PROGRAMS, *rates], turns)
             if rates:
-                numbers |= limit_of_a_step([found.pop(rate) for rate in rates if rate in found])
+                numbers |= limit_of_a_step(
+                    {rate: found.pop(rate) for rate in rates if rate in found}
+                )
             numbers[work][name] = {
                 program: {
                     "seconds": shown.seconds,

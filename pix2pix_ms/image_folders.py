@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from pix2pix_ms.data.records import Record, to_pixels
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.translate import Triple
 
 FOLDERS = ("input", "generated", "target")
-Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # of these, float32 [3, H, W] in [-1, 1]
 
 
 @contextmanager

@@ -46,14 +46,4 @@ def l2(generated: Tensor, target: Tensor) -> Tensor:
     return ops.square(generated - target).mean()
 
 
-def cross_entropy(scores: Tensor, wanted: Tensor) -> Tensor:
-    """Mean over pixels of -log softmax(scores) at the wanted class, for a classifier.
-
-    Both float32 [N, classes, H, W], `wanted` one-hot. Written out for the reason that `softplus`
-    is: with elementwise operations and sums one seed gives one result.
-    """
-    shifted = scores - ops.stop_gradient(ops.amax(scores, 1, keepdims=True))
-    return (ops.log(ops.exp(shifted).sum(1)) - (wanted * shifted).sum(1)).mean()
-
-
 PIXEL: dict[PixelLoss, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "l2": l2}

@@ -128,12 +128,9 @@ class Pix2Pix:
             return Losses(*map(float, self._train_step(x, y, *masks)))
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set both optimisers' learning rate, also where the step is already compiled.
-
-        Assigned, because a compiled step does not see `Parameter.set_data` (MindSpore 2.8).
-        """
+        """Set both optimisers' learning rate, also where the step is already compiled."""
         for optimiser in (self.optim_g, self.optim_d):
-            ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))
+            set_rate(optimiser, rate)
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return everything a resume needs, by name: both networks and both optimisers' state."""
@@ -145,16 +142,21 @@ def adam(network: nn.Cell, config: Config) -> nn.Adam:
     """Return Adam over a network, its state named after the network so that two can coexist.
 
     The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
-    layer's gradient is computed, used and dropped before the next (MindSpore 2.8, 256x256: a peak
-    of 1.67 GB instead of 1.80).
+    layer's gradient is computed, used and dropped before the next (MindSpore 2.8).
     """
     rates = {"beta1": config.beta1, "beta2": config.beta2}
     optimiser = nn.Adam(network.trainable_params()[::-1], config.learning_rate, **rates)
     for moment in (*optimiser.moment1, *optimiser.moment2):
         zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
         moment.set_data(tensor_over(zeros))
+    own = {parameter.name for parameter in network.get_parameters()}
     for parameter in optimiser.get_parameters():
-        if not parameter.name.startswith(("generator.", "discriminator.")):
+        if parameter.name not in own:
             prefix = type(network).__name__.lower()
             parameter.name = f"{prefix}.{parameter.name}"
     return optimiser
+
+
+def set_rate(optimiser: nn.Optimizer, rate: float) -> None:
+    """Set a learning rate: assigned, because a compiled step sees no `set_data` (MindSpore 2.8)."""
+    ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))

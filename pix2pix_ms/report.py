@@ -7,7 +7,7 @@ of the generated images stands what the real target images score in the same way
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -19,15 +19,15 @@ from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.config import Direction
 from pix2pix_ms.data.facades import classes_of
 from pix2pix_ms.data.pairs import Pixels
-from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, label_maps, plain_data, whole
+from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, label_maps, whole
 from pix2pix_ms.data.prepare import held_out_record
-from pix2pix_ms.data.records import open_record, rows_of, to_pixels
+from pix2pix_ms.data.records import open_record, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import LAB_BINS, Scores, intersection, lab_counts, mean_scores, score
-from pix2pix_ms.image_folders import Triple, file_names, new_folder, save
+from pix2pix_ms.image_folders import file_names, new_folder, save
 from pix2pix_ms.segmentation import CLASSES, SegmentationScores, confusion, segmentation_scores
 from pix2pix_ms.segmenter import Labeller, load_segmenter
-from pix2pix_ms.translate import Mode, Translator
+from pix2pix_ms.translate import Mode, Translator, triples
 
 Target = Literal["labels", "photos", "other"]
 Read = Callable[[Pixels], Pixels]  # a picture, uint8 [H, W, 3], to class indices, uint8 [H, W]
@@ -182,7 +182,8 @@ def evaluate_checkpoint(
         check_segmenter(segmenter, target)
         names = file_names(pairs.record) if writing else [""] * len(pairs)
         tally = Tally(target, labeller)
-        for name, triple in zip(names, triples(translator, pairs), strict=True):
+        bar = tqdm(names, "images", unit="image", disable=None, leave=False)
+        for name, triple in zip(bar, triples(translator, pairs), strict=True):
             tally.add(*triple)
             if writing:
                 save(writing, name, triple)
@@ -217,11 +218,3 @@ def check_segmenter(segmenter: Path | None, target: Target) -> None:
             f"{segmenter}: expected photos as targets and label maps as inputs for the segmenter, "
             f"found {found}; leave --segmenter out, or say what they are with --target"
         )
-
-
-def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
-    """Yield (input, generated, target) of every pair, float32 [3, size, size] in [-1, 1]."""
-    rows = rows_of(plain_data(pairs, translator.config), pairs.record.path)
-    bar = tqdm(rows, "images", len(pairs), unit="image", disable=None, leave=False)
-    for index, row in enumerate(bar):
-        yield row["x"][0], translator(row["x"], index)[0], row["y"][0]

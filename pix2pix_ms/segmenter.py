@@ -31,12 +31,11 @@ from pix2pix_ms.data.pipeline import (
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.interrupt import interruptible
-from pix2pix_ms.nets.blocks import set_statistics
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.objectives import cross_entropy
+from pix2pix_ms.pix2pix import adam, set_rate
 from pix2pix_ms.segmentation import CLASSES, SegmentationScores, confusion, segmentation_scores
-from pix2pix_ms.translate import to_network
+from pix2pix_ms.translate import Translator, to_network
 
 NETWORK = "segmenter"
 
@@ -61,20 +60,11 @@ class Labeller:
     """A segmenter as a function: a photo, uint8 [H, W, 3], to class indices, uint8 [H, W]."""
 
     def __init__(self, network: Segmenter, config: Config) -> None:
-        self.network, self.size = network, config.size
-
-        def forward(x: Tensor) -> Tensor:
-            return network(x)
-
-        # A function of its own, because a compiled one keeps the mode it was compiled in.
-        self.forward = ms.jit(forward) if config.jit else forward
+        self.scores, self.size = Translator(network, config, "eval"), config.size
 
     def __call__(self, photo: Pixels) -> Pixels:
         """Label every pixel; a photo of another size is resized, and its labels back."""
-        self.network.set_train(False)
-        set_statistics(self.network, "moving")
-        with interruptible():
-            scores = self.forward(Tensor(to_network(photo, self.size)[None])).asnumpy()
+        scores = self.scores(to_network(photo, self.size)[None])
         labels = Image.fromarray(scores[0].argmax(axis=0).astype(np.uint8))
         height, width = photo.shape[:2]
         return np.asarray(labels.resize((width, height), Image.Resampling.NEAREST))
@@ -101,15 +91,12 @@ def train_segmenter(
     report(data.description)
     network = Segmenter(config)
     initialise(network, config)
-    optimiser = nn.Adam(
-        network.trainable_params(), config.learning_rate, config.beta1, config.beta2
-    )
+    optimiser = adam(network, config)
     step = training_step(network, optimiser, config)
     labeller = Labeller(network, config)
     for epoch in range(1, config.epochs + 1):
         began = time.perf_counter()
-        # Assigned, because a compiled step does not see `Parameter.set_data` (MindSpore 2.8).
-        ops.assign(optimiser.learning_rate, Tensor(config.learning_rate_at(epoch), ms.float32))
+        set_rate(optimiser, config.learning_rate_at(epoch))
         loss = train_epoch(network, step, data.train, config, epoch)
         scores = held_out_scores(labeller, data.held_out, config)
         report(epoch_line(epoch, config, loss, scores, time.perf_counter() - began))
@@ -139,7 +126,7 @@ def training_step(
     """Return the step: photos and one-hot labels to the loss, updating the network."""
 
     def loss(x: Tensor, wanted: Tensor) -> Tensor:
-        return cross_entropy(network(x), wanted)
+        return ops.cross_entropy(network(x), wanted)
 
     gradient = ms.value_and_grad(loss, None, optimiser.parameters)
 
@@ -159,9 +146,9 @@ def train_epoch(
     epoch: int,
 ) -> float:
     """Run one epoch's steps and return their mean loss."""
+    network.set_train()
     losses = []
     for row in records.rows_of(epoch_data(subset, config, epoch), subset.record.path):
-        network.set_train()
         with interruptible():
             losses.append(float(step(Tensor(row["x"]), Tensor(one_hot(row["y"])))))
     return float(np.mean(losses))

@@ -23,9 +23,7 @@ from pix2pix_ms.figures import LogRow, loss_curves, sample_grid
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.pix2pix import Losses, Pix2Pix
 from pix2pix_ms.run import COLUMNS, Run, check_run
-from pix2pix_ms.translate import Translator
-
-Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target
+from pix2pix_ms.translate import Translator, Triple, triples
 
 
 def train(
@@ -61,6 +59,7 @@ def train(
         run.begin(config, data.identity())
         report(data.description)
         generate = Translator(model.generator, config)  # one, because each compiles a graph
+        shown = Subset(data.held_out.record, data.held_out.indices[: config.samples])
         for epoch in range(len(log), last + 1):
             model.set_learning_rate(config.learning_rate_at(max(epoch, 1)))
             began = time.perf_counter()
@@ -68,7 +67,7 @@ def train(
             seconds = time.perf_counter() - began
             held_out = evaluate(generate, held_out_pairs(data, config))
             log.append(log_row(model, epoch, losses, held_out, seconds))
-            keep(run, model, log, triples(generate, data))
+            keep(run, model, log, list(triples(generate, shown)))
             report(epoch_line(log[-1], config))
     return run
 
@@ -158,11 +157,3 @@ def keep(run: Run, model: Pix2Pix, log: list[LogRow], shown: list[Triple]) -> No
         own = model.generator.get_parameters()
         checkpoints.save(own, run.generator_file(epoch), model.config, **position)
     checkpoints.save(model.parameters().values(), run.last, model.config, **position)
-
-
-def triples(generate: Translator, data: TrainingData) -> list[Triple]:
-    """Return (input, generated, target) of the first held-out pairs, the same every epoch."""
-    config = generate.config
-    first = Subset(data.held_out.record, data.held_out.indices[: config.samples])
-    pairs = rows_of(plain_data(first, config), first)
-    return [(x[0], generate(x, index)[0], y[0]) for index, (x, y) in enumerate(pairs)]

@@ -1,6 +1,6 @@
 """Images in, images out: the generator at work on files (paper, section 3.3, inference)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +12,8 @@ from PIL import Image
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.pairs import Pixels, halves, images_in, read_image
-from pix2pix_ms.data.pipeline import NETWORK_COLUMNS
-from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, plain_data
+from pix2pix_ms.data.records import rows_of, to_pixels
 from pix2pix_ms.device import Stream
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.interrupt import interruptible
@@ -21,6 +21,7 @@ from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
 
 Mode = Literal["paper", "eval"]
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [3, H, W] each
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
 
 
@@ -59,6 +60,13 @@ class Translator:
         """Translate one picture, uint8 [H, W, 3], to uint8 [size, size, 3]."""
         x = to_network(image, self.config.size)
         return to_pixels(self(x[None], index)[0])
+
+
+def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
+    """Yield (input, generated, target) of every pair, float32 [3, size, size] in [-1, 1]."""
+    rows = rows_of(plain_data(pairs, translator.config), pairs.record.path)
+    for index, row in enumerate(rows):
+        yield row["x"][0], translator(row["x"], index)[0], row["y"][0]
 
 
 def to_network(image: Pixels, size: int) -> np.ndarray:

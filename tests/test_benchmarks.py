@@ -98,7 +98,10 @@ def test_a_peer_that_did_not_run_has_no_ratio() -> None:
 
 def test_the_limit_is_of_the_better_library_in_the_same_minutes() -> None:
     slow, fast = Measured(0, 0, [0.2, 0.1, 0.3]), Measured(0, 0, [0.1, 0.05, 0.2])
-    found = limit_of_a_step([slow, fast, Measured(0, 0, [0.02, 0.01, 0.03])])
+    copies = Measured(0, 0, [0.02, 0.01, 0.03])
+    found = limit_of_a_step({"copy": copies, "product_mindspore": slow, "product_torch": fast})
+    alone = limit_of_a_step({"product_mindspore": fast, "copy": copies})  # without PyTorch
+    assert alone == found
     assert found["product_gflops"] == pytest.approx(2 * limit.SIDE**3 / 0.1 / 1e9)
     assert found["product_gflops_fastest"] == pytest.approx(2 * found["product_gflops"])
     assert found["limit_seconds"] > found["limit_seconds_fastest"]

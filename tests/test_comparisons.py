@@ -42,4 +42,6 @@ def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
     page = comparisons.table(found)
     assert "| L1 | 0.500 | 0.50 | 0.500 | 0.500 / 0.500 / 0.500 |" in page
     assert "| 0.42 / 0.15 / 0.11 | 1.5 |" in page
-    assert "real photos score 0.750 / 0.750 / 0.750" in page
+    assert "Real photos score 0.750 / 0.750 / 0.750." in page
+    other = {"photo to labels, L1": found["L1"]}
+    assert "Real photos" not in comparisons.table(other)

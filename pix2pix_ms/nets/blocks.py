@@ -147,7 +147,7 @@ def tensor_over(value: np.ndarray) -> Tensor:
     """Make a tensor in the memory of an array that has no other use, instead of a copy.
 
     Where Linux grants huge pages on request (transparent_hugepage: madvise), NumPy requests them
-    for a large array it fills, MindSpore (2.8) does not. With weights and Adam's moments over such
-    arrays a first 256x256 step has 0.15 million page faults instead of 0.36.
+    for a large array it fills, MindSpore (2.8) does not: with weights and Adam's moments over such
+    arrays a first step has fewer page faults (its seconds: benchmarks/RESULTS.md).
     """
     return Tensor.from_numpy(value)
