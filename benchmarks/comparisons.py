@@ -16,28 +16,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison_page import Numbers, page
+
 HERE = Path(__file__).parent
-Scores = tuple[float, float, float]  # per pixel, per class, class IoU
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training: what it changes in the preset, and the paper's scores of its kind.
+    """One training: what it changes in the preset, and the paper's numbers of its kind.
 
-    The paper's are of Cityscapes (tables 1 to 4): only their order can be compared.
+    The paper's are of Cityscapes (tables 1 to 5): only their order can be compared.
     """
 
     settings: str = ""
-    paper: Scores | None = None
+    segmentation: Numbers | None = None
+    histogram_intersection: Numbers | None = None
     to_labels: bool = False
+    pytorch: bool = False
 
 
 ROWS: dict[str, Row] = {
-    "L1 + cGAN": Row(paper=(0.66, 0.23, 0.17)),
-    "L1": Row("--gan-weight 0", (0.42, 0.15, 0.11)),
+    "L1 + cGAN": Row("", (0.66, 0.23, 0.17), (0.86, 0.84, 0.82)),
+    "L1": Row("--gan-weight 0", (0.42, 0.15, 0.11), (0.81, 0.69, 0.70)),
     "cGAN": Row("--lambda-l1 0", (0.57, 0.22, 0.16)),
-    "L1 + cGAN, seed 1": Row("--seed 1", (0.66, 0.23, 0.17)),
-    "L1, seed 1": Row("--gan-weight 0 --seed 1", (0.42, 0.15, 0.11)),
+    "L1 + cGAN, seed 1": Row("--seed 1", (0.66, 0.23, 0.17), (0.86, 0.84, 0.82)),
+    "L1, seed 1": Row("--gan-weight 0 --seed 1", (0.42, 0.15, 0.11), (0.81, 0.69, 0.70)),
     "encoder-decoder, L1 + cGAN": Row("--no-skips", (0.29, 0.09, 0.05)),
     "field 1, L1 + cGAN": Row("--n-layers 0", (0.39, 0.15, 0.10)),
     "photo to labels, L1": Row("--gan-weight 0", (0.86, 0.42, 0.35), to_labels=True),
@@ -47,7 +50,12 @@ ROWS: dict[str, Row] = {
     "field 16, L1 + cGAN": Row("--n-layers 1", (0.65, 0.21, 0.17)),
     "whole image, L1 + cGAN": Row("--n-layers 5", (0.42, 0.16, 0.11)),
     "encoder-decoder, L1": Row("--no-skips --gan-weight 0", (0.35, 0.12, 0.08)),
+    "PyTorch, L1 + cGAN": Row("", pytorch=True),
+    "PyTorch, L1 + cGAN, seed 1": Row("--seed 1", pytorch=True),
 }
+PLACES = (Path("FACADES"), Path("OUT"))  # as the record calls them
+PAPER = ("segmentation", "histogram_intersection")
+CURVES = ("held_out_l1", "held_out_psnr", "held_out_ssim")
 
 
 def folder_name(name: str) -> str:
@@ -55,88 +63,66 @@ def folder_name(name: str) -> str:
     return name.lower().replace(" + ", "+").replace(", ", "_").replace(" ", "-")
 
 
-def commands(name: str, records: Path, segmenter: Path, run: Path) -> list[list[str]]:
-    """Return the words of the two commands that make a row: train, then evaluate."""
-    row = ROWS[name]
-    direction = "AtoB" if row.to_labels else "BtoA"
-    train = ["train", "--preset", "cpu", "--data", str(records), "--direction", direction]
-    train += [*row.settings.split(), "--out", str(run), "--resume"]
-    evaluate = ["evaluate", str(run), "--data", str(records), "--json", str(run / "scores.json")]
-    if not row.to_labels:
-        evaluate += ["--segmenter", str(segmenter)]
-    return [train, evaluate]
+def preparation(facades: Path, out: Path) -> list[list[str]]:
+    """Return the words of the commands that make the records and the segmenter, if need be."""
+    records, segmenter = out / "records", out / "segmenter.ckpt"
+    steps = []
+    if not (records / "val.mindrecord").exists():
+        steps.append(["pix2pix_ms", "prepare", str(facades), str(records)])
+    if not segmenter.exists():
+        steps.append(["pix2pix_ms", "segmenter", "--data", str(records), "--out", str(segmenter)])
+    return steps
+
+
+def commands(name: str, facades: Path, out: Path) -> list[list[str]]:
+    """Return the words of the commands that make a row: a training, then what measures it."""
+    row, run, records = ROWS[name], out / folder_name(name), out / "records"
+    judged, segmenter = run, ["--segmenter", str(out / "segmenter.ckpt")]
+    if row.pytorch:
+        judged = run / "latest_net_G.ckpt"
+        train = [
+            ["benchmarks.peer", str(facades), str(run), *row.settings.split()],
+            ["pix2pix_ms", "convert", str(judged.with_suffix(".pth")), str(judged)],
+        ]
+        train[1] += ["--direction", "BtoA"]
+    else:
+        direction = "AtoB" if row.to_labels else "BtoA"
+        train = [["pix2pix_ms", "train", "--preset", "cpu", "--data", str(records)]]
+        train[0] += ["--direction", direction, *row.settings.split()]
+        train[0] += ["--out", str(run), "--resume"]
+    evaluate = ["pix2pix_ms", "evaluate", str(judged), "--data", str(records)]
+    evaluate += ["--json", str(run / "scores.json"), *(segmenter * (not row.to_labels))]
+    return [*train, evaluate]
 
 
 def call(words: list[str]) -> None:
-    """Run one command of the package, its output as it comes."""
-    print("pix2pix-ms", shlex.join(words), flush=True)
-    subprocess.run([sys.executable, "-m", "pix2pix_ms", *words], check=True)
+    """Run one module's command, its output as it comes."""
+    print("python -m", shlex.join(words), flush=True)
+    subprocess.run([sys.executable, "-m", *words], check=True)
 
 
 def measured(name: str, run: Path) -> dict[str, Any]:
     """Return what a finished row showed."""
-    scores = json.loads((run / "scores.json").read_text())
     with (run / "log.csv").open() as file:
         log = list(csv.DictReader(file))
+    scores = json.loads((run / "scores.json").read_text())
+    for place in ("checkpoint", "data"):  # where they lay on one machine
+        del scores[place]
     return {
-        "settings": ROWS[name].settings,
+        "paper": {measure: getattr(ROWS[name], measure) for measure in PAPER},
+        "commands": [shlex.join(words) for words in commands(name, *PLACES)],
         "epochs": int(log[-1]["epoch"]),
-        "minutes": sum(float(row["seconds"]) for row in log) / 60,
+        "minutes": round(sum(float(row["seconds"]) for row in log) / 60, 2),
         "scores": scores,
+        "curves": {column: [round(float(row[column]), 4) for row in log] for column in CURVES},
     }
 
 
-def make(name: str, records: Path, segmenter: Path, out: Path) -> dict[str, Any]:
+def make(name: str, facades: Path, out: Path) -> None:
     """Train and evaluate a row, unless it is there already."""
-    run = out / folder_name(name)
-    if not (run / "scores.json").exists():
-        for words in commands(name, records, segmenter, run):
+    if not (out / folder_name(name) / "scores.json").exists():
+        for words in commands(name, facades, out):
             call(words)
-    return measured(name, run)
-
-
-def table(found: dict[str, Any]) -> str:
-    """Return the page COMPARISONS.md."""
-    return "\n".join(
-        [
-            "# The paper's comparisons on real facades",
-            "",
-            "CMP facades, 400 pairs to train on, 100 held out; preset `cpu` for every row, paper",
-            "statistics. Segmentation: per pixel / per class / class IoU under one segmenter; its",
-            "score of the real photos is the ceiling. The paper's are of Cityscapes. Made by",
-            "`python -m benchmarks.comparisons FACADES OUT`.",
-            "",
-            "| run | L1 | PSNR | SSIM | Lab L / a / b | segmentation | paper | minutes |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- |",
-            *(line(name, shown) for name, shown in found.items()),
-            "",
-            *ceilings(found)[:1],
-            "",
-        ]
-    )  # fmt: skip
-
-
-def line(name: str, shown: dict[str, Any]) -> str:
-    """Return one row of the table."""
-    scores, paper = shown["scores"], ROWS[name].paper
-    numbers = [f"{scores['l1']['generated']:.3f}", f"{scores['psnr']['generated']:.2f}"]
-    numbers += [f"{scores['ssim']['generated']:.3f}"]
-    numbers += [joined(scores["histogram_intersection"], "generated")]
-    numbers += [joined(scores["segmentation"], "generated")]
-    numbers += [" / ".join(f"{value:.2f}" for value in paper) if paper else ""]
-    return " | ".join([f"| {name}", *numbers, f"{shown['minutes']:.1f} |"])
-
-
-def joined(measures: dict[str, dict[str, float]], side: str) -> str:
-    """Return three numbers of one side."""
-    return " / ".join(f"{measure[side]:.3f}" for measure in measures.values())
-
-
-def ceilings(found: dict[str, Any]) -> list[str]:
-    """Say what the real photos score, as each row that generates photos found it."""
-    photos = [shown["scores"]["segmentation"] for name, shown in found.items()
-              if not ROWS[name].to_labels]  # fmt: skip
-    return [f"Real photos score {joined(measures, 'target')}." for measures in photos]
 
 
 def main() -> None:
@@ -144,23 +130,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.comparisons", description=__doc__)
     parser.add_argument("facades", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of: {', '.join(ROWS)} [all]")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"one of: {'; '.join(ROWS)} [all]")
     words = parser.parse_args()
     unknown = set(words.rows) - set(ROWS)
     if unknown:
-        parser.error(f"expected rows among {', '.join(ROWS)}; found {', '.join(sorted(unknown))}")
-    records, segmenter = words.out / "records", words.out / "segmenter.ckpt"
-    if not (records / "val.mindrecord").exists():
-        call(["prepare", str(words.facades), str(records)])
-    if not segmenter.exists():
-        call(["segmenter", "--data", str(records), "--out", str(segmenter)])
+        parser.error(f"expected rows among {'; '.join(ROWS)}; found {'; '.join(sorted(unknown))}")
+    for step in preparation(words.facades, words.out):
+        call(step)
     for name in words.rows or list(ROWS):
-        make(name, records, segmenter, words.out)
-        done = [row for row in ROWS if (words.out / folder_name(row) / "scores.json").exists()]
-        found = {row: measured(row, words.out / folder_name(row)) for row in done}
-        (HERE / "comparisons.json").write_text(json.dumps(found, indent=2) + "\n")
-        (HERE / "COMPARISONS.md").write_text(table(found))
-    print(table(found))
+        make(name, words.facades, words.out)
+        write(words.out)
+
+
+def write(out: Path) -> None:
+    """Write down every row that is there."""
+    done = [name for name in ROWS if (out / folder_name(name) / "scores.json").exists()]
+    found = {name: measured(name, out / folder_name(name)) for name in done}
+    (HERE / "comparisons.json").write_text(json.dumps(found, indent=1) + "\n")
+    (HERE / "COMPARISONS.md").write_text(page(found, [*map(shlex.join, preparation(*PLACES))]))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The reference: pix2pix as its authors wrote it, in plain PyTorch, on our weights and masks.
 
-`python tests/parity_reference.py` (after `make torch`) prints the numbers that `tests/parity.json`
-stores; `tests/test_parity.py` holds the package to them, and to PyTorch itself where it is there.
+`PYTHONPATH=. python tests/parity_reference.py` (after `make torch`) prints the numbers that
+`tests/parity.json` stores; `tests/test_parity.py` holds the package to them, and to PyTorch itself
+where it is there.
 """
 
 import json
@@ -11,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from reference_networks import UnetGenerator, discriminator
 from test_parity import CASES, SGD_RATE, batches
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.reference_networks import UnetGenerator, discriminator
 from pix2pix_ms import convert
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream

@@ -1,4 +1,4 @@
-"""The comparisons' commands are the package's, and their table says what was measured."""
+"""The comparisons' commands exist, and their page says what was measured and what follows."""
 
 import json
 from pathlib import Path
@@ -7,25 +7,41 @@ from typing import Any
 import click
 import pytest
 
-from benchmarks import comparisons
+from benchmarks import comparison_page, comparisons
 from pix2pix_ms.cli import command
 
+PLACES = comparisons.PLACES
 
-def scored(value: float) -> dict[str, Any]:
+
+def scored(value: float, target: str = "photos") -> dict[str, Any]:
     def both(*names: str) -> dict[str, dict[str, float]]:
         return {name: {"generated": value, "target": 0.75} for name in names}
 
     return both("l1", "psnr", "ssim") | {
+        "checkpoint": "/home/anyone/run",
+        "data": "/home/anyone/records",
+        "target": target,
         "histogram_intersection": both("L", "a", "b"),
         "segmentation": both("pixel_accuracy", "class_accuracy", "class_iou"),
     }
 
 
+def row(folder: Path, name: str, value: float, target: str = "photos") -> dict[str, Any]:
+    (folder / "scores.json").write_text(json.dumps(scored(value, target)))
+    head = "epoch,held_out_l1,held_out_psnr,held_out_ssim,seconds\n"
+    epochs = "".join(f"{epoch},{value},10,0.5,30.0\n" for epoch in range(1, 7))
+    (folder / "log.csv").write_text(head + epochs)
+    return comparisons.measured(name, folder)
+
+
 @pytest.mark.parametrize("name", comparisons.ROWS)
-def test_a_row_is_made_by_commands_that_exist(name: str, tmp_path: Path) -> None:
-    for words in comparisons.commands(name, tmp_path, tmp_path / "segmenter.ckpt", tmp_path / "r"):
-        told = command.commands[words[0]].make_context(words[0], words[1:])
-        assert isinstance(told, click.Context)
+def test_a_row_is_made_by_commands_that_exist(name: str) -> None:
+    for module, *words in comparisons.commands(name, *PLACES):
+        if module == "pix2pix_ms":
+            told = command.commands[words[0]].make_context(words[0], words[1:])
+            assert isinstance(told, click.Context)
+        else:
+            assert (comparisons.HERE / f"{module.removeprefix('benchmarks.')}.py").is_file()
 
 
 def test_rows_have_folders_of_their_own() -> None:
@@ -34,14 +50,56 @@ def test_rows_have_folders_of_their_own() -> None:
     )
 
 
-def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
-    (tmp_path / "scores.json").write_text(json.dumps(scored(0.5)))
-    (tmp_path / "log.csv").write_text("epoch,seconds\n0,0.0\n1,60.0\n2,30.0\n")
-    found = {"L1": comparisons.measured("L1", tmp_path)}
-    assert found["L1"]["epochs"] == 2
-    page = comparisons.table(found)
+def test_what_is_compared_are_rows() -> None:
+    named = {name for pair in comparison_page.ORDER for name in pair}
+    named |= {name for pair in comparison_page.SEEDS for name in pair} | {*comparison_page.PYTORCH}
+    assert named <= comparisons.ROWS.keys()
+
+
+def test_the_record_is_preceded_by_what_it_needs(tmp_path: Path) -> None:
+    first, second = comparisons.preparation(Path("FACADES"), tmp_path)
+    assert first[:2] == ["pix2pix_ms", "prepare"] and second[:2] == ["pix2pix_ms", "segmenter"]
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records/val.mindrecord").touch()
+    (tmp_path / "segmenter.ckpt").touch()
+    assert comparisons.preparation(Path("FACADES"), tmp_path) == []
+
+
+def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
+    found = {"L1": row(tmp_path, "L1", 0.5)}
+    assert found["L1"]["epochs"] == 6
+    page = comparison_page.page(found, ["pix2pix_ms prepare"])
     assert "| L1 | 0.500 | 0.50 | 0.500 | 0.500 / 0.500 / 0.500 |" in page
-    assert "| 0.42 / 0.15 / 0.11 | 1.5 |" in page
+    assert "| 0.42 / 0.15 / 0.11 | 3.0 |" in page
     assert "Real photos score 0.750 / 0.750 / 0.750." in page
-    other = {"photo to labels, L1": found["L1"]}
-    assert "Real photos" not in comparisons.table(other)
+    assert "pix2pix_ms prepare\n# L1\npix2pix_ms train" in page
+    assert "/home" not in json.dumps(found)
+    other = {"photo to labels, L1": row(tmp_path, "photo to labels, L1", 0.5, "labels")}
+    assert "Real photos" not in comparison_page.page(other, [])
+
+
+def test_the_page_holds_the_order_against_the_papers(tmp_path: Path) -> None:
+    values = {"L1 + cGAN": 0.6, "L1": 0.5, "L1, seed 1": 0.55, "cGAN": 0.54, "L1 + GAN": 0.9}
+    found = {name: row(tmp_path, name, value) for name, value in values.items()}
+    page = comparison_page.page(found, [])
+    assert "differ by up to 0.050 / 0.050 / 0.050" in page
+    (agrees,) = [line for line in page.splitlines() if "+0.24 / +0.08 / +0.06" in line]
+    assert "L1 + cGAN over L1 |" in agrees and "agrees / agrees / agrees" in agrees
+    (near,) = [line for line in page.splitlines() if "cGAN over L1 | +0.15" in line]
+    assert "+0.040 / +0.040 / +0.040 | within the spread / within" in near
+    (other,) = [line for line in page.splitlines() if "L1 + cGAN over L1 + GAN" in line]
+    assert "disagrees / disagrees / disagrees" in other
+
+
+def test_without_two_seeds_there_is_no_verdict(tmp_path: Path) -> None:
+    found = {name: row(tmp_path, name, 0.5) for name in ("L1 + cGAN", "L1")}
+    assert "verdict" not in comparison_page.page(found, [])
+
+
+@pytest.mark.parametrize(("theirs", "place"), [(0.39, "within"), (0.2, "outside")])
+def test_ours_stands_beside_pytorchs(tmp_path: Path, theirs: float, place: str) -> None:
+    ours = zip(comparison_page.OURS, (0.40, 0.42), strict=True)
+    peers = zip(comparison_page.PYTORCH, (theirs, theirs + 0.01), strict=True)
+    found = {name: row(tmp_path, name, value) for name, value in [*ours, *peers]}
+    page = comparison_page.page(found, [])
+    assert f"{0.41 - theirs - 0.005:+.3f}, {place} the 0.020 that two seeds differ by" in page

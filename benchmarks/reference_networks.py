@@ -18,6 +18,7 @@ class Dropout(nn.Module):
     mask: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Multiply by the mask."""
         return x if self.mask is None else x * self.mask
 
 
@@ -30,16 +31,20 @@ class SkipBlock(nn.Module):
         self.outermost = outermost
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the inside beside x; of the outermost block the inside alone."""
         inside = self.model(x)
         return inside if self.outermost else torch.cat([x, inside], 1)
 
 
 class UnetGenerator(nn.Module):
+    """The U-Net: [N, 3, H, W] to the same shape, in [-1, 1]."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.model = skip_block(config, 0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Translate x."""
         return self.model(x)
 
     def set_masks(self, masks: list[torch.Tensor]) -> None:
@@ -50,7 +55,7 @@ class UnetGenerator(nn.Module):
 
 
 def skip_block(config: Config, level: int) -> SkipBlock:
-    """The block at a level counted from the outside, with those inside it."""
+    """Return the block at a level counted from the outside, with those inside it."""
     first, last = level == 0, level == config.depth - 1
     width = config.ngf * min(2**level, 8)
     outside = 3 if first else config.ngf * min(2 ** (level - 1), 8)
@@ -70,12 +75,15 @@ def skip_block(config: Config, level: int) -> SkipBlock:
 
 
 def norm_layer(config: Config, channels: int) -> nn.Module:
+    """Return the normalisation of a config."""
     if config.norm == "batch":
         return nn.BatchNorm2d(channels)
     return nn.InstanceNorm2d(channels) if config.norm == "instance" else nn.Identity()
 
 
 class NLayerDiscriminator(nn.Module):
+    """The PatchGAN: input beside image, [N, 6, H, W], to a logit for each patch."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
@@ -91,10 +99,13 @@ class NLayerDiscriminator(nn.Module):
         self.model = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1))
 
     def forward(self, pair: torch.Tensor) -> torch.Tensor:
+        """Judge the pair."""
         return self.model(pair)
 
 
 class PixelDiscriminator(nn.Module):
+    """The PixelGAN: input beside image, [N, 6, H, W], to a logit for each pixel."""
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         bias = config.norm == "instance"
@@ -108,9 +119,10 @@ class PixelDiscriminator(nn.Module):
         )
 
     def forward(self, pair: torch.Tensor) -> torch.Tensor:
+        """Judge the pair."""
         return self.net(pair)
 
 
 def discriminator(config: Config) -> nn.Module:
-    """The discriminator of a config: PatchGAN, or PixelGAN where it has no layers."""
+    """Return the discriminator of a config: PatchGAN, or PixelGAN where it has no layers."""
     return (NLayerDiscriminator if config.n_layers else PixelDiscriminator)(config)
