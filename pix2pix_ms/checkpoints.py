@@ -10,6 +10,7 @@ from typing import Any
 import mindspore as ms
 from mindspore import nn, ops
 
+from pix2pix_ms import safetensors_file
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.unet import UNet
@@ -19,9 +20,29 @@ SUFFIX = ".ckpt"
 ARCHITECTURE = ("levels", "size", "skips", "ngf", "ndf", "n_layers", "conditional", "norm")
 
 
+# The networks that come with a clone; an installed package alone does not have them.
+SHIPPED = Path(__file__).parents[1] / "checkpoints"
+SHIPPED_GENERATOR = SHIPPED / "facades-128"
+SHIPPED_SEGMENTER = SHIPPED / "segmenter"
+
+
 def last_of(run_folder: Path) -> Path:
     """Return where a run keeps everything a resume needs."""
     return run_folder / "checkpoints" / f"last{SUFFIX}"
+
+
+def file_of(place: Path) -> Path:
+    """Return the file a place stands for: itself, the last of a run, or what was exported there."""
+    if not place.is_dir():
+        return place
+    exported = sorted(place.glob(f"*{safetensors_file.SUFFIX}"))
+    alone = len(exported) == 1 and not last_of(place).is_file()
+    return exported[0] if alone else last_of(place)
+
+
+def config_beside(path: Path) -> Path:
+    """Return where the config of an exported network lies."""
+    return path.with_name("config.json")
 
 
 def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **position: int) -> None:
@@ -50,11 +71,15 @@ def appearing_whole(path: Path) -> Iterator[Path]:
 def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
     """Read a checkpoint: its parameters by name, its config, and where the run stood.
 
+    An exported network, `.safetensors` with a config.json beside it, does not say the last.
+
     Raises:
         Pix2PixError: if there is none, it is damaged, or not one of this project's.
     """
     if not path.is_file():
         raise Pix2PixError(f"{path}: expected a checkpoint, found none; check the path")
+    if path.suffix == safetensors_file.SUFFIX:
+        return *load_exported(path), {}
     try:
         found: dict[str, Any] = ms.load_checkpoint(str(path), crc_check=True)
     except Exception as error:  # each release raises other types for a damaged file
@@ -72,6 +97,16 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
         name: int(found.pop(name)) for name in ("epoch", "step") if name in found
     }
     return found, config, position
+
+
+def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Config]:
+    """Read an exported network and the config beside it."""
+    beside = config_beside(path)
+    if not beside.is_file():
+        raise Pix2PixError(f"{path}: expected {beside.name} beside it, found none; copy it too")
+    config = Config.from_json(beside.read_text(), str(beside))
+    arrays = safetensors_file.read(path)
+    return {name: ms.Parameter(ms.Tensor(a), name=name) for name, a in arrays.items()}, config
 
 
 def fill(
@@ -134,12 +169,12 @@ def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
 
 
 def load_generator(path: Path) -> tuple[UNet, Config]:
-    """Return the generator of a checkpoint file, or of a run folder's last, and its config.
+    """Return the generator of a checkpoint, as `file_of` finds it, and its config.
 
     Raises:
-        Pix2PixError: as `load` and `fill` do.
+        Pix2PixError: as `file_of`, `load` and `fill` do.
     """
-    path = last_of(path) if path.is_dir() else path
+    path = file_of(path)
     found, config, _ = load(path)
     check_holds("generator", found, path)
     generator = UNet(config)

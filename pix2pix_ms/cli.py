@@ -118,7 +118,7 @@ def interruption(run: Any, words: list[str]) -> str:
 @click.option(
     "--checkpoint",
     type=PATH,
-    help="Checkpoint file or run folder [the run under runs/ trained last].",
+    help="Checkpoint file or run folder [checkpoints/facades-128, real facades, which ships].",
 )
 @mode_option
 @click.option("--side-by-side", is_flag=True, help="Put the input to the left of the result.")
@@ -133,13 +133,16 @@ def translate(
     pairs: bool,
     device: str,
 ) -> None:
-    """Translate images, or all images of folders, to PNG files in --out."""
+    """Translate images, or all images of folders, to PNG files in --out.
+
+    Without --checkpoint they are label maps in the colours of CMP Facade, and become photos.
+    """
+    from pix2pix_ms.checkpoints import SHIPPED_GENERATOR
     from pix2pix_ms.device import choose_device
-    from pix2pix_ms.run import trained_last
     from pix2pix_ms.translate import translate as translate_files
 
     choose_device(device)
-    checkpoint = checkpoint or trained_last(Path("runs"))
+    checkpoint = checkpoint or SHIPPED_GENERATOR
     written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs)
     click.echo(f"{len(written)} images in {out}")
 
@@ -172,10 +175,28 @@ def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any
 
 @command.command()
 @click.argument("checkpoint", type=PATH)
+@click.option("--out", required=True, type=FILE, help="The .safetensors, in its own folder.")
+def export(checkpoint: Path, out: Path) -> None:
+    """Write the generator or segmenter of CHECKPOINT for others: --out and a config.json beside.
+
+    Kernels are rounded to half precision. --checkpoint and --segmenter take the folder.
+    """
+    from pix2pix_ms.export import export as export_network
+
+    for path in export_network(checkpoint, out):
+        click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+@command.command()
+@click.argument("checkpoint", type=PATH)
 @click.option("--data", required=True, type=PATH, help="Pairs, as records or images.")
 @click.option("--json", "json_file", type=FILE, help="Write the numbers to this file.")
 @click.option("--save-images", type=PATH, help="New folder for PNGs: input, generated, target.")
-@click.option("--segmenter", type=PATH, help="Checkpoint of a segmenter, to read photos with.")
+@click.option(
+    "--segmenter",
+    type=PATH,
+    help="Checkpoint of a segmenter, to read photos with [checkpoints/segmenter, which ships].",
+)
 @click.option(
     "--target",
     type=click.Choice(["labels", "photos", "other"]),

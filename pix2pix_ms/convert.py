@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from mindspore import Tensor, nn
 
-from pix2pix_ms import checkpoints, torch_file
+from pix2pix_ms import checkpoints, safetensors_file, torch_file
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.patchgan import PatchGAN
@@ -38,7 +38,8 @@ def convert(
     """
     from_torch = source.suffix in torch_file.SUFFIXES
     if not source.is_dir():
-        check_suffix(source, (*torch_file.SUFFIXES, checkpoints.SUFFIX))
+        ours = (checkpoints.SUFFIX, safetensors_file.SUFFIX)
+        check_suffix(source, (*torch_file.SUFFIXES, *ours))
     wanted = (checkpoints.SUFFIX,) if from_torch else torch_file.SUFFIXES
     check_suffix(out, wanted)
     if discriminator:
@@ -161,7 +162,7 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
     Raises:
         Pix2PixError: if the checkpoint cannot be read or lacks a discriminator asked for.
     """
-    path = checkpoints.last_of(source) if source.is_dir() else source
+    path = checkpoints.file_of(source)
     found, config, _ = checkpoints.load(path)
     held = {name.split(".")[0] for name in found}
     if "generator" in held and not config.skips:

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from pix2pix_ms import checkpoints
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.config import Direction
 from pix2pix_ms.data.facades import classes_of
@@ -55,6 +56,7 @@ class Report:
     direction: str
     mode: Mode
     target: Target
+    segmenter: str | None
     l1: Measure
     psnr: Measure
     ssim: Measure
@@ -77,7 +79,8 @@ class Report:
             f"{self.images} images, {self.data}; {self.direction} at {self.size}x{self.size}, "
             f"mode {self.mode}"
         )
-        lines = [head, line("", "generated", "target")]
+        lines = [head] + [f"photos read by {self.segmenter}"] * bool(self.segmenter)
+        lines += [line("", "generated", "target")]
         lines += [line(name, *map(shown, measure)) for name, measure in rows.items()]
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
 
@@ -164,7 +167,8 @@ def evaluate_checkpoint(
     Args:
         checkpoint: a checkpoint file or a run folder.
         data: as `held_out_record` takes it.
-        segmenter: the checkpoint of the segmenter that reads photos.
+        segmenter: the checkpoint of the segmenter that reads photos; unless given, the one that
+            ships, where it is there.
         target: what the target images are; unless given, the first pair's colours decide.
         images: a new folder for PNG files, `input/`, `generated/` and `target/`.
 
@@ -174,12 +178,13 @@ def evaluate_checkpoint(
     """
     generator, config = load_generator(checkpoint)
     translator = Translator(generator, config, mode)
-    labeller = load_segmenter(segmenter) if segmenter else None
     with new_folder(images) as writing, tempfile.TemporaryDirectory() as made:
         path, description = held_out_record(data, Path(made))
         pairs = whole(open_record(path))
         target = target or target_of(pairs, config.direction)
         check_segmenter(segmenter, target)
+        segmenter = segmenter or shipped_segmenter(target)
+        labeller = load_segmenter(segmenter) if segmenter else None
         names = file_names(pairs.record) if writing else [""] * len(pairs)
         tally = Tally(target, labeller)
         bar = tqdm(names, "images", unit="image", disable=None, leave=False)
@@ -196,6 +201,7 @@ def evaluate_checkpoint(
         direction=config.direction,
         mode=mode,
         target=target,
+        segmenter=str(segmenter) if segmenter else None,
         l1=Measure(l1, 0.0),
         psnr=Measure(psnr if math.isfinite(psnr) else None, None),
         ssim=Measure(ssim, 1.0),
@@ -208,6 +214,12 @@ def target_of(pairs: Subset, direction: Direction) -> Target:
     """Tell what the targets are by the colours of the first pair."""
     labels = dict(zip(NETWORK_COLUMNS[direction], label_maps(pairs), strict=True))
     return "labels" if labels["y"] else "photos" if labels["x"] else "other"
+
+
+def shipped_segmenter(target: Target) -> Path | None:
+    """Return the segmenter that ships, where there are photos to read and it is there."""
+    there = target == "photos" and checkpoints.SHIPPED_SEGMENTER.is_dir()
+    return checkpoints.SHIPPED_SEGMENTER if there else None
 
 
 def check_segmenter(segmenter: Path | None, target: Target) -> None:

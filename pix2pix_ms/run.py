@@ -110,20 +110,6 @@ def replace_text(path: Path, text: str) -> None:
     writing.replace(path)
 
 
-def trained_last(runs: Path) -> Path:
-    """Return the run, of those in a folder, whose checkpoint is the newest.
-
-    Raises:
-        Pix2PixError: if none has a checkpoint.
-    """
-    found = [run for run in runs.glob("*") if checkpoints.last_of(run).is_file()]
-    if not found:
-        raise Pix2PixError(
-            f"{runs}: expected a run with a checkpoint, found none; name one with --checkpoint"
-        )
-    return max(found, key=lambda run: checkpoints.last_of(run).stat().st_mtime_ns)
-
-
 def check_run(run: Run, config: Config, resume: bool, fingerprint: str | None = None) -> None:
     """Refuse a folder in which this run can be neither started nor continued; write nothing.
 

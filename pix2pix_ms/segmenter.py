@@ -184,11 +184,12 @@ def epoch_line(
 
 
 def load_segmenter(path: Path) -> Labeller:
-    """Return the segmenter of a checkpoint file as a function of a photo.
+    """Return the segmenter of a checkpoint, as `file_of` finds it, as a function of a photo.
 
     Raises:
         Pix2PixError: if the file cannot be read or holds no segmenter.
     """
+    path = checkpoints.file_of(path)
     found, config, _ = checkpoints.load(path)
     checkpoints.check_holds(NETWORK, found, path)
     network = Segmenter(config)

@@ -1,6 +1,5 @@
 """The command's words, its one-line errors and its exit statuses."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,9 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from pix2pix_ms import checkpoints
 from pix2pix_ms.cli import command
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.facades import facade
+from pix2pix_ms.export import export
 from pix2pix_ms.run import Run
 
 TINY = ["--ngf", "4", "--ndf", "4", "--epochs", "2", "--facades", "6", "--device", "CPU"]
@@ -96,21 +97,19 @@ def test_prepare_and_train_and_translate(images: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(shown[:, :64], facade(0, 64).photo)
 
 
-def test_translate_takes_the_run_trained_last(
+def test_translate_takes_the_generator_that_ships(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(facade(1, 64).label_map).save(tmp_path / "one.png")
     monkeypatch.chdir(tmp_path)
-    assert (
-        "runs: expected a run with a checkpoint"
-        in call("translate", "one.png", "--out", "a").output
-    )
-    for age, name in enumerate(("newer", "older")):
-        (tmp_path / "runs" / name / "checkpoints").mkdir(parents=True)
-        last = Run(tmp_path / "runs" / name).last
-        last.write_bytes(run.last.read_bytes() if name == "newer" else b"not this one")
-        os.utime(last, (1e9 - age, 1e9 - age))
-    assert call("translate", "one.png", "--out", "a").output == "1 images in a\n"
+    monkeypatch.setattr(checkpoints, "SHIPPED_GENERATOR", tmp_path / "shipped")
+    words = ("translate", "one.png", "--out")
+    said = call(*words, "a").output
+    assert f"{tmp_path / 'shipped'}: expected a checkpoint, found none" in said
+    export(run.last, tmp_path / "shipped" / "generator.safetensors")
+    assert call(*words, "a").output == "1 images in a\n"
+    call(*words, "b", "--checkpoint", tmp_path / "shipped")
+    assert (tmp_path / "a/one.png").read_bytes() == (tmp_path / "b/one.png").read_bytes()
 
 
 def test_a_flat_folder_gets_the_name_given(images: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pix2pix_ms.data.facades import classes_of, facade
 from pix2pix_ms.data.pairs import Pair, facade_pairs, read_image
 from pix2pix_ms.data.records import to_pixels, write_record
 from pix2pix_ms.evaluate import score
+from pix2pix_ms.export import export
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.report import evaluate_checkpoint
@@ -69,14 +70,17 @@ def numbers(*words: str | Path, json_file: Path) -> dict[str, Any]:
     return found
 
 
-def test_photos_without_a_segmenter(folder: Path, tmp_path: Path, tiny: Config) -> None:
+def test_photos_without_a_segmenter(
+    folder: Path, tmp_path: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "SHIPPED_SEGMENTER", tmp_path / "not there")
     words = [folder / "photos", "--data", folder / "records"]
     found = numbers(*words, json_file=tmp_path / "new" / "x.json")
     assert {"l1", "psnr", "ssim", "histogram_intersection", "segmentation"} < found.keys()
     assert found["images"] == 3
     assert (found["mode"], found["target"], found["direction"]) == ("paper", "photos", "AtoB")
     assert found["data"] == f"the split val of {folder / 'records'}"
-    assert found["segmentation"] is None
+    assert found["segmentation"] is None and found["segmenter"] is None
     assert found["histogram_intersection"].keys() == {"L", "a", "b"}
     assert all(
         0 < m["generated"] < 1 == m["target"] for m in found["histogram_intersection"].values()
@@ -95,6 +99,20 @@ def test_photos_without_a_segmenter(folder: Path, tmp_path: Path, tiny: Config) 
     assert lines[1].split() == ["generated", "target"]
     assert lines[3].split() == ["PSNR,", "dB", f"{found['psnr']['generated']:.3f}", "-"]
     assert "train one with `pix2pix-ms segmenter" in lines[-1]
+
+
+def test_without_one_named_the_segmenter_that_ships_reads(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "SHIPPED_SEGMENTER", tmp_path / "shipped")
+    export(folder / "segmenter.ckpt", tmp_path / "shipped" / "segmenter.safetensors")
+    words = [folder / "photos", "--data", folder / "records"]
+    found = numbers(*words, json_file=tmp_path / "x.json")
+    assert found["segmenter"] == str(tmp_path / "shipped")
+    assert found["segmentation"].keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
+    assert f"photos read by {tmp_path / 'shipped'}" in call(*words).output
+    words = [folder / "labels.ckpt", "--data", folder / "records"]
+    assert numbers(*words, json_file=tmp_path / "y.json")["segmenter"] is None
 
 
 def test_photos_are_read_by_the_segmenter(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""A trained network in the form in which it ships: weights as safetensors, and its config.json."""
+
+from pathlib import Path
+
+from pix2pix_ms import checkpoints, safetensors_file
+from pix2pix_ms.errors import Pix2PixError
+
+NETWORKS = ("generator", "segmenter")  # what ships; a discriminator only trains
+
+
+def export(source: Path, out: Path) -> tuple[Path, Path]:
+    """Write the generator or segmenter of a checkpoint to `out`, with its config.json beside.
+
+    The two files are what `load_generator` and `load_segmenter` read, and the folder stands for
+    them. Kernels are rounded to float16: about a quarter of the size of a run's checkpoint.
+
+    Args:
+        source: as `checkpoints.file_of` takes it.
+        out: a path ending in `.safetensors`; each network has a folder of its own.
+
+    Returns:
+        The two files.
+
+    Raises:
+        Pix2PixError: if the source cannot be read, holds neither network, or the folder holds
+            another config.json.
+    """
+    if out.suffix != safetensors_file.SUFFIX:
+        raise Pix2PixError(
+            f"{out}: expected a name ending in {safetensors_file.SUFFIX}, found "
+            f"{out.suffix or 'no ending'}; change --out"
+        )
+    path = checkpoints.file_of(source)
+    found, config, _ = checkpoints.load(path)
+    held = [network for network in NETWORKS if any(n.startswith(f"{network}.") for n in found)]
+    if not held:
+        checkpoints.check_holds(NETWORKS[0], found, path)
+    arrays = {
+        name: parameter.asnumpy()
+        for name, parameter in found.items()
+        if name.startswith(f"{held[0]}.")
+    }
+    beside = checkpoints.config_beside(out)
+    if beside.exists() and beside.read_text() != config.to_json():
+        raise Pix2PixError(
+            f"{beside}: expected none or that of this network, found another; choose a folder of "
+            "its own with --out"
+        )
+    with checkpoints.appearing_whole(beside) as writing:
+        writing.write_text(config.to_json())
+    with checkpoints.appearing_whole(out) as writing:
+        safetensors_file.write(arrays, writing)
+    return out, beside

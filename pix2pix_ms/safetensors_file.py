@@ -1,0 +1,39 @@
+"""Weights as safetensors, the format in which networks ship: half the size, and only numbers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from pix2pix_ms.errors import Pix2PixError
+
+SUFFIX = ".safetensors"
+
+
+def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write arrays by name, convolution kernels as float16.
+
+    Vectors stay float32: they are few, and a variance can be too small for float16.
+    """
+    halved = {
+        name: np.ascontiguousarray(array, np.float16 if array.ndim > 1 else np.float32)
+        for name, array in arrays.items()
+    }
+    save_file(halved, path)
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Read arrays by name, as float32.
+
+    Raises:
+        Pix2PixError: if the file is damaged or no such file.
+    """
+    try:
+        arrays = load_file(path)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise Pix2PixError(
+            f"{path}: expected weights as {SUFFIX}, found a damaged file ({error}); copy it again"
+        ) from error
+    return {name: np.asarray(array, np.float32) for name, array in arrays.items()}

@@ -1,0 +1,141 @@
+"""What is exported is the network, rounded, in a folder that stands for it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.cli import command
+from pix2pix_ms.config import Config, segmenter_config
+from pix2pix_ms.data.facades import facade
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.export import export
+from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix import Pix2Pix
+from pix2pix_ms.segmenter import Segmenter, load_segmenter
+from pix2pix_ms.translate import Translator, to_network
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
+    """A run with everything a resume needs, its statistics away from where they start."""
+    model = Pix2Pix(tiny)
+    for name, parameter in model.parameters().items():
+        if name.endswith(("moving_mean", "moving_variance")):
+            parameter.set_data(parameter + 1e-9)
+    folder = tmp_path_factory.mktemp("export") / "run"
+    checkpoints.save(model.parameters().values(), checkpoints.last_of(folder), tiny)
+    return folder
+
+
+def test_the_generator_alone_is_rounded_to_half(run: Path, tmp_path: Path, tiny: Config) -> None:
+    out, beside = export(run, tmp_path / "mine" / "generator.safetensors")
+    whole, _, _ = checkpoints.load(checkpoints.last_of(run))
+    found, config, position = checkpoints.load(out)
+    assert (config, position) == (tiny, {})
+    assert beside == tmp_path / "mine" / "config.json"
+    assert found.keys() == {name for name in whole if name.startswith("generator.")}
+    for name, parameter in found.items():
+        array = whole[name].asnumpy()
+        wanted = array.astype(np.float16).astype(np.float32) if array.ndim > 1 else array
+        np.testing.assert_array_equal(parameter.asnumpy(), wanted, name)
+    numbers = sum(whole[name].size for name in found)
+    assert out.stat().st_size < 2.1 * numbers + 10_000
+
+
+def test_its_folder_stands_for_it(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "mine" / "generator.safetensors")
+    x = to_network(facade(1, 64).label_map, 64)[None]
+    exact, rounded = (
+        Translator(*checkpoints.load_generator(place))(x) for place in (run, tmp_path / "mine")
+    )
+    assert 0 < np.abs(exact - rounded).max() < 0.05
+
+
+def test_a_segmenter_is_exported_too(tmp_path: Path) -> None:
+    config = segmenter_config(size=64, ngf=4)
+    network = Segmenter(config)
+    initialise(network, replace(config, init_gain=0.3))
+    checkpoints.save(network.get_parameters(), tmp_path / "s.ckpt", config)
+    export(tmp_path / "s.ckpt", tmp_path / "mine" / "segmenter.safetensors")
+    photo = facade(1, 64).photo
+    exact, rounded = (load_segmenter(tmp_path / name)(photo) for name in ("s.ckpt", "mine"))
+    assert (exact == rounded).mean() > 0.95
+    assert len(np.unique(exact)) > 1
+
+
+def test_the_command_names_the_files(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "generator.safetensors"
+    result = CliRunner().invoke(command, ["export", str(run), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    first, second = result.output.splitlines()
+    assert first.startswith(f"{out}: 0.") and second.startswith(f"{tmp_path / 'config.json'}: ")
+    again = CliRunner().invoke(command, ["export", str(run), "--out", str(out)])
+    assert again.exit_code == 0, "the same network may be written again"
+
+
+def discriminator_alone(folder: Path, tiny: Config) -> Path:
+    network = PatchGAN(tiny)
+    checkpoints.save(network.get_parameters(), folder / "d.ckpt", tiny)
+    return folder / "d.ckpt"
+
+
+def test_what_cannot_be_exported_is_explained(run: Path, tmp_path: Path, tiny: Config) -> None:
+    with pytest.raises(Pix2PixError, match=r"expected a name ending in .safetensors, found .ckpt"):
+        export(run, tmp_path / "generator.ckpt")
+    with pytest.raises(Pix2PixError, match="expected a checkpoint with a generator"):
+        export(discriminator_alone(tmp_path, tiny), tmp_path / "d" / "d.safetensors")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text("{}")
+    with pytest.raises(Pix2PixError, match="expected none or that of this network, found another"):
+        export(run, tmp_path / "other" / "generator.safetensors")
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["config.json"]
+    assert not (tmp_path / "d").exists()
+
+
+def cut(out: Path, _: Path) -> None:
+    out.write_bytes(out.read_bytes()[: out.stat().st_size // 2])
+
+
+def scrawl(out: Path, _: Path) -> None:
+    out.write_bytes(b"not weights at all")
+
+
+def lose_config(_: Path, beside: Path) -> None:
+    beside.unlink()
+
+
+def spoil_config(_: Path, beside: Path) -> None:
+    beside.write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (cut, "expected weights as .safetensors, found a damaged file"),
+        (scrawl, "expected weights as .safetensors, found a damaged file"),
+        (lose_config, "expected config.json beside it, found none"),
+        (spoil_config, "expected the settings of a run as JSON"),
+    ],
+)
+def test_what_cannot_be_read_is_explained(
+    run: Path, tmp_path: Path, harm: Callable[[Path, Path], None], said: str
+) -> None:
+    out, beside = export(run, tmp_path / "generator.safetensors")
+    harm(out, beside)
+    with pytest.raises(Pix2PixError, match=said):
+        checkpoints.load_generator(tmp_path)
+
+
+def test_a_folder_with_two_or_none_is_no_checkpoint(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(Pix2PixError, match=r"last.ckpt: expected a checkpoint, found none"):
+        checkpoints.load_generator(tmp_path)
+    for name in ("one", "two"):
+        export(run, tmp_path / f"{name}.safetensors")
+    with pytest.raises(Pix2PixError, match=r"last.ckpt: expected a checkpoint, found none"):
+        checkpoints.load_generator(tmp_path)
