@@ -54,7 +54,6 @@ def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **posit
     extra = {"config": config.to_json(), **position}
     with appearing_whole(path) as writing:
         ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
-        writing.chmod(0o644)  # MindSpore leaves a file only its owner may read
 
 
 @contextmanager
@@ -63,6 +62,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     writing = path.with_name(f".writing-{path.name}")
     yield writing
+    writing.chmod(0o644)  # MindSpore and safetensors leave files only their owner may read
     with writing.open("rb") as file:
         os.fsync(file.fileno())
     writing.replace(path)

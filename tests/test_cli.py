@@ -54,6 +54,7 @@ def test_help_names_every_command_and_setting() -> None:
         "evaluate",
         "segmenter",
         "convert",
+        "export",
         "download",
         "info",
     ]

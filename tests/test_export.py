@@ -74,6 +74,7 @@ def test_the_command_names_the_files(run: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["export", str(run), "--out", str(out)])
     assert result.exit_code == 0, result.output
     first, second = result.output.splitlines()
+    assert out.stat().st_mode & 0o777 == 0o644
     assert first.startswith(f"{out}: 0.") and second.startswith(f"{tmp_path / 'config.json'}: ")
     again = CliRunner().invoke(command, ["export", str(run), "--out", str(out)])
     assert again.exit_code == 0, "the same network may be written again"
