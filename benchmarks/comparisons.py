@@ -3,7 +3,8 @@
 FACADES is the folder of CMP facades in the pix2pix form (photo left, label map right), with splits
 train and val. OUT takes records, the segmenter and a run for each row; a row that was interrupted
 goes on where it stopped. Every row has the same budget, the preset `cpu`. What was measured is
-written to COMPARISONS.md and comparisons.json beside this file, with the commands that made it.
+written to COMPARISONS.md and comparisons.json beside this file, with the commands that made it;
+comparisons.jpg shows what each row generated for some held-out label maps.
 """
 
 import argparse
@@ -16,7 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
 from benchmarks.comparison_page import Numbers, page
+from pix2pix_ms.figures import DPI, image_grid
 
 HERE = Path(__file__).parent
 
@@ -53,6 +59,18 @@ ROWS: dict[str, Row] = {
     "PyTorch, L1 + cGAN": Row("", pytorch=True),
     "PyTorch, L1 + cGAN, seed 1": Row("--seed 1", pytorch=True),
 }
+# Whose images the picture shows, and of which held-out pairs.
+PICTURED = (
+    "L1",
+    "cGAN",
+    "L1 + cGAN",
+    "L1 + GAN",
+    "encoder-decoder, L1 + cGAN",
+    "field 1, L1 + cGAN",
+    "field 16, L1 + cGAN",
+    "whole image, L1 + cGAN",
+)
+HELD_OUT = ("1", "10", "100", "12")
 PLACES = (Path("FACADES"), Path("OUT"))  # as the record calls them
 PAPER = ("segmentation", "histogram_intersection")
 CURVES = ("held_out_l1", "held_out_psnr", "held_out_ssim")
@@ -92,6 +110,7 @@ def commands(name: str, facades: Path, out: Path) -> list[list[str]]:
         train[0] += ["--out", str(run), "--resume"]
     evaluate = ["pix2pix_ms", "evaluate", str(judged), "--data", str(records)]
     evaluate += ["--json", str(run / "scores.json"), *(segmenter * (not row.to_labels))]
+    evaluate += ["--save-images", str(run / "images")]
     return [*train, evaluate]
 
 
@@ -125,6 +144,17 @@ def make(name: str, facades: Path, out: Path) -> None:
             call(words)
 
 
+def picture(shown: dict[str, Path]) -> Figure:
+    """Show what rows generated, a column each, for the same label maps; nothing of the data set."""
+    columns = [
+        [np.asarray(Image.open(folder / "generated" / f"{name}.png")) for name in HELD_OUT]
+        for folder in shown.values()
+    ]
+    rows = list(zip(*columns, strict=True))
+    titles = [name.removesuffix(", L1 + cGAN") for name in shown]
+    return image_grid(rows, titles, cell=rows[0][0].shape[0] / DPI)  # a pixel for each pixel
+
+
 def main() -> None:
     """Make the rows named, or all, and write down every row there is."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.comparisons", description=__doc__)
@@ -147,6 +177,8 @@ def write(out: Path) -> None:
     done = [name for name in ROWS if (out / folder_name(name) / "scores.json").exists()]
     found = {name: measured(name, out / folder_name(name)) for name in done}
     (HERE / "comparisons.json").write_text(json.dumps(found, indent=1) + "\n")
+    shown = {name: out / folder_name(name) / "images" for name in PICTURED if name in done}
+    picture(shown).savefig(HERE / "comparisons.jpg", pil_kwargs={"quality": 90})
     (HERE / "COMPARISONS.md").write_text(page(found, [*map(shlex.join, preparation(*PLACES))]))
 
 

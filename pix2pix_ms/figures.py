@@ -13,6 +13,7 @@ from pix2pix_ms.data.records import to_pixels
 
 SAMPLE_TITLES = ("input", "generated", "target")
 CELL_INCHES = 1.7
+DPI = 110
 LogRow = dict[str, float]
 
 
@@ -27,7 +28,7 @@ def image_grid(
     """Show rows of images under column titles; uint8 [H, W, 3] or float32 [3, H, W] in [-1, 1]."""
     columns = max(len(row) for row in rows)
     top = 0.28 if titles else 0.0
-    figure = Figure(figsize=(columns * cell, len(rows) * cell + top), dpi=110)
+    figure = Figure(figsize=(columns * cell, len(rows) * cell + top), dpi=DPI)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     figure.subplots_adjust(0, 0, 1, 1 - top / (len(rows) * cell + top), 0.03, 0.03)
     for axes_row, images in zip(grid, rows, strict=True):
@@ -56,7 +57,7 @@ def loss_curves(log: Sequence[LogRow]) -> Figure:
     """
     trained = [row for row in log if row["epoch"] > 0]
     without = all(math.isnan(row["loss_g_gan"]) for row in trained[:1])
-    figure = Figure(figsize=(7.5 if without else 11, 3.2), dpi=110, layout="constrained")
+    figure = Figure(figsize=(7.5 if without else 11, 3.2), dpi=DPI, layout="constrained")
     *adversarial, distance, quality = figure.subplots(1, 2 if without else 3, sharex=True)
     for axes in adversarial:
         curves(axes, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})

@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 import pytest
+from PIL import Image
 
 from benchmarks import comparison_page, comparisons
 from pix2pix_ms.cli import command
+from pix2pix_ms.data.facades import facade
 
 PLACES = comparisons.PLACES
 
@@ -89,6 +91,16 @@ def test_the_page_holds_the_order_against_the_papers(tmp_path: Path) -> None:
     assert "+0.040 / +0.040 / +0.040 | within the spread / within" in near
     (other,) = [line for line in page.splitlines() if "L1 + cGAN over L1 + GAN" in line]
     assert "disagrees / disagrees / disagrees" in other
+
+
+def test_the_picture_has_a_column_for_each_row(tmp_path: Path) -> None:
+    (tmp_path / "generated").mkdir()
+    for number, name in enumerate(comparisons.HELD_OUT):
+        Image.fromarray(facade(number, 64).photo).save(tmp_path / "generated" / f"{name}.png")
+    figure = comparisons.picture(dict.fromkeys(["L1", "field 1, L1 + cGAN"], tmp_path))
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:2] == ["L1", "field 1"] and len(titles) == 2 * len(comparisons.HELD_OUT)
+    assert {*comparisons.PICTURED} <= comparisons.ROWS.keys()
 
 
 def test_without_two_seeds_there_is_no_verdict(tmp_path: Path) -> None:
