@@ -1,36 +1,62 @@
-"""Make the picture the README opens with: held-out procedural facades, generated.
+"""Make the pictures of the README.
 
-`make picture` runs this. The generator is the one that ships, `checkpoints/facades_64.ckpt`; the
-seeds lie far beyond those it was trained on.
+`make picture` runs this: held-out procedural facades as `checkpoints/facades_64.ckpt` sees them, and
+the label map one can try `pix2pix-ms translate` on. With the folder of the CMP facades as argument
+it makes the strip of real ones: what `checkpoints/facades-128` generates from held-out label maps,
+and nothing of the data set itself.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from pix2pix_ms.checkpoints import load_generator
+from pix2pix_ms.checkpoints import SHIPPED, SHIPPED_GENERATOR, load_generator
 from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.pairs import halves
 from pix2pix_ms.figures import image_grid
 from pix2pix_ms.translate import Translator
 
 FOLDER = Path(__file__).parent
-CHECKPOINT = FOLDER.parent / "checkpoints" / "facades_64.ckpt"
 PICTURE = FOLDER / "facades.png"
 SEEDS = (100_001, 100_004, 100_006, 100_010, 100_012, 100_017)
+LABEL_MAP = FOLDER.parent / "data" / "label_map.png"
+STRIP = FOLDER / "real_facades.jpg"
+HELD_OUT = ("1", "10", "100", "12", "13", "14", "15", "16")
 
 
 def rows() -> list[list[np.ndarray]]:
     """Return label maps, generated images and the renderings they imitate, a row each."""
-    generator, config = load_generator(CHECKPOINT)
+    generator, config = load_generator(SHIPPED / "facades_64.ckpt")
     translator = Translator(generator, config)
     pairs = [facade(seed, config.size) for seed in SEEDS]
     generated = [translator.image(pair.label_map, index) for index, pair in enumerate(pairs)]
     return [[pair.label_map for pair in pairs], generated, [pair.photo for pair in pairs]]
 
 
+def label_map() -> np.ndarray:
+    """Return a procedural label map for the generator of real facades."""
+    return facade(SEEDS[0], 256).label_map
+
+
+def strip(facades: Path) -> np.ndarray:
+    """Return images generated from held-out label maps, the right halves of the split val."""
+    generator, config = load_generator(SHIPPED_GENERATOR)
+    translator = Translator(generator, config)
+    label_maps = [halves(facades / "val" / f"{name}.jpg")[1] for name in HELD_OUT]
+    generated = [translator.image(picture, index) for index, picture in enumerate(label_maps)]
+    half = len(generated) // 2
+    return np.vstack([np.hstack(generated[:half]), np.hstack(generated[half:])])
+
+
 def main() -> None:
-    """Write the picture."""
+    """Write the pictures."""
+    if sys.argv[1:]:
+        Image.fromarray(strip(Path(sys.argv[1]))).save(STRIP, quality=92)
+        return
     image_grid(rows()).savefig(PICTURE)
+    Image.fromarray(label_map()).save(LABEL_MAP)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""The networks that ship: small enough, whole, and still what they were when they were measured."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
+from pix2pix_ms.config import SEGMENTER, preset
+from pix2pix_ms.data.facades import classes_of, facade
+from pix2pix_ms.run import COLUMNS
+from pix2pix_ms.segmenter import load_segmenter
+from pix2pix_ms.translate import Translator
+
+
+def test_they_are_small() -> None:
+    files = [*SHIPPED_GENERATOR.iterdir(), *SHIPPED_SEGMENTER.iterdir()]
+    assert sum(path.stat().st_size for path in files) <= 30e6
+
+
+def test_the_generator_has_the_log_of_its_training() -> None:
+    with (SHIPPED_GENERATOR / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    _, config, _ = checkpoints.load(checkpoints.file_of(SHIPPED_GENERATOR))
+    assert tuple(rows[0]) == COLUMNS
+    assert int(rows[-1]["epoch"]) == config.epochs >= 60
+    assert all(np.isfinite(float(value)) for value in rows[-1].values())
+    same = {"size", "ngf", "ndf", "norm", "lambda_l1", "batch_size", "learning_rate"}
+    assert all(getattr(config, name) == getattr(preset("cpu"), name) for name in same)
+
+
+def test_the_generator_makes_windows_darker_than_walls() -> None:
+    """Of a procedural label map, the like of which it has not seen."""
+    translator = Translator(*checkpoints.load_generator(SHIPPED_GENERATOR))
+    label_map = facade(100_001, 128).label_map
+    image, classes = translator.image(label_map), classes_of(label_map)
+    wall, window = (image[classes == number].mean() for number in (1, 2))
+    assert wall > window + 20
+    assert image.std(axis=(0, 1)).min() > 20, "a grey image"
+
+
+def test_the_segmenter_reads_what_the_generator_makes() -> None:
+    """Far better than by chance, though it was trained on photos and this is none."""
+    translator = Translator(*checkpoints.load_generator(SHIPPED_GENERATOR))
+    read = load_segmenter(SHIPPED_SEGMENTER)
+    label_map = facade(100_001, 128).label_map
+    right = read(translator.image(label_map)) == classes_of(label_map)
+    assert right.mean() > 0.45
+    assert checkpoints.load(checkpoints.file_of(SHIPPED_SEGMENTER))[1].levels == SEGMENTER.levels
+
+
+@pytest.mark.parametrize("folder", [SHIPPED_GENERATOR, SHIPPED_SEGMENTER], ids=lambda p: p.name)
+def test_nothing_of_one_machine_is_in_them(folder: Path) -> None:
+    for path in folder.iterdir():
+        assert b"/tmp/" not in path.read_bytes() and b"/work/" not in path.read_bytes()
