@@ -1,26 +1,95 @@
 """The page COMPARISONS.md: every measure of every row, and whether the order is the paper's."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 Numbers = tuple[float, ...]  # per pixel, per class, class IoU; or the shares of L, a and b
 Found = dict[str, Any]  # what `comparisons.measured` returns, by the row's name
 
-# What the paper compares, the one it finds better first.
-ORDER = [
-    ("L1 + cGAN", "L1"),
-    ("cGAN", "L1"),
-    ("L1 + cGAN", "cGAN"),
-    ("L1 + cGAN", "L1 + GAN"),
-    ("L1 + cGAN", "encoder-decoder, L1 + cGAN"),
-    ("L1", "encoder-decoder, L1"),
-    ("L1 + cGAN", "field 1, L1 + cGAN"),
-    ("L1 + cGAN", "field 16, L1 + cGAN"),
-    ("L1 + cGAN", "whole image, L1 + cGAN"),
-    ("photo to labels, L1", "photo to labels, L1 + cGAN"),
-]
+
+class Published(NamedTuple):
+    """Numbers of the paper that were taken in one experiment, and the pairs they decide.
+
+    All are of Cityscapes: only their order can be compared. In a pair the better comes first.
+    """
+
+    where: str
+    numbers: dict[str, Numbers]
+    pairs: tuple[tuple[str, str], ...]
+
+
+SEGMENTATION = (
+    Published(
+        "table 1",
+        {
+            "L1": (0.42, 0.15, 0.11),
+            "cGAN": (0.57, 0.22, 0.16),
+            "L1 + GAN": (0.64, 0.20, 0.15),
+            "L1 + cGAN": (0.66, 0.23, 0.17),
+        },
+        (
+            ("L1 + cGAN", "L1"),
+            ("cGAN", "L1"),
+            ("L1 + cGAN", "cGAN"),
+            ("L1 + cGAN", "L1 + GAN"),
+        ),
+    ),
+    Published(
+        "table 2",
+        {
+            "encoder-decoder, L1": (0.35, 0.12, 0.08),
+            "encoder-decoder, L1 + cGAN": (0.29, 0.09, 0.05),
+            "L1": (0.48, 0.18, 0.13),
+            "L1 + cGAN": (0.55, 0.20, 0.14),
+        },
+        (
+            ("L1 + cGAN", "encoder-decoder, L1 + cGAN"),
+            ("L1", "encoder-decoder, L1"),
+            ("encoder-decoder, L1", "encoder-decoder, L1 + cGAN"),
+        ),
+    ),
+    Published(
+        "table 3",
+        {
+            "field 1, L1 + cGAN": (0.39, 0.15, 0.10),
+            "field 16, L1 + cGAN": (0.65, 0.21, 0.17),
+            "L1 + cGAN": (0.66, 0.23, 0.17),
+            "whole image, L1 + cGAN": (0.42, 0.16, 0.11),
+        },
+        (
+            ("L1 + cGAN", "field 1, L1 + cGAN"),
+            ("L1 + cGAN", "field 16, L1 + cGAN"),
+            ("L1 + cGAN", "whole image, L1 + cGAN"),
+        ),
+    ),
+    Published(
+        "table 6",
+        {
+            "photo to labels, L1": (0.86, 0.42, 0.35),
+            "photo to labels, L1 + cGAN": (0.83, 0.36, 0.29),
+        },
+        (("photo to labels, L1", "photo to labels, L1 + cGAN"),),
+    ),
+)
+HISTOGRAMS = (
+    Published(
+        "figure 7",
+        {
+            "L1": (0.81, 0.69, 0.70),
+            "cGAN": (0.87, 0.74, 0.84),
+            "L1 + cGAN": (0.86, 0.84, 0.82),
+            "field 1, L1 + cGAN": (0.83, 0.68, 0.78),
+        },
+        (
+            ("L1 + cGAN", "L1"),
+            ("cGAN", "L1"),
+            ("L1 + cGAN", "field 1, L1 + cGAN"),
+        ),
+    ),
+)
 # The same row twice, with two seeds.
 OURS = ("L1 + cGAN", "L1 + cGAN, seed 1")
-SEEDS = [OURS, ("L1", "L1, seed 1")]
+SEEDS = (OURS, ("L1", "L1, seed 1"))
 PYTORCH = ("PyTorch, L1 + cGAN", "PyTorch, L1 + cGAN, seed 1")
 LAST = 5  # epochs, whose means are compared with PyTorch's
 
@@ -37,8 +106,8 @@ def page(found: Found, preparation: list[str]) -> str:
         *measures(found),
         *ceiling(found),
         "",
-        *orders(found, "segmentation", "per pixel / per class / class IoU"),
-        *orders(found, "histogram_intersection", "L / a / b"),
+        *orders(found, "segmentation", SEGMENTATION, "Per pixel / per class / class IoU"),
+        *orders(found, "histogram_intersection", HISTOGRAMS, "L / a / b"),
         *beside_pytorch(found),
         *commands(found, preparation),
     ]
@@ -50,7 +119,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
-def joined(numbers: Numbers, form: str = ".3f") -> str:
+def joined(numbers: Iterable[float], form: str = ".3f") -> str:
     """Return numbers as text."""
     return " / ".join(f"{number:{form}}" for number in numbers)
 
@@ -71,21 +140,29 @@ def measures(found: Found) -> list[str]:
     head += ["segmentation, per pixel / per class / IoU", "in the paper", "minutes"]
     rows = []
     for name, shown in found.items():
-        single = {key: shown["scores"][key]["generated"] for key in ("l1", "psnr", "ssim")}
-        paper = shown["paper"]["segmentation"]
+        l1, psnr, ssim = (shown["scores"][key]["generated"] for key in ("l1", "psnr", "ssim"))
         rows.append(
             [
                 name,
-                f"{single['l1']:.3f}",
-                f"{single['psnr']:.2f}",
-                f"{single['ssim']:.3f}",
+                f"{l1:.3f}",
+                f"{psnr:.2f}",
+                f"{ssim:.3f}",
                 joined(generated(shown, "histogram_intersection")),
                 joined(generated(shown, "segmentation")),
-                joined(paper, ".2f") if paper else "",
+                in_the_paper(name),
                 f"{shown['minutes']:.1f}",
             ]
         )
     return [*table(head, rows), ""]
+
+
+def in_the_paper(name: str) -> str:
+    """Return the paper's numbers of a row in the first experiment that has it."""
+    for published in SEGMENTATION:
+        if name.removesuffix(", seed 1") in published.numbers:
+            numbers = published.numbers[name.removesuffix(", seed 1")]
+            return f"{joined(numbers, '.2f')} ({published.where})"
+    return ""
 
 
 def ceiling(found: Found) -> list[str]:
@@ -93,7 +170,7 @@ def ceiling(found: Found) -> list[str]:
     photos = [shown for shown in found.values() if shown["scores"]["target"] == "photos"]
     if not photos:
         return []
-    real = tuple(each["target"] for each in photos[0]["scores"]["segmentation"].values())
+    real = [each["target"] for each in photos[0]["scores"]["segmentation"].values()]
     return [f"Real photos score {joined(real)}. The paper's numbers are of Cityscapes."]
 
 
@@ -114,46 +191,50 @@ def verdict(paper: float, here: float, seeds: float) -> str:
     return "agrees" if paper * here > 0 else "disagrees" if paper else "even in the paper"
 
 
-def orders(found: Found, measure: str, names: str) -> list[str]:
+def orders(found: Found, measure: str, experiments: tuple[Published, ...], names: str) -> list[str]:
     """Return the table that holds the order of the rows against the paper's."""
     seeds, rows = spread(found, measure), []
-    for pair in ORDER:
-        papers = [found[name]["paper"][measure] for name in pair if name in found]
-        if seeds and len(papers) == 2 and all(papers):
-            paper = differences(*papers)
-            here = differences(*(generated(found[name], measure) for name in pair))
-            said = " / ".join(map(verdict, paper, here, seeds))
-            rows.append([" over ".join(pair), joined(paper, "+.2f"), joined(here, "+.3f"), said])
+    for where, numbers, pairs in experiments:
+        for better, worse in pairs:
+            if seeds and {better, worse} <= found.keys():
+                paper = differences(numbers[better], numbers[worse])
+                pair = (generated(found[name], measure) for name in (better, worse))
+                here = differences(*pair)
+                said = " / ".join(map(verdict, paper, here, seeds))
+                published = f"{joined(paper, '+.2f')} ({where})"
+                rows.append([f"{better} over {worse}", published, joined(here, "+.3f"), said])
     if not rows or not seeds:
         return []
     title = f"## {measure.replace('_', ' ').capitalize()}: is the order the paper's?"
-    told = f"{names}. Two seeds of one row differ by up to {joined(seeds)}."
+    told = f"{names}. Two seeds of one row (label map to photo) differ by up to {joined(seeds)}."
     head = ["difference", "in the paper", "here", "verdict"]
-    return [title, "", told[0].upper() + told[1:], "", *table(head, rows), ""]
+    return [title, "", told, "", *table(head, rows), ""]
 
 
 def beside_pytorch(found: Found) -> list[str]:
     """Return the table of the same training here and in PyTorch, and whether they differ."""
     if not found.keys() >= {*OURS, *PYTORCH}:
         return []
-    curves = {name: found[name]["curves"].values() for name in (*OURS, *PYTORCH)}
-    means = {name: [sum(each[-LAST:]) / LAST for each in curves[name]] for name in curves}
-    here, there = (
-        list(zip(*(means[name] for name in names), strict=True)) for names in (OURS, PYTORCH)
-    )
+    means = {name: last_epochs(found[name]) for name in (*OURS, *PYTORCH)}
     said = []
-    for name, ours, theirs in zip(("L1", "PSNR", "SSIM"), here, there, strict=True):
+    for place, name in enumerate(("L1", "PSNR", "SSIM")):
+        ours, theirs = ([means[run][place] for run in runs] for runs in (OURS, PYTORCH))
         gap = (sum(ours) - sum(theirs)) / 2
         seeds = max(max(pair) - min(pair) for pair in (ours, theirs))
-        place = "within" if abs(gap) <= seeds else "outside"
-        said.append(f"{name} {gap:+.3f}, {place} the {seeds:.3f} that two seeds differ by")
-    rows = []
-    for name, three in means.items():
-        judged = joined(generated(found[name], "segmentation"))
-        rows.append([name, joined(tuple(three)), judged, f"{found[name]['minutes']:.1f}"])
-    head = ["run", f"L1 / PSNR / SSIM, means of the last {LAST} epochs", "segmentation", "minutes"]
+        where = "within" if abs(gap) <= seeds else "outside"
+        said.append(f"{name} {gap:+.3f}, {where} the {seeds:.3f} that two seeds differ by")
+    rows = [
+        [name, joined(three), joined(generated(found[name], "segmentation"))]
+        for name, three in means.items()
+    ]
+    head = ["run", f"L1 / PSNR / SSIM, means of the last {LAST} epochs", "segmentation"]
     told = f"Ours less PyTorch's, means of both seeds: {'; '.join(said)}."
     return ["## Beside PyTorch", "", *table(head, rows), "", told, ""]
+
+
+def last_epochs(shown: dict[str, Any]) -> Numbers:
+    """Return the means of held-out L1, PSNR and SSIM over a run's last epochs."""
+    return tuple(sum(curve[-LAST:]) / LAST for curve in shown["curves"].values())
 
 
 def commands(found: Found, preparation: list[str]) -> list[str]:

@@ -151,14 +151,19 @@ def train(facades: Path, out: Path, config: Config) -> None:
     torch.save(peer.g.state_dict(), out / "latest_net_G.pth")
 
 
-def main() -> None:
-    """Read the command line and train."""
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peer", description=__doc__)
     parser.add_argument("facades", type=Path, help="folder with splits train and val")
     parser.add_argument("out", type=Path, help="folder for the log and the generator")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="[those of preset cpu]")
-    words = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Read the command line and train."""
+    words = parser().parse_args()
     changes = {} if words.epochs is None else {"epochs": words.epochs}
     config = preset("cpu", direction="BtoA", seed=words.seed, **changes)
     train(words.facades, words.out, config)

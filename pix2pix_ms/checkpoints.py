@@ -1,8 +1,6 @@
 """Checkpoints: saved whole or not at all, and loaded only where they fit."""
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from mindspore import nn, ops
 from pix2pix_ms import safetensors_file
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.nets.unet import UNet
 
 SUFFIX = ".ckpt"
@@ -32,12 +31,35 @@ def last_of(run_folder: Path) -> Path:
 
 
 def file_of(place: Path) -> Path:
-    """Return the file a place stands for: itself, the last of a run, or what was exported there."""
+    """Return the file a place stands for: itself, the last of a run, or what was exported there.
+
+    Raises:
+        Pix2PixError: if it is a folder with neither.
+    """
     if not place.is_dir():
         return place
-    exported = sorted(place.glob(f"*{safetensors_file.SUFFIX}"))
-    alone = len(exported) == 1 and not last_of(place).is_file()
-    return exported[0] if alone else last_of(place)
+    exported = list(place.glob(f"*{safetensors_file.SUFFIX}"))
+    found = [last_of(place)] if last_of(place).is_file() else exported
+    if len(found) != 1:
+        raise Pix2PixError(
+            f"{place}: expected a run, with {last_of(Path())}, or one exported network, found "
+            f"{len(exported)} {safetensors_file.SUFFIX}; name the file"
+        )
+    return found[0]
+
+
+def shipped_generator() -> Path:
+    """Return the folder of the generator that ships.
+
+    Raises:
+        Pix2PixError: if it is not there.
+    """
+    if not SHIPPED_GENERATOR.is_dir():
+        raise Pix2PixError(
+            f"{SHIPPED_GENERATOR}: expected the generator that comes with a clone, found none; "
+            "name one with --checkpoint"
+        )
+    return SHIPPED_GENERATOR
 
 
 def config_beside(path: Path) -> Path:
@@ -54,18 +76,6 @@ def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **posit
     extra = {"config": config.to_json(), **position}
     with appearing_whole(path) as writing:
         ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
-
-
-@contextmanager
-def appearing_whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written takes the place of `path` once it is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writing = path.with_name(f".writing-{path.name}")
-    yield writing
-    writing.chmod(0o644)  # MindSpore and safetensors leave files only their owner may read
-    with writing.open("rb") as file:
-        os.fsync(file.fileno())
-    writing.replace(path)
 
 
 def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:

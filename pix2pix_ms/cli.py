@@ -118,7 +118,7 @@ def interruption(run: Any, words: list[str]) -> str:
 @click.option(
     "--checkpoint",
     type=PATH,
-    help="Checkpoint file or run folder [checkpoints/facades-128, real facades, which ships].",
+    help="Checkpoint file, run folder or exported network [checkpoints/facades-128, which ships].",
 )
 @mode_option
 @click.option("--side-by-side", is_flag=True, help="Put the input to the left of the result.")
@@ -137,12 +137,12 @@ def translate(
 
     Without --checkpoint they are label maps in the colours of CMP Facade, and become photos.
     """
-    from pix2pix_ms.checkpoints import SHIPPED_GENERATOR
+    from pix2pix_ms.checkpoints import shipped_generator
     from pix2pix_ms.device import choose_device
     from pix2pix_ms.translate import translate as translate_files
 
     choose_device(device)
-    checkpoint = checkpoint or SHIPPED_GENERATOR
+    checkpoint = checkpoint or shipped_generator()
     written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs)
     click.echo(f"{len(written)} images in {out}")
 
@@ -162,9 +162,9 @@ def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any
     """Convert weights of PyTorch's pix2pix (.pth) to a checkpoint (.ckpt), or back.
 
     SOURCE is latest_net_G.pth or latest_net_D.pth of pytorch-CycleGAN-and-pix2pix, and OUT a .ckpt
-    that `translate --checkpoint` takes; or SOURCE is a checkpoint or a run folder, and OUT a .pth
-    that the reference loads. PyTorch is not needed, and nothing in a .pth is run. Architecture is
-    read off the weights; the last three options say what they do not tell.
+    that `translate --checkpoint` takes; or SOURCE is a checkpoint, a run or an exported network,
+    and OUT a .pth that the reference loads. PyTorch is not needed, and nothing in a .pth is run.
+    Architecture is read off the weights; the last three options say what they do not tell.
     """
     from pix2pix_ms.convert import convert as convert_file
 
@@ -214,14 +214,14 @@ def evaluate(
     mode: Literal["paper", "eval"],
     device: str,
 ) -> None:
-    """Measure CHECKPOINT, a file or a run folder, on held-out pairs.
+    """Measure CHECKPOINT, a file, a run folder or an exported network, on held-out pairs.
 
     --data takes a MindRecord file, a folder of records, or a folder of images as `prepare` takes
     it; of splits it takes val, else test.
     """
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.files import replace_text
     from pix2pix_ms.report import evaluate_checkpoint
-    from pix2pix_ms.run import replace_text
 
     choose_device(device)
     report = evaluate_checkpoint(checkpoint, data, mode, segmenter, target, save_images)

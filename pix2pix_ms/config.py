@@ -170,7 +170,8 @@ def segmenter_config(**changes: Any) -> Config:
     Raises:
         Pix2PixError: if a field has an impossible value.
     """
-    size, smallest = changes.get("size", SEGMENTER.size), 2**SEGMENTER.depth
+    size = changes.get("size", SEGMENTER.size)
+    smallest = 2 ** (changes.get("levels", SEGMENTER.levels) or 0)
     expect(size % smallest == 0, "size", f"a multiple of {smallest}", size)
     jitter_size = round(size * Config.jitter_size / Config.size)  # the paper's jitter at this size
     return replace(SEGMENTER, **{"jitter_size": jitter_size, **changes})

@@ -165,6 +165,8 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
     path = checkpoints.file_of(source)
     found, config, _ = checkpoints.load(path)
     held = {name.split(".")[0] for name in found}
+    if not held & {"generator", "discriminator"}:
+        checkpoints.check_holds("generator", found, path)
     if "generator" in held and not config.skips:
         raise Pix2PixError(
             f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "

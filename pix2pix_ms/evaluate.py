@@ -63,5 +63,5 @@ def lab_counts(image: Pixels) -> dict[str, np.ndarray]:
 
 
 def intersection(counts: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the share two histograms have in common: 0 to 1 (paper, section 4.2.3, table 5)."""
+    """Return the share two histograms have in common: 0 to 1 (paper, section 4.2, figure 7)."""
     return float(np.minimum(counts / counts.sum(), wanted / wanted.sum()).sum())

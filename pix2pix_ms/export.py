@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pix2pix_ms import checkpoints, safetensors_file
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import appearing_whole, replace_text
 
 NETWORKS = ("generator", "segmenter")  # what ships; a discriminator only trains
 
@@ -12,7 +13,7 @@ def export(source: Path, out: Path) -> tuple[Path, Path]:
     """Write the generator or segmenter of a checkpoint to `out`, with its config.json beside.
 
     The two files are what `load_generator` and `load_segmenter` read, and the folder stands for
-    them. Kernels are rounded to float16: about a quarter of the size of a run's checkpoint.
+    them. Kernels are rounded to float16: half the size of a run's `epoch_NNN.ckpt`.
 
     Args:
         source: as `checkpoints.file_of` takes it.
@@ -46,8 +47,7 @@ def export(source: Path, out: Path) -> tuple[Path, Path]:
             f"{beside}: expected none or that of this network, found another; choose a folder of "
             "its own with --out"
         )
-    with checkpoints.appearing_whole(beside) as writing:
-        writing.write_text(config.to_json())
-    with checkpoints.appearing_whole(out) as writing:
+    replace_text(beside, config.to_json())
+    with appearing_whole(out) as writing:
         safetensors_file.write(arrays, writing)
     return out, beside

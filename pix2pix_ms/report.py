@@ -79,8 +79,9 @@ class Report:
             f"{self.images} images, {self.data}; {self.direction} at {self.size}x{self.size}, "
             f"mode {self.mode}"
         )
-        lines = [head] + [f"photos read by {self.segmenter}"] * bool(self.segmenter)
-        lines += [line("", "generated", "target")]
+        lines = [head, line("", "generated", "target")]
+        if self.segmenter:
+            lines.insert(1, f"photos read by {self.segmenter}")
         lines += [line(name, *map(shown, measure)) for name, measure in rows.items()]
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
 
@@ -165,7 +166,7 @@ def evaluate_checkpoint(
     """Measure a generator on held-out pairs, in the direction and at the size of its config.
 
     Args:
-        checkpoint: a checkpoint file or a run folder.
+        checkpoint: as `checkpoints.file_of` takes it.
         data: as `held_out_record` takes it.
         segmenter: the checkpoint of the segmenter that reads photos; unless given, the one that
             ships, where it is there.
@@ -183,7 +184,7 @@ def evaluate_checkpoint(
         pairs = whole(open_record(path))
         target = target or target_of(pairs, config.direction)
         check_segmenter(segmenter, target)
-        segmenter = segmenter or shipped_segmenter(target)
+        segmenter = segmenter or shipped_segmenter(pairs, config.direction)
         labeller = load_segmenter(segmenter) if segmenter else None
         names = file_names(pairs.record) if writing else [""] * len(pairs)
         tally = Tally(target, labeller)
@@ -216,10 +217,10 @@ def target_of(pairs: Subset, direction: Direction) -> Target:
     return "labels" if labels["y"] else "photos" if labels["x"] else "other"
 
 
-def shipped_segmenter(target: Target) -> Path | None:
-    """Return the segmenter that ships, where there are photos to read and it is there."""
-    there = target == "photos" and checkpoints.SHIPPED_SEGMENTER.is_dir()
-    return checkpoints.SHIPPED_SEGMENTER if there else None
+def shipped_segmenter(pairs: Subset, direction: Direction) -> Path | None:
+    """Return the segmenter that ships, if it is there and label maps are to become photos."""
+    wanted = target_of(pairs, direction) == "photos" and checkpoints.SHIPPED_SEGMENTER.is_dir()
+    return checkpoints.SHIPPED_SEGMENTER if wanted else None
 
 
 def check_segmenter(segmenter: Path | None, target: Target) -> None:

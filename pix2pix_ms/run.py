@@ -10,6 +10,7 @@ from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import LogRow
+from pix2pix_ms.files import replace_text
 
 COLUMNS = (
     "epoch", "step", "learning_rate", "loss_d_real", "loss_d_fake", "loss_g_gan", "loss_g_l1",
@@ -100,14 +101,6 @@ class Run:
 def number(text: str) -> float:
     """Read a number of the log; an epoch stays an integer."""
     return int(text) if text.isdigit() else float(text)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file so that it is the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writing = path.with_name(f".writing-{path.name}")
-    writing.write_text(text)
-    writing.replace(path)
 
 
 def check_run(run: Run, config: Config, resume: bool, fingerprint: str | None = None) -> None:

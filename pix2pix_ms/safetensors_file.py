@@ -28,7 +28,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """Read arrays by name, as float32.
 
     Raises:
-        Pix2PixError: if the file is damaged or no such file.
+        Pix2PixError: if the file is damaged, or of another kind.
     """
     try:
         arrays = load_file(path)

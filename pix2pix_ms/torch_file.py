@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pix2pix_ms.checkpoints import appearing_whole
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import appearing_whole
 
 SUFFIXES = (".pth", ".pt")
 MAGIC = 0x1950A86A20F9469CFC6C  # opens the older layout

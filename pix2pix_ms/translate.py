@@ -86,7 +86,7 @@ def translate(
     """Translate images, or all images of folders, to PNG files of the same names in `out`.
 
     Args:
-        checkpoint: a checkpoint file or a run folder.
+        checkpoint: as `checkpoints.file_of` takes it.
         side_by_side: put the input image to the left of the generated one.
         pairs: the inputs are side-by-side pairs; take the half the network was trained to read.
 

@@ -106,7 +106,8 @@ def test_translate_takes_the_generator_that_ships(
     monkeypatch.setattr(checkpoints, "SHIPPED_GENERATOR", tmp_path / "shipped")
     words = ("translate", "one.png", "--out")
     said = call(*words, "a").output
-    assert f"{tmp_path / 'shipped'}: expected a checkpoint, found none" in said
+    assert f"{tmp_path / 'shipped'}: expected the generator that comes with a clone" in said
+    assert said.endswith("name one with --checkpoint\n")
     export(run.last, tmp_path / "shipped" / "generator.safetensors")
     assert call(*words, "a").output == "1 images in a\n"
     call(*words, "b", "--checkpoint", tmp_path / "shipped")

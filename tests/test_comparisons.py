@@ -22,6 +22,7 @@ def scored(value: float, target: str = "photos") -> dict[str, Any]:
     return both("l1", "psnr", "ssim") | {
         "checkpoint": "/home/anyone/run",
         "data": "/home/anyone/records",
+        "segmenter": "/home/anyone/segmenter.ckpt",
         "target": target,
         "histogram_intersection": both("L", "a", "b"),
         "segmentation": both("pixel_accuracy", "class_accuracy", "class_iou"),
@@ -38,12 +39,17 @@ def row(folder: Path, name: str, value: float, target: str = "photos") -> dict[s
 
 @pytest.mark.parametrize("name", comparisons.ROWS)
 def test_a_row_is_made_by_commands_that_exist(name: str) -> None:
-    for module, *words in comparisons.commands(name, *PLACES):
+    for _, (module, *words) in [
+        *comparisons.preparation(*PLACES),
+        *comparisons.training(name, *PLACES),
+        comparisons.measurement(name, *PLACES),
+    ]:
         if module == "pix2pix_ms":
             told = command.commands[words[0]].make_context(words[0], words[1:])
             assert isinstance(told, click.Context)
         else:
-            assert (comparisons.HERE / f"{module.removeprefix('benchmarks.')}.py").is_file()
+            told = pytest.importorskip(module, reason="PyTorch is not installed")
+            assert told.parser().parse_args(words).facades == PLACES[0]
 
 
 def test_rows_have_folders_of_their_own() -> None:
@@ -53,18 +59,41 @@ def test_rows_have_folders_of_their_own() -> None:
 
 
 def test_what_is_compared_are_rows() -> None:
-    named = {name for pair in comparison_page.ORDER for name in pair}
+    experiments = (*comparison_page.SEGMENTATION, *comparison_page.HISTOGRAMS)
+    named = {name for published in experiments for name in published.numbers}
     named |= {name for pair in comparison_page.SEEDS for name in pair} | {*comparison_page.PYTORCH}
+    for published in experiments:
+        assert {name for pair in published.pairs for name in pair} <= published.numbers.keys()
     assert named <= comparisons.ROWS.keys()
 
 
-def test_the_record_is_preceded_by_what_it_needs(tmp_path: Path) -> None:
-    first, second = comparisons.preparation(Path("FACADES"), tmp_path)
-    assert first[:2] == ["pix2pix_ms", "prepare"] and second[:2] == ["pix2pix_ms", "segmenter"]
-    (tmp_path / "records").mkdir()
-    (tmp_path / "records/val.mindrecord").touch()
-    (tmp_path / "segmenter.ckpt").touch()
-    assert comparisons.preparation(Path("FACADES"), tmp_path) == []
+def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(comparisons, "call", lambda words: called.append(" ".join(words[:2])))
+    run = tmp_path / "pytorch_l1+cgan"
+    comparisons.make("PyTorch, L1 + cGAN", Path("FACADES"), tmp_path)
+    assert [words.split()[0] for words in called] == ["benchmarks.peer"] + 2 * ["pix2pix_ms"]
+    (run / "images").mkdir(parents=True)
+    (run / "latest_net_G.pth").touch()
+    called.clear()
+    comparisons.make("PyTorch, L1 + cGAN", Path("FACADES"), tmp_path)
+    assert called == ["pix2pix_ms convert", "pix2pix_ms evaluate"]
+    assert not (run / "images").exists(), "or evaluate refuses the folder"
+    (run / "scores.json").touch()
+    called.clear()
+    comparisons.make("PyTorch, L1 + cGAN", Path("FACADES"), tmp_path)
+    assert called == []
+
+
+def test_rows_without_a_place_in_the_picture_are_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "HERE", tmp_path)
+    (tmp_path / "l2+cgan").mkdir()
+    row(tmp_path / "l2+cgan", "L2 + cGAN", 0.5)
+    comparisons.write(tmp_path)
+    assert "| L2 + cGAN |" in (tmp_path / "COMPARISONS.md").read_text()
+    assert not (tmp_path / "comparisons.jpg").exists()
 
 
 def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
@@ -72,7 +101,7 @@ def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
     assert found["L1"]["epochs"] == 6
     page = comparison_page.page(found, ["pix2pix_ms prepare"])
     assert "| L1 | 0.500 | 0.50 | 0.500 | 0.500 / 0.500 / 0.500 |" in page
-    assert "| 0.42 / 0.15 / 0.11 | 3.0 |" in page
+    assert "| 0.42 / 0.15 / 0.11 (table 1) | 3.0 |" in page
     assert "Real photos score 0.750 / 0.750 / 0.750." in page
     assert "pix2pix_ms prepare\n# L1\npix2pix_ms train" in page
     assert "/home" not in json.dumps(found)
@@ -86,7 +115,11 @@ def test_the_page_holds_the_order_against_the_papers(tmp_path: Path) -> None:
     page = comparison_page.page(found, [])
     assert "differ by up to 0.050 / 0.050 / 0.050" in page
     (agrees,) = [line for line in page.splitlines() if "+0.24 / +0.08 / +0.06" in line]
-    assert "L1 + cGAN over L1 |" in agrees and "agrees / agrees / agrees" in agrees
+    assert (
+        "L1 + cGAN over L1 |" in agrees
+        and "(table 1)" in agrees
+        and "agrees / agrees / agrees" in agrees
+    )
     (near,) = [line for line in page.splitlines() if "cGAN over L1 | +0.15" in line]
     assert "+0.040 / +0.040 / +0.040 | within the spread / within" in near
     (other,) = [line for line in page.splitlines() if "L1 + cGAN over L1 + GAN" in line]

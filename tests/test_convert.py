@@ -21,9 +21,12 @@ from pix2pix_ms import checkpoints, convert, torch_file
 from pix2pix_ms.cli import command
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.export import export
 from pix2pix_ms.nets.blocks import set_statistics
+from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.segmenter import Segmenter
 
 Arrays = dict[str, np.ndarray]
 TOLD = ("ngf", "norm", "n_layers", "ndf", "conditional", "size", "direction", "dropout")
@@ -353,6 +356,26 @@ def test_an_encoder_decoder_has_no_counterpart(tmp_path: Path) -> None:
     with pytest.raises(Pix2PixError, match=r"g\.ckpt: expected a U-Net, found an encoder-decoder"):
         convert.convert(tmp_path / "g.ckpt", tmp_path / "g.pth")
     assert not (tmp_path / "g.pth").exists()
+
+
+def test_an_exported_network_is_converted_and_a_segmenter_refused(tmp_path: Path) -> None:
+    config = made(16)
+    for network in (UNet(config), Segmenter(config)):
+        initialise(network, config)
+        checkpoints.save(network.get_parameters(), tmp_path / "x.ckpt", config)
+        name = type(network).__name__.lower()
+        export(tmp_path / "x.ckpt", tmp_path / name / f"{name}.safetensors")
+    for source in (tmp_path / "unet", tmp_path / "unet" / "unet.safetensors"):
+        convert.convert(source, tmp_path / "g.pth")
+        convert.convert(tmp_path / "g.pth", tmp_path / "back.ckpt")
+        found, exported = (
+            {p.name: p.asnumpy() for p in checkpoints.load_generator(place)[0].get_parameters()}
+            for place in (tmp_path / "back.ckpt", source)
+        )
+        for name, array in exported.items():
+            np.testing.assert_array_equal(found[name], array, name)
+    with pytest.raises(Pix2PixError, match="with a generator, found one with segmenter; give"):
+        convert.convert(tmp_path / "segmenter", tmp_path / "s.pth")
 
 
 def test_the_command(tmp_path: Path) -> None:

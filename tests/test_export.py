@@ -1,5 +1,6 @@
 """What is exported is the network, rounded, in a folder that stands for it."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -74,10 +75,19 @@ def test_the_command_names_the_files(run: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["export", str(run), "--out", str(out)])
     assert result.exit_code == 0, result.output
     first, second = result.output.splitlines()
-    assert out.stat().st_mode & 0o777 == 0o644
     assert first.startswith(f"{out}: 0.") and second.startswith(f"{tmp_path / 'config.json'}: ")
     again = CliRunner().invoke(command, ["export", str(run), "--out", str(out)])
     assert again.exit_code == 0, "the same network may be written again"
+
+
+def test_files_may_be_read_by_whom_the_umask_lets(run: Path, tmp_path: Path) -> None:
+    for umask, mode in ((0o022, 0o644), (0o077, 0o600)):
+        before = os.umask(umask)
+        try:
+            out, beside = export(run, tmp_path / oct(umask) / "generator.safetensors")
+        finally:
+            os.umask(before)
+        assert [path.stat().st_mode & 0o777 for path in (out, beside)] == [mode, mode]
 
 
 def discriminator_alone(folder: Path, tiny: Config) -> Path:
@@ -134,9 +144,9 @@ def test_what_cannot_be_read_is_explained(
 
 
 def test_a_folder_with_two_or_none_is_no_checkpoint(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(Pix2PixError, match=r"last.ckpt: expected a checkpoint, found none"):
+    with pytest.raises(Pix2PixError, match=r"one exported network, found 0 .safetensors; name"):
         checkpoints.load_generator(tmp_path)
     for name in ("one", "two"):
         export(run, tmp_path / f"{name}.safetensors")
-    with pytest.raises(Pix2PixError, match=r"last.ckpt: expected a checkpoint, found none"):
+    with pytest.raises(Pix2PixError, match=r"one exported network, found 2 .safetensors; name"):
         checkpoints.load_generator(tmp_path)

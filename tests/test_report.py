@@ -214,6 +214,8 @@ def test_what_is_neither_photo_nor_label_map_still_has_colours(
     assert "for the segmenter, found no label maps; leave --segmenter out" in result.output
     told = call(*words, "--segmenter", folder / "segmenter.ckpt", "--target", "photos")
     assert told.exit_code == 0
+    # Where the colours show no label map, the segmenter that ships is not asked of its own accord.
+    assert "photos read by" not in call(*words, "--target", "photos").output
 
 
 def test_bad_words_are_one_line_and_write_nothing(

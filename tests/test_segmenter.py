@@ -76,6 +76,8 @@ def test_settings_follow_the_size() -> None:
     assert segmenter_config(size=256).jitter_size == 286
     with pytest.raises(Pix2PixError, match="size: expected a multiple of 32"):
         segmenter_config(size=100)
+    assert segmenter_config(size=48, levels=4).depth == 4
+    assert segmenter_config(size=64, levels=None).depth == 6
 
 
 def test_cross_entropy_is_that_of_softmax() -> None:
