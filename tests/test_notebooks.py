@@ -70,7 +70,7 @@ def test_the_strip_is_of_generated_images_alone(picture: ModuleType, tmp_path: P
     for number, name in enumerate(picture.HELD_OUT):
         pair = facade(number, 64)
         both = Image.fromarray(np.hstack([pair.photo, pair.label_map]))
-        both.save(tmp_path / "val" / f"{name}.jpg", quality=100)
+        both.save(tmp_path / "val" / f"{name}.jpg", quality=100, subsampling=0)
     made = picture.strip(tmp_path)
     assert made.shape == (256, 512, 3)
     assert np.asarray(Image.open(picture.STRIP)).shape == made.shape
