@@ -109,6 +109,14 @@ def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
     assert "Real photos" not in comparison_page.page(other, [])
 
 
+def test_the_page_is_that_of_the_recorded_numbers() -> None:
+    found = json.loads((comparisons.HERE / "comparisons.json").read_text())
+    commands = comparisons.recorded(comparisons.preparation(*PLACES))
+    page = (comparisons.HERE / "COMPARISONS.md").read_text()
+    assert page == comparison_page.page(found, commands)
+    assert found.keys() == comparisons.ROWS.keys()
+
+
 def test_the_page_holds_the_order_against_the_papers(tmp_path: Path) -> None:
     values = {"L1 + cGAN": 0.6, "L1": 0.5, "L1, seed 1": 0.55, "cGAN": 0.54, "L1 + GAN": 0.9}
     found = {name: row(tmp_path, name, value) for name, value in values.items()}

@@ -1,13 +1,14 @@
 """The networks that ship: small enough, whole, and still what they were when they were measured."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pix2pix_ms import checkpoints
-from pix2pix_ms.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
+from pix2pix_ms.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_SEGMENTER
 from pix2pix_ms.config import SEGMENTER, preset
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade
 from pix2pix_ms.run import COLUMNS
@@ -29,6 +30,23 @@ def test_the_generator_has_the_log_of_its_training() -> None:
     assert all(np.isfinite(float(value)) for value in rows[-1].values())
     same = {"size", "ngf", "ndf", "norm", "lambda_l1", "batch_size", "learning_rate"}
     assert all(getattr(config, name) == getattr(preset("cpu"), name) for name in same)
+
+
+def test_what_is_said_of_the_generator_was_measured() -> None:
+    """The card and the README say what `evaluate` wrote into scores.json."""
+    scores = json.loads((SHIPPED_GENERATOR / "scores.json").read_text())
+    generated, target = (
+        " / ".join(f"{each[side]:.3f}" for each in scores["segmentation"].values())
+        for side in ("generated", "target")
+    )
+    colours = [each["generated"] for each in scores["histogram_intersection"].values()]
+    l1, psnr, ssim = (scores[name]["generated"] for name in ("l1", "psnr", "ssim"))
+    row = f"| {l1:.3f} | {psnr:.2f} | {ssim:.3f} | {' / '.join(f'{c:.3f}' for c in colours)} |"
+    card, readme = (SHIPPED / "README.md").read_text(), (SHIPPED.parent / "README.md").read_text()
+    assert f"| mode `paper` {row} {generated} |" in card
+    assert f"| real photos | 0 | | 1 | 1 | {target} |" in card
+    assert generated in readme and target in readme
+    assert (scores["images"], scores["mode"]) == (100, "paper")
 
 
 def test_the_generator_makes_doors_darker_than_walls() -> None:
