@@ -17,7 +17,7 @@ _HOME_OF = {
     "Pix2PixError": "errors",
     "choose_device": "device",
     "facade": "data.facades",
-    "write_record": "data.records",
+    "write_record": "data.writing",
     "read_record": "data.records",
     "training_data": "data.pipeline",
     "UNet": "nets.unet",

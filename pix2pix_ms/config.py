@@ -13,6 +13,8 @@ GanMode = Literal["vanilla", "lsgan"]
 PixelLoss = Literal["l1", "l2"]
 Device = Literal["auto", "Ascend", "GPU", "CPU"]
 Direction = Literal["AtoB", "BtoA"]
+Colours = Literal["rgb", "lab"]
+Fit = Literal["resize", "pad", "crop"]
 
 
 def setting(default: Any, text: str) -> Any:
@@ -33,6 +35,9 @@ def expect(holds: bool, name: str, expected: str, found: object) -> None:
         raise Pix2PixError(f"{name}: expected {expected}, found {found}; change this setting")
 
 
+LAB = (1, 2, "AtoB")  # channels and direction of colourisation: L to a and b
+
+
 @dataclass(frozen=True)
 class Config:
     """Every setting of a run; the defaults are the paper's recipe (section 6.2 there).
@@ -42,7 +47,21 @@ class Config:
     """
 
     size: int = setting(256, "side of the square images the networks see, in pixels")
-    jitter_size: int = setting(286, "side images are resized to before the random crop")
+    height: int | None = setting(None, "their height, where it is not size")
+    width: int | None = setting(None, "their width, where it is not size")
+    fit: Fit = setting(
+        "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
+    )
+    jitter_size: int = setting(
+        286, "what size grows to before the random crop; height and width in proportion"
+    )
+    input_channels: int = setting(
+        3, "channels of the input image: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; as the data have"
+    )
+    target_channels: int = setting(3, "channels of the target image, likewise")
+    colours: Colours = setting(
+        "rgb", "lab: the input is the target's lightness, and its colours are learned; as the data"
+    )
     mirror: bool = setting(True, "mirror half of the training pairs, at random")
     direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
     batch_size: int = setting(1, "pairs in one step")
@@ -86,6 +105,9 @@ class Config:
             "n_layers": 0, "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1,
             "gan_weight": 0, "lambda_l1": 0, "init_gain": 0,
         }  # fmt: skip
+        for name in ("height", "width"):
+            if getattr(self, name) is not None:
+                lower_bounds[name] = lower_bounds["size"]
         for name, bound in lower_bounds.items():
             expect(getattr(self, name) >= bound, name, f"at least {bound}", getattr(self, name))
         expect(
@@ -97,20 +119,50 @@ class Config:
         for name in ("learning_rate", "beta1", "beta2"):  # nn.Adam refuses a rate of 0
             expect(0 < getattr(self, name) < 1, name, "between 0 and 1", getattr(self, name))
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
-        deepest = int(math.log2(self.size & -self.size))  # how often the size can be halved
-        expect(deepest >= 2, "size", "a multiple of 4", self.size)
-        at_size = f"2 to {deepest} at size {self.size}"
-        if self.levels is None:
-            expect(
-                2**deepest == self.size, "size", f"a power of two, or levels ({at_size})", self.size
-            )
-        expect(2 <= self.depth <= deepest, "levels", at_size, self.depth)
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
+        self.check_channels()
+        self.check_shape()
+
+    def check_channels(self) -> None:
+        """Refuse images of no known kind, and colourisation of anything but L to a and b."""
+        for name in ("input_channels", "target_channels"):
+            expect(1 <= getattr(self, name) <= 4, name, "1 to 4", getattr(self, name))
+        if self.colours == "lab":
+            found = (self.input_channels, self.target_channels, self.direction)
+            expect(found == LAB, "input_channels, target_channels, direction",
+                   "1, 2 and AtoB where colours is lab", ", ".join(map(str, found)))  # fmt: skip
+
+    def check_shape(self) -> None:
+        """Refuse a height or width the U-Net cannot halve as often as it has levels."""
+        expect(self.depth >= 2, "levels", "at least 2", self.depth)
+        stride = 2**self.depth
+        deepest = min(int(math.log2(side & -side)) for side in self.shape)  # all can be halved
+        shallower = f", or at most {deepest} levels" * (deepest >= 2)
+        for name, side in zip(("height", "width"), self.shape, strict=True):
+            below, above = side // stride * stride, -(-side // stride) * stride
+            sizes = " or ".join(str(valid) for valid in (below, above) if valid)
+            expect(
+                side % stride == 0,
+                "size" if getattr(self, name) is None else name,
+                f"a multiple of {stride} ({sizes}) for a U-Net of {self.depth} levels{shallower}",
+                side,
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the images the networks see."""
+        return self.height or self.size, self.width or self.size
+
+    @property
+    def jitter_shape(self) -> tuple[int, int]:
+        """Height and width images are resized to before the random crop."""
+        height, width = (round(side * self.jitter_size / self.size) for side in self.shape)
+        return height, width
 
     @property
     def depth(self) -> int:
-        """Levels of the U-Net: as set, or as many as halve `size` to one pixel."""
-        return self.levels if self.levels is not None else int(math.log2(self.size))
+        """Levels of the U-Net: as set, or as many as halve the shorter side to one pixel."""
+        return self.levels if self.levels is not None else int(math.log2(min(self.shape)))
 
     @property
     def constant(self) -> int:

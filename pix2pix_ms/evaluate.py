@@ -7,7 +7,7 @@ import numpy as np
 from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 
 Generate = Callable[[np.ndarray, int], np.ndarray]
 # The Lab values that are counted: bins of width 1, centred on the integers from first to last.

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.data.records import to_pixels
 
 SAMPLE_TITLES = ("input", "generated", "target")

@@ -19,7 +19,7 @@ from pix2pix_ms import checkpoints
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.config import Direction
 from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, label_maps, whole
 from pix2pix_ms.data.prepare import held_out_record
 from pix2pix_ms.data.records import open_record, to_pixels

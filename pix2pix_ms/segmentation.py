@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pix2pix_ms.data.facades import PALETTE
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 
 CLASSES = len(PALETTE)
 

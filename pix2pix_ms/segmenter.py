@@ -19,7 +19,7 @@ from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config, Direction
 from pix2pix_ms.data import records
 from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.data.pipeline import (
     Subset,
     TrainingData,

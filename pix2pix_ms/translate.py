@@ -11,7 +11,8 @@ from PIL import Image
 
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.config import Config
-from pix2pix_ms.data.pairs import Pixels, halves, images_in, read_image
+from pix2pix_ms.data.images import Pixels, read_image
+from pix2pix_ms.data.pairs import halves, images_in
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.records import rows_of, to_pixels
 from pix2pix_ms.device import Stream

@@ -7,7 +7,7 @@ import pytest
 from pix2pix_ms.config import Config, preset
 from pix2pix_ms.data.pairs import facade_pairs
 from pix2pix_ms.data.pipeline import TrainingData, training_data
-from pix2pix_ms.data.records import write_record
+from pix2pix_ms.data.writing import write_record
 
 assert pix2pix_ms.__version__
 

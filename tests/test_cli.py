@@ -197,10 +197,10 @@ def test_info_says_what_is_installed() -> None:
     ("words", "message"),
     [
         (["train", "--data", "nowhere"], "nowhere: expected a folder of images, found none"),
-        (["train", "--size", "50"], "size: expected a multiple of 4, found 50"),
+        (["train", "--size", "50"], "size: expected a multiple of 32 (32 or 64)"),
         (
             ["train", "--size", "100", "--jitter-size", "100"],
-            "size: expected a power of two, or levels",
+            "size: expected a multiple of 64 (64 or 128)",
         ),
         (["train", "--device", "Ascend"], "device: expected Ascend, found only"),
         (["prepare", "nowhere", "out"], "nowhere: expected a folder of images"),

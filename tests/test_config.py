@@ -37,13 +37,25 @@ def test_json_round_trip() -> None:
     [
         (
             {"size": 100, "jitter_size": 100},
-            r"size: expected a power of two, or levels \(2 to 2 at size 100\), found 100",
+            r"size: expected a multiple of 64 \(64 or 128\) for a U-Net of 6 levels, or at most 2 "
+            "levels, found 100",
         ),
-        ({"size": 50, "jitter_size": 50}, "size: expected a multiple of 4, found 50"),
+        ({"size": 50, "jitter_size": 50}, r"size: expected a multiple of 32 \(32 or 64\) .*, "),
+        ({"width": 96}, r"width: expected a multiple of 64 \(64 or 128\) .* at most 5 levels.* 96"),
+        ({"height": 200, "levels": 4}, r"height: expected a multiple of 16 \(192 or 208\)"),
+        ({"height": 4}, "height: expected at least 8, found 4"),
+        ({"input_channels": 5}, "input_channels: expected 1 to 4, found 5"),
+        ({"target_channels": 0}, "target_channels: expected 1 to 4, found 0"),
+        (
+            {"colours": "lab", "input_channels": 1},
+            "input_channels, target_channels, direction: expected 1, 2 and AtoB where colours is "
+            "lab, found 1, 3, AtoB",
+        ),
         ({"size": 4, "levels": 2}, "size: expected at least 8, found 4"),
         ({"device": "gpu"}, "device: expected one of auto, Ascend, GPU, CPU, found 'gpu'"),
         ({"jitter_size": 32}, "jitter_size: expected at least 64, found 32"),
-        ({"levels": 9}, "levels: expected 2 to 6 at size 64, found 9"),
+        ({"levels": 9}, r"size: expected a multiple of 512 \(512\) .*, or at most 6 levels, "),
+        ({"levels": 1}, "levels: expected at least 2, found 1"),
         ({"n_layers": 6}, "n_layers: expected 0 to 5, found 6"),
         ({"norm": "layer"}, "norm: expected one of batch, instance, none, found 'layer'"),
         ({"direction": "AB"}, "direction: expected one of AtoB, BtoA, found 'AB'"),
@@ -68,3 +80,11 @@ def test_unknown_preset_and_unreadable_json() -> None:
     for text in ("{", '{"colour": 1}', "[1]"):
         with pytest.raises(Pix2PixError, match=r"here: expected the settings of a run"):
             Config.from_json(text, "here")
+
+
+def test_height_and_width_stand_beside_size() -> None:
+    wide = preset("cpu", width=256)
+    assert (wide.shape, wide.jitter_shape, wide.depth) == ((128, 256), (143, 286), 7)
+    tall = preset("paper", height=384, width=256, levels=7)
+    assert (tall.shape, tall.jitter_shape, tall.depth) == ((384, 256), (429, 286), 7)
+    assert preset("paper").shape == (256, 256)

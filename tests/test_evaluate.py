@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.evaluate import LAB_BINS, evaluate, intersection, lab_counts, score
 from pix2pix_ms.translate import to_network
 

@@ -16,7 +16,8 @@ from pix2pix_ms.data.pipeline import (
     training_data,
     whole,
 )
-from pix2pix_ms.data.records import open_record, read_record, write_record
+from pix2pix_ms.data.records import open_record, read_record
+from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.training import rows_of
 

@@ -6,7 +6,8 @@ import pytest
 from mindspore.mindrecord import FileWriter
 
 from pix2pix_ms.data.pairs import Pair, facade_pairs
-from pix2pix_ms.data.records import open_record, read_record, write_record
+from pix2pix_ms.data.records import open_record, read_record
+from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 
 RNG = np.random.default_rng(11)

@@ -14,8 +14,10 @@ from pix2pix_ms import checkpoints, report
 from pix2pix_ms.cli import command
 from pix2pix_ms.config import Config, segmenter_config
 from pix2pix_ms.data.facades import classes_of, facade
-from pix2pix_ms.data.pairs import Pair, facade_pairs, read_image
-from pix2pix_ms.data.records import to_pixels, write_record
+from pix2pix_ms.data.images import read_image
+from pix2pix_ms.data.pairs import Pair, facade_pairs
+from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.evaluate import score
 from pix2pix_ms.export import export
 from pix2pix_ms.nets.initialise import initialise

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pix2pix_ms.data.facades import classes_of, facade, is_label_map
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.segmentation import CLASSES, confusion, segmentation_scores
 
 

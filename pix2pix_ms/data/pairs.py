@@ -1,25 +1,18 @@
 """Where pairs come from: side-by-side images, two folders A and B, procedural facades.
 
-Outside the pipeline an image is uint8 [H, W, 3], RGB in 0..255, everywhere. A is the left half or
-the folder A, B the right half or the folder B; which of them is the network's input is a choice
-of training (`Config.direction`), not of the data.
+A is the left half or the folder A, B the right half or the folder B; which of them is the network's
+input is a choice of training (`Config.direction`), not of the data.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
-
 from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.images import SUFFIXES, Pixels, dimensions, read_image
 from pix2pix_ms.errors import Pix2PixError
 
-Pixels = npt.NDArray[np.uint8]
-
 SPLITS = ("train", "val", "test")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class Pair(NamedTuple):
@@ -48,37 +41,6 @@ class PairFiles(NamedTuple):
                 f"found {dimensions(b)}; make both images of a pair the same size"
             )
         return Pair(a, b, self.name)
-
-
-def dimensions(image: Pixels) -> str:
-    """Say an image's size as people write it: width x height."""
-    return f"{image.shape[1]}x{image.shape[0]}"
-
-
-def read_image(path: Path) -> Pixels:
-    """Decode an image file to uint8 [H, W, 3].
-
-    Raises:
-        Pix2PixError: if it is missing, not an image, truncated, or not RGB.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("RGB", "P"):
-                raise Pix2PixError(
-                    f"{path}: expected 3 colour channels (RGB), found mode {image.mode} with "
-                    f"{len(image.getbands())}; convert the image to RGB"
-                )
-            return np.asarray(image.convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise Pix2PixError(
-            f"{path}: expected an image, found something else; remove it or replace it"
-        ) from error
-    except FileNotFoundError as error:
-        raise Pix2PixError(f"{path}: expected an image, found no such file") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Pix2PixError(
-            f"{path}: expected a whole image, found a damaged one ({error}); fetch it again"
-        ) from error
 
 
 def halves(path: Path) -> tuple[Pixels, Pixels]:

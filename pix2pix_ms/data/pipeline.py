@@ -15,7 +15,7 @@ from mindspore.dataset import vision
 
 from pix2pix_ms.config import Config, Direction
 from pix2pix_ms.data.facades import is_label_map
-from pix2pix_ms.data.pairs import Pixels
+from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record, rows_of
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError

@@ -8,7 +8,8 @@ from tqdm import tqdm
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.facades import SIZES
 from pix2pix_ms.data.pairs import SPLITS, PairFiles, facade_pairs, find_pairs
-from pix2pix_ms.data.records import SUFFIX, write_record
+from pix2pix_ms.data.records import SUFFIX
+from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 

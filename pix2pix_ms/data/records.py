@@ -1,14 +1,13 @@
-"""Pairs to MindRecord and back: our layout, and that of the published MindSpore archive.
+"""Pairs read back from MindRecord: our layout, and that of the published MindSpore archive.
 
-Ours holds a pair a row, both images PNG-encoded, and decodes to the very pixels written. The
-published one (`dataset_pix2pix/train.mindrecord`) holds a whole batch a row, float32 [N, 3, H, W]
-in [-1, 1]; it is recognised by its columns' types.
+Ours holds a pair a row, both images encoded as PNG or JPEG, what the pair is called, and in which
+colours it is learned. The published one (`dataset_pix2pix/train.mindrecord`) holds a whole batch a
+row, float32 [N, 3, H, W] in [-1, 1]; it is recognised by its columns' types.
 """
 
 import io
 import sqlite3
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,78 +16,34 @@ from pathlib import Path
 import mindspore.dataset as ds
 import numpy as np
 from mindspore.dataset import vision
-from mindspore.mindrecord import FileReader, FileWriter
+from mindspore.mindrecord import FileReader
 from PIL import Image
 
-from pix2pix_ms.data.pairs import Pair, Pixels
+from pix2pix_ms.config import Colours, check_choice
+from pix2pix_ms.data.images import MODES, Pixels, decode
+from pix2pix_ms.data.pairs import Pair
 from pix2pix_ms.errors import Pix2PixError
 
 COLUMNS = ("input_images", "target_images")
 NAME = "name"
+COLOURS = "colours"
 SUFFIX = ".mindrecord"
-SCHEMA = {**{column: {"type": "bytes"} for column in COLUMNS}, NAME: {"type": "string"}}
-# With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. Pages just
-# large enough for a row, and a header with room for an entry a page, take what the images take.
-SMALLEST_HEADER = 2**14
-SMALLEST_PAGE = 2**18
-HEADER_BYTES_A_PAGE = 2**9
-
-
-def encode(image: Pixels) -> bytes:
-    """Return an image as PNG, without loss."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def write_record(pairs: Iterable[Pair], path: Path) -> int:
-    """Write pairs to a MindRecord file in our layout and return how many.
-
-    The file and its index `.db` appear, one right after the other, when both are whole; older
-    ones of the same name are replaced only then. MindRecord keeps the name inside: move the
-    folder, not the file.
-
-    Raises:
-        Pix2PixError: if there are no pairs, or what reading them raises.
-    """
-    rows: list[dict[str, bytes | str]] = [
-        {COLUMNS[0]: encode(pair.a), COLUMNS[1]: encode(pair.b), NAME: pair.name} for pair in pairs
-    ]
-    if not rows:
-        raise Pix2PixError(f"{path}: expected at least one pair to write, found none")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        write_rows(rows, Path(folder) / path.name)
-        for part in sorted(Path(folder).iterdir(), reverse=True):  # the index first
-            part.replace(path.parent / part.name)
-    return len(rows)
-
-
-def write_rows(rows: list[dict[str, bytes | str]], path: Path) -> None:
-    """Write encoded rows, pages and header no larger than they need."""
-    sizes = [sum(len(value) for value in row.values()) for row in rows]
-    page = max(SMALLEST_PAGE, 4 * 2 ** max(sizes).bit_length())
-    pages = 2 + 2 * sum(sizes) // page  # a page may be left half empty
-    header = max(SMALLEST_HEADER, 2 ** (pages * HEADER_BYTES_A_PAGE).bit_length())
-    writer = FileWriter(str(path), shard_num=1)
-    writer.set_header_size(header)
-    writer.set_page_size(page)
-    writer.add_schema(SCHEMA, "a pair of images a row")
-    writer.write_raw_data(rows)
-    writer.commit()
 
 
 @dataclass(frozen=True)
 class Record:
     """A MindRecord file that was checked, in either layout; `batched` is the published one.
 
-    `named` tells whether its pairs have names; ours do, others' may not.
+    `named` tells whether its pairs have names; ours do, others' may not. `channels` are those of A
+    and of B, and `colours` what is learned of them, as `Config.colours` has it.
     """
 
     path: Path
     batched: bool
     rows: int
     named: bool
+    channels: tuple[int, int] = (3, 3)
+    colours: Colours = "rgb"
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -100,7 +55,7 @@ class Record:
         return a, b
 
     def dataset(self, indices: Iterable[int], workers: int = 1) -> ds.Dataset:
-        """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, 3]."""
+        """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, channels]."""
         order = [int(index) for index in indices]
         if self.batched:
             return ds.GeneratorDataset(self, list(COLUMNS), sampler=ds.SubsetSampler(order))
@@ -110,8 +65,8 @@ class Record:
             num_parallel_workers=workers,
             sampler=ds.SubsetSampler(order),
         )
-        for column in COLUMNS:
-            rows = rows.map(vision.Decode(), column, num_parallel_workers=workers)
+        for column, channels in zip(COLUMNS, self.channels, strict=True):
+            rows = rows.map(decoder(channels), column, num_parallel_workers=workers)
         return rows
 
     def names(self) -> list[str]:
@@ -137,8 +92,19 @@ class Record:
         return pairs
 
 
+def decoder(channels: int) -> Callable[[np.ndarray], Pixels]:
+    """Return what decodes a row's image to that many channels; MindSpore's own knows only RGB."""
+    if channels == 3:
+        return vision.Decode()
+
+    def decode_row(data: np.ndarray) -> Pixels:
+        return decode(data.tobytes(), channels)
+
+    return decode_row
+
+
 def to_pixels(images: np.ndarray) -> Pixels:
-    """Turn float [N, 3, H, W] in [-1, 1] into uint8 [N, H, W, 3]; without N likewise."""
+    """Turn float [N, C, H, W] in [-1, 1] into uint8 [N, H, W, C]; without N likewise."""
     return np.round((np.moveaxis(images, -3, -1) + 1) * 127.5).astype(np.uint8)
 
 
@@ -169,8 +135,9 @@ def open_record(path: Path) -> Record:
     try:
         reader = FileReader(str(path))
         schema, rows = reader.schema(), reader.len()
+        first = next(reader.get_next())
         reader.close()
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, ValueError, KeyError, StopIteration) as error:
         raise Pix2PixError(
             f"{path}: expected a MindRecord file, found a damaged one; write it again"
         ) from error
@@ -181,7 +148,23 @@ def open_record(path: Path) -> Record:
             f"{path}: expected columns {' and '.join(COLUMNS)}, of encoded images or float32 "
             f"batches, found {found}; write it with pix2pix-ms prepare"
         )
-    return Record(path, kinds[0] == "float32", rows, named=NAME in schema)
+    if kinds[0] == "float32":
+        return Record(path, batched=True, rows=rows, named=NAME in schema)
+    a, b = (channels_of(first[column], path) for column in COLUMNS)
+    colours: Colours = first.get(COLOURS, "rgb")  # records of earlier versions do not say
+    check_choice(f"{path}: colours", Colours, colours)
+    return Record(path, False, rows, NAME in schema, (a, b), colours)
+
+
+def channels_of(data: bytes, path: Path) -> int:
+    """Tell how many channels an encoded image has."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return {mode: count for count, mode in MODES.items()}.get(image.mode, 3)
+    except OSError as error:
+        raise Pix2PixError(
+            f"{path}: expected images that decode, found a damaged row; write the record again"
+        ) from error
 
 
 def index_of(path: Path) -> Path:

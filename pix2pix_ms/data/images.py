@@ -1,0 +1,199 @@
+"""One image: from a file to pixels, from any channels to those wanted, and to what people look at.
+
+Outside the pipeline an image is uint8 [H, W, C] in 0..255, everywhere: C is 1 (grey), 2 (grey and
+alpha), 3 (RGB) or 4 (RGBA), 3 unless something else is asked for.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pix2pix_ms.errors import Pix2PixError
+
+Pixels = npt.NDArray[np.uint8]
+
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2",
+)  # fmt: skip
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what Pillow calls these channels
+# What can be turned into those without loss; palettes become the colours they stand for.
+READABLE = ("1", "P", "PA", *MODES.values())
+LARGEST = 89_000_000  # pixels: Pillow's own guard against files that unpack to fill the memory
+ORIENTATION = 0x0112  # the EXIF entry that says which side is up; 1: as it is
+
+
+class Header(NamedTuple):
+    """What is known of an image before its pixels are decoded; the size is as it will be read."""
+
+    width: int
+    height: int
+    mode: str
+    """Pillow's name of its channels, such as RGB or P."""
+    transparent: bool
+    """Whether it has an alpha channel, or a palette with a transparent colour."""
+    turned: bool
+    """Whether its EXIF orientation asks for it to be turned."""
+
+    @property
+    def size(self) -> str:
+        """Say the size as people write it: width x height."""
+        return f"{self.width}x{self.height}"
+
+
+def dimensions(image: Pixels) -> str:
+    """Say an image's size as people write it: width x height."""
+    return f"{image.shape[1]}x{image.shape[0]}"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image file that this project can read; its pixels are not decoded yet.
+
+    Raises:
+        Pix2PixError: if it is missing, empty, no image, damaged (also where that shows only while
+            the block decodes it), animated, of 16 bits, CMYK, or of more than `LARGEST` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of size: checked below; of odd EXIF: not our concern
+            with Image.open(path) as image:
+                check(image, path)
+                yield image
+    except UnidentifiedImageError as error:
+        found = "something else" if path.stat().st_size else "an empty file"
+        raise Pix2PixError(
+            f"{path}: expected an image, found {found}; remove it or replace it"
+        ) from error
+    except FileNotFoundError as error:
+        raise Pix2PixError(f"{path}: expected an image, found no such file") from error
+    except IsADirectoryError as error:
+        raise Pix2PixError(f"{path}: expected an image, found a folder") from error
+    except PermissionError as error:
+        raise Pix2PixError(
+            f"{path}: expected an image, found no permission to read it; change its permissions"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise too_large(path, "far more") from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise Pix2PixError(
+            f"{path}: expected a whole image, found a damaged one ({reason}); fetch it again"
+        ) from error
+
+
+def check(image: Image.Image, path: Path) -> None:
+    """Refuse what would lose something without a word, or fill the memory."""
+    if image.width * image.height > LARGEST:
+        raise too_large(path, f"{image.width}x{image.height}")
+    # A phone's MPO is a photo, followed by previews of itself.
+    frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+    if frames > 1:
+        raise Pix2PixError(
+            f"{path}: expected one picture, found an animation or {frames} pages; "
+            "save the one you mean"
+        )
+    # Pillow reads 16-bit colour as 8-bit without saying so; how it unpacks the file tells.
+    if image.mode in ("I", "F") or ";16" in image.mode + str(getattr(image, "tile", "")):
+        raise Pix2PixError(
+            f"{path}: expected 8 bits a channel, found 16 or more; convert it to 8 bits"
+        )
+    if image.mode not in READABLE:
+        raise Pix2PixError(
+            f"{path}: expected grey, RGB or a palette, with or without alpha, found mode "
+            f"{image.mode}; convert it to RGB"
+        )
+
+
+def too_large(path: Path, found: str) -> Pix2PixError:
+    """Return the error of an image of too many pixels."""
+    return Pix2PixError(
+        f"{path}: expected at most {LARGEST // 10**6} million pixels, found {found}; shrink it"
+    )
+
+
+def header(path: Path) -> Header:
+    """Read what a file says of its image, without decoding it; raises as `opened` does."""
+    with opened(path) as image:
+        orientation = image.getexif().get(ORIENTATION, 1)
+        width, height = image.size
+        if orientation >= 5:  # turned by a quarter
+            width, height = height, width
+        return Header(
+            width, height, image.mode, image.has_transparency_data, orientation in range(2, 9)
+        )
+
+
+def upright(image: Image.Image, channels: int) -> Image.Image:
+    """Return an open image the right way up, in `channels` channels (see `in_channels`)."""
+    # A JPEG without an orientation comes back as a copy, which costs: leave it alone.
+    turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
+    return in_channels(ImageOps.exif_transpose(image) if turned else image, channels)
+
+
+def in_channels(image: Image.Image, channels: int) -> Image.Image:
+    """Convert an image to grey (1), grey and alpha (2), RGB (3) or RGBA (4).
+
+    Where alpha is not wanted, what is transparent turns white; where it is wanted and not there,
+    everything is opaque.
+    """
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if channels in (1, 3):
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+    elif image.mode in ("P", "PA"):
+        image = image.convert("RGB")
+    return image if image.mode == MODES[channels] else image.convert(MODES[channels])
+
+
+def to_array(image: Image.Image) -> Pixels:
+    """Return an image of Pillow's as uint8 [H, W, C]."""
+    pixels = np.asarray(image)
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def to_image(pixels: Pixels) -> Image.Image:
+    """Return uint8 [H, W, C] as an image of Pillow's."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def read_image(path: Path, channels: int = 3) -> Pixels:
+    """Decode an image file to uint8 [H, W, channels], the right way up.
+
+    Raises:
+        Pix2PixError: as `opened` does.
+    """
+    with opened(path) as image:
+        return to_array(upright(image, channels))
+
+
+def encode(pixels: Pixels) -> bytes:
+    """Return uint8 [H, W, C] as PNG, without loss."""
+    buffer = io.BytesIO()
+    to_image(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def decode(data: bytes, channels: int) -> Pixels:
+    """Return what `encode` or a file holds as uint8 [H, W, channels]."""
+    with Image.open(io.BytesIO(data)) as image:
+        return to_array(in_channels(image, channels))
+
+
+def shown(pixels: Pixels) -> Pixels:
+    """Return an image of any channels as people see it: uint8 [H, W, 3], alpha over white."""
+    return pixels if pixels.shape[-1] == 3 else to_array(in_channels(to_image(pixels), 3))
+
+
+def resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Resize uint8 [H, W, C] to [height, width, C], bicubic, without aliasing."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    return to_array(to_image(pixels).resize((width, height), Image.Resampling.BICUBIC))

@@ -1,0 +1,126 @@
+"""Pairs to MindRecord files, which appear when they are whole.
+
+The idea: encoded rows go to a spool on disk first. Only when all have come is it known how large
+MindRecord's pages and header must be, and no more than a few rows are in memory at a time.
+"""
+
+import pickle
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from mindspore.mindrecord import FileWriter
+
+from pix2pix_ms.config import Colours
+from pix2pix_ms.data.images import encode
+from pix2pix_ms.data.pairs import Pair
+from pix2pix_ms.data.records import COLOURS, COLUMNS, NAME
+from pix2pix_ms.errors import Pix2PixError
+
+SCHEMA = {
+    **{column: {"type": "bytes"} for column in COLUMNS},
+    **{column: {"type": "string"} for column in (NAME, COLOURS)},
+}
+# With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. Pages just
+# large enough for a row, and a header with room for an entry a page, take what the images take.
+SMALLEST_HEADER = 2**14
+SMALLEST_PAGE = 2**18
+HEADER_BYTES_A_PAGE = 2**9
+ROWS_AT_ONCE = 16
+
+
+class Row(NamedTuple):
+    """A pair as it is stored: two encoded images (PNG or JPEG) and what to call them."""
+
+    a: bytes
+    b: bytes
+    name: str
+
+
+def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") -> int:
+    """Write pairs to a MindRecord file in our layout, without loss, and return how many.
+
+    The file and its index `.db` appear, one right after the other, when both are whole; older
+    ones of the same name are replaced only then. MindRecord keeps the name inside: move the
+    folder, not the file.
+
+    Raises:
+        Pix2PixError: if there are no pairs, no room, or what reading them raises.
+    """
+    rows = (Row(encode(pair.a), encode(pair.b), pair.name) for pair in pairs)
+    with appearing_records(path.parent) as folder:
+        return write_rows(rows, folder / path.name, colours)
+
+
+@contextmanager
+def appearing_records(folder: Path) -> Iterator[Path]:
+    """Give a folder to write records to; once all are whole they move to `folder`.
+
+    Raises:
+        Pix2PixError: if there is no room to write them.
+    """
+    room = folder / ".writing-records"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(room, ignore_errors=True)  # left by a kill
+        room.mkdir()
+        yield room
+        for part in sorted(room.iterdir(), reverse=True):  # each index before its file
+            part.replace(folder / part.name)
+    except OSError as error:
+        raise Pix2PixError(
+            f"{folder}: expected to write records there, found: {error.strerror or error}; make "
+            "room or choose another folder, then run again (nothing was changed)"
+        ) from error
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def write_rows(rows: Iterable[Row], path: Path, colours: Colours) -> int:
+    """Write encoded rows, pages and header no larger than they need; return how many."""
+    with tempfile.TemporaryFile(dir=path.parent) as spool:
+        sizes = []
+        for row in rows:
+            pickle.dump(row, spool)
+            sizes.append(sum(map(len, row)))
+        if not sizes:
+            raise Pix2PixError(f"{path}: expected at least one pair to write, found none")
+        spool.seek(0)
+        page = max(SMALLEST_PAGE, 4 * 2 ** max(sizes).bit_length())
+        pages = 2 + 2 * sum(sizes) // page  # a page may be left half empty
+        header = max(SMALLEST_HEADER, 2 ** (pages * HEADER_BYTES_A_PAGE).bit_length())
+        try:
+            write_file(spooled(spool, len(sizes)), path, colours, page, header)
+        except RuntimeError as error:
+            raise OSError(0, reason_of(error)) from error
+    return len(sizes)
+
+
+def spooled(spool: IO[bytes], count: int) -> Iterator[Row]:
+    """Read rows back one by one."""
+    for _ in range(count):
+        yield pickle.load(spool)  # our own: the file has no name under which others could write
+
+
+def write_file(rows: Iterator[Row], path: Path, colours: str, page: int, header: int) -> None:
+    """Write rows with MindRecord's own writer, a few at a time."""
+    writer = FileWriter(str(path), shard_num=1)
+    writer.set_header_size(header)
+    writer.set_page_size(page)
+    writer.add_schema(SCHEMA, "a pair of images a row")
+    keys = (*COLUMNS, NAME)
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        writer.write_raw_data(
+            [dict(zip(keys, row, strict=True)) | {COLOURS: colours} for row in some]
+        )
+    writer.commit()
+
+
+def reason_of(error: RuntimeError) -> str:
+    """Return the sentence in an error of MindRecord's that says what went wrong."""
+    lines = str(error).splitlines()
+    return next((line for line in lines if line.startswith("[ERROR]")), lines[0])
