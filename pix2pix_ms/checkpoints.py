@@ -16,7 +16,10 @@ from pix2pix_ms.nets.unet import UNet
 
 SUFFIX = ".ckpt"
 # The settings that decide which parameters a network has, and their shapes.
-ARCHITECTURE = ("levels", "size", "skips", "ngf", "ndf", "n_layers", "conditional", "norm")
+ARCHITECTURE = (
+    "levels", "size", "height", "width", "input_channels", "target_channels", "skips", "ngf", "ndf",
+    "n_layers", "conditional", "norm",
+)  # fmt: skip
 
 
 # The networks that come with a clone; an installed package alone does not have them.

@@ -73,10 +73,10 @@ def train(
     takes it. In brackets stand the values of the paper; presets change some of them.
     """
     from pix2pix_ms import training
-    from pix2pix_ms.data.pipeline import training_data
+    from pix2pix_ms.data.pipeline import settings_of, training_data
     from pix2pix_ms.data.prepare import run_records
     from pix2pix_ms.device import choose_device
-    from pix2pix_ms.run import Run, check_run
+    from pix2pix_ms.run import Run, check_free
 
     run = Run(out or Path("runs") / (preset_name or "quick"))
     given = {name: value for name, value in settings.items() if value is not None}
@@ -84,11 +84,13 @@ def train(
     base = run.config() if resuming and preset_name is None else PRESETS[preset_name or "quick"]
     config = replace(base, **given)
     device = choose_device(config.device)
-    click.echo(f"{device}, {config.size}x{config.size}, {config.epochs} epochs, run {run.folder}")
-    check_run(run, config, resume)
+    height, width = config.shape
+    click.echo(f"{device}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
+    check_free(run, resume)
     if resuming and data is None:
         data = Path(run.data()["train"])
     records = training_data(run_records(data, run.folder, config, resuming), config.seed)
+    config = replace(config, **settings_of(records.train.record, config.direction) | given)
     try:
         training.train(config, records, run.folder, resume, report=say)
     except KeyboardInterrupt:
@@ -123,6 +125,13 @@ def interruption(run: Any, words: list[str]) -> str:
 @mode_option
 @click.option("--side-by-side", is_flag=True, help="Put the input to the left of the result.")
 @click.option("--pairs", is_flag=True, help="Inputs are side-by-side pairs: take the input half.")
+@click.option(
+    "--fit",
+    type=click.Choice(["resize", "pad"]),
+    default="resize",
+    show_default=True,
+    help="How an image of another shape comes to the network's: squeezed, or edges mirrored.",
+)
 @device_option
 def translate(
     inputs: tuple[Path, ...],
@@ -131,9 +140,10 @@ def translate(
     mode: Literal["paper", "eval"],
     side_by_side: bool,
     pairs: bool,
+    fit: Literal["resize", "pad"],
     device: str,
 ) -> None:
-    """Translate images, or all images of folders, to PNG files in --out.
+    """Translate images, or all images of folders, to PNG files of the same sizes in --out.
 
     Without --checkpoint they are label maps in the colours of CMP Facade, and become photos.
     """
@@ -143,7 +153,7 @@ def translate(
 
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
-    written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs)
+    written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs, fit)
     click.echo(f"{len(written)} images in {out}")
 
 

@@ -16,7 +16,7 @@ from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.reference import UNET, State, infer, reference_names
+from pix2pix_ms.reference import SEEN, UNET, State, infer, reference_names
 
 NOT_INFERRED = ("size", "direction", "dropout")
 
@@ -110,6 +110,8 @@ def infer_all(states: Iterable[tuple[Path, State]]) -> dict[str, Any]:
                 f"{listed(inferred)} beside {listed(found)}; give one file of each"
             )
         found |= inferred
+    if SEEN in found:
+        found["conditional"] = found.pop(SEEN) != found.get("target_channels", 3)
     return found
 
 
@@ -150,7 +152,7 @@ def check_equal(path: Path, name: str, expected: object, found: object) -> None:
     if expected != found:
         raise Pix2PixError(
             f"{path}: expected {name} {expected}, found {found}; only the reference's own "
-            "networks, from RGB images to RGB images, have a counterpart here"
+            "networks have a counterpart here"
         )
 
 

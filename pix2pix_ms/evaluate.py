@@ -1,6 +1,6 @@
 """Held-out measures: L1, PSNR and SSIM of image pairs, and how alike two sets' colours are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,6 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from pix2pix_ms.data.images import Pixels
 
-Generate = Callable[[np.ndarray, int], np.ndarray]
 # The Lab values that are counted: bins of width 1, centred on the integers from first to last.
 # Centred, because the a and b of a grey are 0 give or take a rounding error.
 LAB_BINS = {"L": (0, 100), "a": (-128, 127), "b": (-128, 127)}
@@ -24,7 +23,7 @@ class Scores(NamedTuple):
 
 
 def score(generated: np.ndarray, target: np.ndarray) -> Scores:
-    """Compare two images, float32 [3, H, W] in [-1, 1].
+    """Compare two images, float32 [C, H, W] in [-1, 1].
 
     SSIM is scikit-image's, with its 7x7 window, of values scaled to [0, 1]: it compares mean
     brightness as a ratio, which has no meaning where values may be negative.
@@ -37,12 +36,9 @@ def score(generated: np.ndarray, target: np.ndarray) -> Scores:
     )
 
 
-def evaluate(generate: Generate, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Scores:
-    """Return the mean scores over pairs (x, y), float32 [1, 3, H, W] each.
-
-    `generate(x, index)` is the generator; the index decides the dropout noise of that pair.
-    """
-    return mean_scores([score(generate(x, index)[0], y[0]) for index, (x, y) in enumerate(pairs)])
+def evaluate(triples: Iterable[Sequence[np.ndarray]]) -> Scores:
+    """Return the mean scores over (input, generated, target), float32 [C, H, W] each."""
+    return mean_scores(score(generated, target) for _, generated, target in triples)
 
 
 def mean_scores(each: Iterable[Scores]) -> Scores:

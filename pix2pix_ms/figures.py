@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pix2pix_ms.data.images import Pixels
+from pix2pix_ms.config import Direction
+from pix2pix_ms.data.images import Pixels, shown
 from pix2pix_ms.data.records import to_pixels
 
 SAMPLE_TITLES = ("input", "generated", "target")
@@ -18,36 +19,54 @@ LogRow = dict[str, float]
 
 
 def pixels(image: np.ndarray) -> Pixels:
-    """Return an image as uint8 [H, W, 3], whether it comes as that or as float32 [3, H, W]."""
-    return image if image.dtype == np.uint8 else to_pixels(image)
+    """Return what to look at, uint8 [H, W, 3], of uint8 [H, W, C] or float32 [C, H, W]."""
+    return shown(image if image.dtype == np.uint8 else to_pixels(image))
 
 
 def image_grid(
     rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), cell: float = CELL_INCHES
 ) -> Figure:
-    """Show rows of images under column titles; uint8 [H, W, 3] or float32 [3, H, W] in [-1, 1]."""
+    """Show rows of images of one shape under column titles.
+
+    Args:
+        rows: uint8 [H, W, C] or float32 [C, H, W] in [-1, 1] each.
+        cell: the shorter side of an image, in inches.
+    """
     columns = max(len(row) for row in rows)
     top = 0.28 if titles else 0.0
-    figure = Figure(figsize=(columns * cell, len(rows) * cell + top), dpi=DPI)
+    pictures = [[pixels(image) for image in row] for row in rows]
+    height, width = pictures[0][0].shape[:2]
+    across = columns * cell * max(1, width / height)
+    down = len(rows) * cell * max(1, height / width)
+    figure = Figure(figsize=(across, down + top), dpi=DPI)
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    figure.subplots_adjust(0, 0, 1, 1 - top / (len(rows) * cell + top), 0.03, 0.03)
-    for axes_row, images in zip(grid, rows, strict=True):
+    figure.subplots_adjust(0, 0, 1, 1 - top / (down + top), 0.03, 0.03)
+    for axes_row, images in zip(grid, pictures, strict=True):
         for axes in axes_row:
             axes.set_axis_off()
         for axes, image in zip(axes_row, images, strict=False):
-            axes.imshow(pixels(image), interpolation="nearest")
+            axes.imshow(image, interpolation="nearest")
     for axes, title in zip(grid[0], titles, strict=False):
         axes.set_title(title, fontsize=9, pad=4)
     return figure
 
 
-def sample_grid(samples: Sequence[Sequence[np.ndarray]]) -> Figure:
-    """Show (input, generated, target) triples, two to a line."""
+def sample_grid(
+    samples: Sequence[Sequence[np.ndarray]], direction: Direction | None = None
+) -> Figure:
+    """Show (input, generated, target) triples, two to a line.
+
+    With a direction the titles say which of the images is A, and which B.
+    """
+    titles = SAMPLE_TITLES
+    if direction is not None:
+        a, b = direction.split("to")
+        titles = (f"input ({a})", SAMPLE_TITLES[1], f"target ({b})")
     lines = [
         [image for triple in samples[start : start + 2] for image in triple]
         for start in range(0, len(samples), 2)
     ]
-    return image_grid(lines, SAMPLE_TITLES * min(len(samples), 2))
+    return image_grid(lines, titles * min(len(samples), 2))
 
 
 def loss_curves(log: Sequence[LogRow]) -> Figure:

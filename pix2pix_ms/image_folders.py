@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
-
+from pix2pix_ms.data.images import to_image
 from pix2pix_ms.data.records import Record, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.translate import Triple
@@ -58,4 +57,4 @@ def save(folder: Path, name: str, triple: Triple) -> None:
     """Write (input, generated, target) to PNG files of one name in folders of their own."""
     for place, image in zip(FOLDERS, triple, strict=True):
         (folder / place).mkdir(exist_ok=True)
-        Image.fromarray(to_pixels(image)).save(folder / place / f"{name}.png")
+        to_image(to_pixels(image)).save(folder / place / f"{name}.png")

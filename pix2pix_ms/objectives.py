@@ -37,12 +37,12 @@ ADVERSARIAL: dict[GanMode, AdversarialLoss] = {"vanilla": vanilla, "lsgan": lsga
 
 
 def l1(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute distance of two float32 [N, 3, H, W] in [-1, 1]: 0 to 2 (equation 3)."""
+    """Mean absolute distance of two float32 [N, C, H, W] in [-1, 1]: 0 to 2 (equation 3)."""
     return ops.abs(generated - target).mean()
 
 
 def l2(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean squared distance of two float32 [N, 3, H, W] in [-1, 1]: 0 to 4."""
+    """Mean squared distance of two float32 [N, C, H, W] in [-1, 1]: 0 to 4."""
     return ops.square(generated - target).mean()
 
 

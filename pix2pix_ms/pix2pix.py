@@ -114,14 +114,13 @@ class Pix2Pix:
         )
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:
-        """Update D and G once on a batch: x, y float32 [N, 3, H, W] in [-1, 1].
+        """Update D and G once on a batch: x, y float32 [N, C, H, W] in [-1, 1].
 
         Where `gan_weight` is 0 only G is updated.
         """
         x, y = Tensor(x), Tensor(y)
         self.step += 1
-        batch, size = x.shape[0], x.shape[-1]
-        masks = self.generator.masks(batch, size, self.config.seed, Stream.DROPOUT, self.step)
+        masks = self.generator.masks(x.shape, self.config.seed, Stream.DROPOUT, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from mindspore import nn
 
-from pix2pix_ms.config import Config, Norm
+from pix2pix_ms.config import LAB, Config, Norm
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.unet import UNet
 
+SEEN = "channels_seen"  # not a field of Config: with the target's it tells whether D sees pairs
 State = Mapping[str, np.ndarray]  # arrays by the reference's names
 # The first weight of each of the reference's networks.
 UNET, PATCHGAN, PIXELGAN = "model.model.0.weight", "model.0.weight", "net.0.weight"
+UNET_LAST = "model.model.3.weight"
 # Where its blocks hold the convolution down, the next block inwards, and the convolution up.
 OUTERMOST, MIDDLE, INNERMOST = (0, 1, 3), (1, 3, 5), (1, None, 3)
 LEAVES = {  # what normalisation calls its parameters, here and there
@@ -37,7 +39,11 @@ def infer(state: State, path: Path) -> dict[str, Any]:
     if UNET in state:
         levels = max(name.count("model.") for name in state) - 1  # blocks contain one another
         norm = norm_of(state, "model.model.1.model.1.bias")
-        return {"levels": levels, "ngf": width(state[UNET]), "norm": norm}
+        x, y = (channels(state[name]) for name in (UNET, UNET_LAST) if name in state)
+        ends = {"input_channels": x, "target_channels": y}
+        # Its one model with two channels to make is the one that colours photos.
+        colours = {"colours": "lab"} if (x, y) == LAB[:2] else {}
+        return {"levels": levels, "ngf": width(state[UNET]), "norm": norm, **ends, **colours}
     if PIXELGAN in state:
         return {"n_layers": 0, "norm": norm_of(state, "net.2.bias"), **seen(state[PIXELGAN])}
     if PATCHGAN in state:
@@ -52,8 +58,13 @@ def infer(state: State, path: Path) -> dict[str, Any]:
 
 
 def seen(weight: np.ndarray) -> dict[str, Any]:
-    """Tell from a discriminator's first convolution its width and whether it sees pairs."""
-    return {"ndf": width(weight), "conditional": weight.shape[1:2] != (3,)}
+    """Tell from a discriminator's first convolution its width and how many channels it sees."""
+    return {"ndf": width(weight), SEEN: channels(weight)}
+
+
+def channels(weight: np.ndarray) -> int:
+    """Return how many channels a convolution reads, or a transposed one makes."""
+    return weight.shape[1] if weight.ndim > 1 else 0
 
 
 def width(weight: np.ndarray) -> int:

@@ -19,7 +19,7 @@ from pix2pix_ms import checkpoints
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.config import Direction
 from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.images import Pixels
+from pix2pix_ms.data.images import Pixels, shown
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, label_maps, whole
 from pix2pix_ms.data.prepare import held_out_record
 from pix2pix_ms.data.records import open_record, to_pixels
@@ -52,7 +52,8 @@ class Report:
     checkpoint: str
     data: str
     images: int
-    size: int
+    height: int
+    width: int
     direction: str
     mode: Mode
     target: Target
@@ -76,13 +77,13 @@ class Report:
         for name, measure in (self.segmentation or {}).items():
             rows[f"segmentation, {name.replace('_', ' ').replace('iou', 'IoU')}"] = measure
         head = (
-            f"{self.images} images, {self.data}; {self.direction} at {self.size}x{self.size}, "
+            f"{self.images} images, {self.data}; {self.direction} at {self.width}x{self.height}, "
             f"mode {self.mode}"
         )
         lines = [head, line("", "generated", "target")]
         if self.segmenter:
             lines.insert(1, f"photos read by {self.segmenter}")
-        lines += [line(name, *map(shown, measure)) for name, measure in rows.items()]
+        lines += [line(name, *map(printed, measure)) for name, measure in rows.items()]
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
 
 
@@ -98,7 +99,7 @@ def line(name: str, generated: str, target: str) -> str:
     return f"{name:33}{generated:>10}{target:>10}"
 
 
-def shown(value: float | None) -> str:
+def printed(value: float | None) -> str:
     """Print a number, or a dash where there is none."""
     return "-" if value is None else f"{value:.3f}"
 
@@ -130,12 +131,12 @@ class Tally:
     def add(self, x: np.ndarray, generated: np.ndarray, y: np.ndarray) -> None:
         """Count one pair and what was generated of it."""
         self.scores.append(score(generated, y))
-        pictures = dict(zip(SIDES, (to_pixels(generated), to_pixels(y)), strict=True))
+        pictures = dict(zip(SIDES, (shown(to_pixels(generated)), shown(to_pixels(y))), strict=True))
         for side, picture in pictures.items():
             for name, counts in lab_counts(picture).items():
                 self.lab[side][name] = self.lab[side][name] + counts
         if self.read is not None:
-            truth = classes_of(to_pixels(y if self.labels_are_targets else x))
+            truth = classes_of(shown(to_pixels(y if self.labels_are_targets else x)))
             for side, picture in pictures.items():
                 self.confusion[side] += confusion(truth, self.read(picture))
 
@@ -198,7 +199,8 @@ def evaluate_checkpoint(
         checkpoint=str(checkpoint),
         data=description,
         images=len(pairs),
-        size=config.size,
+        height=config.shape[0],
+        width=config.shape[1],
         direction=config.direction,
         mode=mode,
         target=target,

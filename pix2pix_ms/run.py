@@ -110,11 +110,7 @@ def check_run(run: Run, config: Config, resume: bool, fingerprint: str | None = 
         Pix2PixError: if it holds a run and is not to be resumed, or the run's settings or data
             (where their fingerprint is given) differ.
     """
-    if run.exists() and not resume:
-        raise Pix2PixError(
-            f"{run.folder}: expected a new folder, found a run; "
-            "continue it with --resume, or choose another with --out"
-        )
+    check_free(run, resume)
     if run.exists():
         check_same(run.config(), config, run.config_file)
         if fingerprint not in (None, run.data()["fingerprint"]):
@@ -122,6 +118,15 @@ def check_run(run: Run, config: Config, resume: bool, fingerprint: str | None = 
                 f"{run.data_file}: expected the pairs the run began with, {run.data()['train']}, "
                 "found others; give it those, or start another run with --out"
             )
+
+
+def check_free(run: Run, resume: bool) -> None:
+    """Refuse a folder that holds a run which is not to be resumed."""
+    if run.exists() and not resume:
+        raise Pix2PixError(
+            f"{run.folder}: expected a new folder, found a run; "
+            "continue it with --resume, or choose another with --out"
+        )
 
 
 def check_same(before: Config, now: Config, where: Path) -> None:

@@ -60,11 +60,11 @@ class Labeller:
     """A segmenter as a function: a photo, uint8 [H, W, 3], to class indices, uint8 [H, W]."""
 
     def __init__(self, network: Segmenter, config: Config) -> None:
-        self.scores, self.size = Translator(network, config, "eval"), config.size
+        self.scores, self.shape = Translator(network, config, "eval"), config.shape
 
     def __call__(self, photo: Pixels) -> Pixels:
         """Label every pixel; a photo of another size is resized, and its labels back."""
-        scores = self.scores(to_network(photo, self.size)[None])
+        scores = self.scores(to_network(photo, self.shape)[None])
         labels = Image.fromarray(scores[0].argmax(axis=0).astype(np.uint8))
         height, width = photo.shape[:2]
         return np.asarray(labels.resize((width, height), Image.Resampling.NEAREST))

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
 from pix2pix_ms.data import records
-from pix2pix_ms.data.pipeline import Subset, TrainingData, check_batch, epoch_data, plain_data
+from pix2pix_ms.data.pipeline import Subset, TrainingData, check_batch, check_channels, epoch_data
 from pix2pix_ms.device import choose_device
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import evaluate
@@ -50,6 +50,8 @@ def train(
     run = Run(folder)
     check_run(run, config, resume, data.fingerprint)
     check_batch(data.train, config)
+    for subset in (data.train, data.held_out):
+        check_channels(subset.record, config)
     choose_device(config.device)
     with interruptible():
         model, log = start(run, config)
@@ -65,7 +67,7 @@ def train(
             began = time.perf_counter()
             losses = train_epoch(model, data.train, epoch) if epoch else NO_LOSSES
             seconds = time.perf_counter() - began
-            held_out = evaluate(generate, held_out_pairs(data, config))
+            held_out = evaluate(triples(generate, data.held_out))
             log.append(log_row(model, epoch, losses, held_out, seconds))
             keep(run, model, log, list(triples(generate, shown)))
             report(epoch_line(log[-1], config))
@@ -110,13 +112,8 @@ def train_epoch(model: Pix2Pix, subset: Subset, epoch: int) -> Losses:
     return Losses(*(float(np.mean(term)) for term in zip(*losses, strict=True)))
 
 
-def held_out_pairs(data: TrainingData, config: Config) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the held-out pairs (x, y), float32 [1, 3, size, size]."""
-    yield from rows_of(plain_data(data.held_out, config), data.held_out)
-
-
 def rows_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Iterate over a dataset's (x, y), each float32 [N, 3, size, size]."""
+    """Iterate over a dataset's (x, y), each float32 [N, C, height, width]."""
     for row in records.rows_of(dataset, subset.record.path):
         yield row["x"], row["y"]
 
@@ -148,7 +145,7 @@ def keep(run: Run, model: Pix2Pix, log: list[LogRow], shown: list[Triple]) -> No
     epoch = int(log[-1]["epoch"])
     samples = run.sample_file(epoch)
     samples.parent.mkdir(parents=True, exist_ok=True)
-    sample_grid(shown).savefig(samples)
+    sample_grid(shown, model.config.direction).savefig(samples)
     if epoch:
         loss_curves(log).savefig(run.folder / "losses.png")
     run.write_log(log)

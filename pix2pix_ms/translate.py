@@ -8,21 +8,34 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor
 from PIL import Image
+from tqdm import tqdm
 
 from pix2pix_ms.checkpoints import load_generator
-from pix2pix_ms.config import Config
-from pix2pix_ms.data.images import Pixels, read_image
+from pix2pix_ms.config import Config, Fit
+from pix2pix_ms.data.images import (
+    Pixels,
+    channelled,
+    frame,
+    framed,
+    header,
+    read_image,
+    resized,
+    shown,
+    to_image,
+)
+from pix2pix_ms.data.lab import coloured, lab_of, lightness
 from pix2pix_ms.data.pairs import halves, images_in
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.records import rows_of, to_pixels
 from pix2pix_ms.device import Stream
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
 
 Mode = Literal["paper", "eval"]
-Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [3, H, W] each
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
 
 
@@ -47,33 +60,71 @@ class Translator:
         self.forward = ms.jit(forward) if config.jit else forward
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
-        """Return G(x), float32 [N, 3, H, W] in [-1, 1], for x of the same shape and range."""
+        """Return G(x), float32 [N, C', H, W] in [-1, 1], for x [N, C, H, W] of the same range."""
         masks: tuple[Tensor, ...] = ()
         if self.mode == "paper":
-            place = (x.shape[0], x.shape[-1], self.config.seed, Stream.INFERENCE, index)
-            masks = self.generator.masks(*place)
+            masks = self.generator.masks(x.shape, self.config.seed, Stream.INFERENCE, index)
         self.generator.set_train(False)
         set_statistics(self.generator, STATISTICS[self.mode])
         with interruptible():
             return self.forward(Tensor(x), *masks).asnumpy()
 
-    def image(self, image: Pixels, index: int = 0) -> Pixels:
-        """Translate one picture, uint8 [H, W, 3], to uint8 [size, size, 3]."""
-        x = to_network(image, self.config.size)
-        return to_pixels(self(x[None], index)[0])
+    def image(self, image: Pixels, index: int = 0, fit: Fit = "resize") -> Pixels:
+        """Translate one picture, uint8 [H, W, C], to one of the same height and width.
+
+        Where the network sees another size, the picture is brought to it as `fit` says, "resize"
+        or "pad", and the generated image back. A network that colours keeps the picture's own
+        lightness, and gives RGB.
+        """
+        shape = self.config.shape
+        seen = input_of(image, self.config)
+        generated = self(to_network(framed(seen, shape, fit), shape)[None], index)[0]
+        own = unframed(generated, image.shape[:2], shape, fit)
+        if self.config.colours == "lab":
+            own = coloured(lab_of(image)[:1], own)
+        return to_pixels(own)
+
+
+def input_of(image: Pixels, config: Config) -> Pixels:
+    """Return what of a picture a network is to see: its lightness, or the channels it has."""
+    return lightness(image) if config.colours == "lab" else channelled(image, config.input_channels)
+
+
+def unframed(
+    generated: np.ndarray, own: tuple[int, ...], shape: tuple[int, int], fit: Fit
+) -> np.ndarray:
+    """Bring a generated image, float32 [C, h, w], back to the own height and width of its input."""
+    height, width = own
+    tall, wide = frame((height, width), shape, fit)
+    top, left = (tall - height) // 2, (wide - width) // 2
+    whole = stretched(generated, tall, wide)[:, top : top + height, left : left + width]
+    return whole.clip(-1, 1)  # bicubic swings over at edges
+
+
+def stretched(planes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize float32 [C, H, W] to [C, height, width], bicubic."""
+    if planes.shape[1:] == (height, width):
+        return planes
+    size, bicubic = (width, height), Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(p).resize(size, bicubic)) for p in planes])
 
 
 def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
-    """Yield (input, generated, target) of every pair, float32 [3, size, size] in [-1, 1]."""
+    """Yield (input, generated, target) of every pair as pictures, float32 [C, H, W] in [-1, 1].
+
+    H and W are the network's; where it colours, generated and target are RGB.
+    """
     rows = rows_of(plain_data(pairs, translator.config), pairs.record.path)
     for index, row in enumerate(rows):
-        yield row["x"][0], translator(row["x"], index)[0], row["y"][0]
+        x, generated, y = row["x"][0], translator(row["x"], index)[0], row["y"][0]
+        if translator.config.colours == "lab":
+            generated, y = coloured(x, generated), coloured(x, y)
+        yield x, generated, y
 
 
-def to_network(image: Pixels, size: int) -> np.ndarray:
-    """Resize a picture to a square and scale it: uint8 [H, W, 3] to float32 [3, size, size]."""
-    square = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
-    return np.moveaxis(np.asarray(square, np.float32) / 127.5 - 1, -1, 0)
+def to_network(image: Pixels, shape: tuple[int, int]) -> np.ndarray:
+    """Resize to (height, width) and scale: uint8 [H, W, C] to float32 [C, height, width]."""
+    return np.moveaxis(resized(image, *shape).astype(np.float32) / 127.5 - 1, -1, 0)
 
 
 def translate(
@@ -83,13 +134,17 @@ def translate(
     mode: Mode = "paper",
     side_by_side: bool = False,
     pairs: bool = False,
+    fit: Fit = "resize",
 ) -> list[Path]:
     """Translate images, or all images of folders, to PNG files of the same names in `out`.
+
+    Each has the size of its input.
 
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
         side_by_side: put the input image to the left of the generated one.
         pairs: the inputs are side-by-side pairs; take the half the network was trained to read.
+        fit: how an image of another size comes to the network's, "resize" or "pad".
 
     Raises:
         Pix2PixError: if an input or the checkpoint cannot be read, or two would have one name.
@@ -97,16 +152,19 @@ def translate(
     sources = input_files(inputs)
     generator, config = load_generator(checkpoint)
     translator = Translator(generator, config, mode)
-    images = [input_image(source, config, pairs) for source in sources]
+    for source in sources:
+        header(source)  # unfit ones are told before anything is written
     written = [out / f"{source.stem}.png" for source in sources]
     refuse_to_overwrite(sources, written)
     out.mkdir(parents=True, exist_ok=True)
-    for index, (path, image) in enumerate(zip(written, images, strict=True)):
-        generated = translator.image(image, index)
+    bar = tqdm(sources, "images", unit="image", disable=None, leave=False)
+    for index, (source, path) in enumerate(zip(bar, written, strict=True)):
+        image = input_image(source, config, pairs)
+        generated = translator.image(image, index, fit)
         if side_by_side:
-            square = Image.fromarray(image).resize((config.size, config.size))
-            generated = np.hstack([np.asarray(square), generated])
-        Image.fromarray(generated).save(path)
+            generated = np.hstack([shown(image), shown(generated)])
+        with appearing_whole(path) as writing:
+            to_image(generated).save(writing, "PNG")
     return written
 
 
@@ -137,7 +195,11 @@ def input_files(inputs: Iterable[Path]) -> list[Path]:
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:
-    """Read the picture the network is to see."""
+    """Read the picture the network is to see a part or all of."""
     if not pairs:
-        return read_image(source)
+        return read_image(source, config.input_channels if config.colours == "rgb" else 3)
+    if config.colours == "lab":
+        raise Pix2PixError(
+            f"{source}: expected a photo to colour, found the option --pairs; leave it out"
+        )
     return halves(source)[NETWORK_COLUMNS[config.direction].index("x")]

@@ -89,8 +89,8 @@ class Reference:
 
     def set_masks(self) -> None:
         """Draw the masks of the step at hand as ours does."""
-        place = (self.config.batch_size, self.config.size, self.config.seed, Stream.DROPOUT)
-        masks = self.ours.generator.masks(*place, self.step)
+        shape = (self.config.batch_size, self.config.input_channels, *self.config.shape)
+        masks = self.ours.generator.masks(shape, self.config.seed, Stream.DROPOUT, self.step)
         self.g.set_masks([torch.from_numpy(mask.asnumpy()) for mask in masks])
 
     def loss_d(self, x: torch.Tensor, y: torch.Tensor, generated: torch.Tensor) -> Any:

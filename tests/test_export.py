@@ -51,7 +51,7 @@ def test_the_generator_alone_is_rounded_to_half(run: Path, tmp_path: Path, tiny:
 
 def test_its_folder_stands_for_it(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "mine" / "generator.safetensors")
-    x = to_network(facade(1, 64).label_map, 64)[None]
+    x = to_network(facade(1, 64).label_map, (64, 64))[None]
     exact, rounded = (
         Translator(*checkpoints.load_generator(place))(x) for place in (run, tmp_path / "mine")
     )

@@ -36,7 +36,7 @@ def test_unet_keeps_the_shape_and_the_range(size: int, levels: int) -> None:
     y = generator(images(size)).asnumpy()
     assert y.shape == (1, 3, size, size)
     assert np.abs(y).max() < 1
-    masks = generator.masks(1, size, 0, Stream.DROPOUT)
+    masks = generator.masks((1, 3, size, size), 0, Stream.DROPOUT)
     assert len(masks) == levels - 5
     assert [mask.shape[-1] for mask in masks] == [
         size >> (levels - 2 - block) for block in range(levels - 5)
@@ -138,12 +138,14 @@ def test_leaky_relu() -> None:
 
 def test_dropout_masks_halve_and_double() -> None:
     generator = UNet(preset("quick"))
-    (mask,) = generator.masks(1, 64, 0, Stream.DROPOUT, 1)
+    (mask,) = generator.masks((1, 3, 64, 64), 0, Stream.DROPOUT, 1)
     values = mask.asnumpy()
     assert set(np.unique(values)) == {0.0, 2.0}
     assert 0.45 < (values > 0).mean() < 0.55
-    assert not np.array_equal(values, generator.masks(1, 64, 0, Stream.DROPOUT, 2)[0].asnumpy())
-    assert UNet(preset("quick", dropout=False)).masks(1, 64, 0, Stream.DROPOUT, 1) == ()
+    assert not np.array_equal(
+        values, generator.masks((1, 3, 64, 64), 0, Stream.DROPOUT, 2)[0].asnumpy()
+    )
+    assert UNet(preset("quick", dropout=False)).masks((1, 3, 64, 64), 0, Stream.DROPOUT, 1) == ()
 
 
 def test_the_autoencoder_has_no_skips() -> None:

@@ -61,7 +61,7 @@ def test_it_is_the_generator_with_a_score_for_each_class() -> None:
 
 def test_its_scores_are_unbounded_and_the_generator_is_not() -> None:
     config = segmenter_config(size=64, ngf=4, init_gain=1.0)
-    photo = Tensor(to_network(facade(1, 64).photo, 64)[None])
+    photo = Tensor(to_network(facade(1, 64).photo, (64, 64))[None])
     largest = {}
     for network in (UNet, Segmenter):
         built = network(config)

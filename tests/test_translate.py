@@ -80,7 +80,7 @@ def test_pairs_are_read_in_the_direction_of_training(
 
 def test_modes_differ_and_repeat(checkpoint: Path) -> None:
     generator, config = checkpoints.load_generator(checkpoint)
-    x = to_network(facade(3, 64).label_map, 64)[None]
+    x = to_network(facade(3, 64).label_map, (64, 64))[None]
     paper, still = Translator(generator, config), Translator(generator, config, "eval")
     first = paper(x)
     np.testing.assert_array_equal(paper(x), first)
@@ -120,7 +120,7 @@ def test_weights_loaded_later_reach_a_network_that_has_run(checkpoint: Path, tin
     generator = UNet(tiny)
     initialise(generator, replace(tiny, seed=5))
     translator = Translator(generator, tiny, "eval")
-    x = to_network(facade(3, 64).label_map, 64)[None]
+    x = to_network(facade(3, 64).label_map, (64, 64))[None]
     before = translator(x)
     checkpoints.load_into(generator, checkpoint, tiny)
     expected = Translator(checkpoints.load_generator(checkpoint)[0], tiny, "eval")(x)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pix2pix_ms.config import Fit
 from pix2pix_ms.errors import Pix2PixError
 
 Pixels = npt.NDArray[np.uint8]
@@ -187,9 +188,16 @@ def decode(data: bytes, channels: int) -> Pixels:
         return to_array(in_channels(image, channels))
 
 
+def channelled(pixels: Pixels, channels: int) -> Pixels:
+    """Convert uint8 [H, W, C] to [H, W, channels], as `in_channels` does."""
+    if pixels.shape[-1] == channels:
+        return pixels
+    return to_array(in_channels(to_image(pixels), channels))
+
+
 def shown(pixels: Pixels) -> Pixels:
     """Return an image of any channels as people see it: uint8 [H, W, 3], alpha over white."""
-    return pixels if pixels.shape[-1] == 3 else to_array(in_channels(to_image(pixels), 3))
+    return channelled(pixels, 3)
 
 
 def resized(pixels: Pixels, height: int, width: int) -> Pixels:
@@ -197,3 +205,32 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     return to_array(to_image(pixels).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def frame(own: tuple[int, int], shape: tuple[int, int], fit: Fit) -> tuple[int, int]:
+    """Return what an image's own height and width become in the proportions of `shape`.
+
+    "pad" makes one side longer, "crop" one shorter, "resize" neither.
+    """
+    if fit == "resize":
+        return own
+    (height, width), (tall, wide) = own, shape
+    choose = max if fit == "pad" else min
+    return (
+        choose(height, max(1, round(width * tall / wide))),
+        choose(width, max(1, round(height * wide / tall))),
+    )
+
+
+def framed(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
+    """Bring uint8 [H, W, C] to the proportions of `shape`, (height, width), without scaling.
+
+    "pad" mirrors the image beyond its edges, "crop" cuts out the middle.
+    """
+    height, width = pixels.shape[:2]
+    tall, wide = frame((height, width), shape, fit)
+    top, left = abs(tall - height) // 2, abs(wide - width) // 2
+    if fit == "crop":
+        return pixels[top : top + tall, left : left + wide]
+    around = (top, tall - height - top), (left, wide - width - left), (0, 0)
+    return np.pad(pixels, around, "symmetric")

@@ -22,6 +22,11 @@ def lab_of(photo: Pixels) -> np.ndarray:
     return np.stack(scaled).astype(np.float32)
 
 
+def colours_of(photo: Pixels) -> np.ndarray:
+    """Return a and b of a photo, each scaled to [-1, 1]: uint8 [H, W, C] to float32 [2, H, W]."""
+    return np.ascontiguousarray(lab_of(photo)[1:])
+
+
 def lightness(photo: Pixels) -> Pixels:
     """Return the L of a photo as a grey image: uint8 [H, W, C] to uint8 [H, W, 1]."""
     return np.round((lab_of(photo)[:1] + 1) * 127.5).astype(np.uint8)[0, ..., None]

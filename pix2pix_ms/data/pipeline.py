@@ -2,20 +2,25 @@
 
 Everything random is drawn on the host from (seed, epoch) and travels with its row, so the result
 is the same for any number of workers, and epoch n is the same whether or not epoch n - 1 ran in
-this process. Decoding, resizing and normalising are MindSpore's dataset operators.
+this process. RGB images are decoded and resized by MindSpore's dataset operators, which know no
+other channels; those are left to Pillow.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import mindspore.dataset as ds
 import numpy as np
 from mindspore.dataset import vision
 
-from pix2pix_ms.config import Config, Direction
+from pix2pix_ms.config import LAB, Config, Direction
 from pix2pix_ms.data.facades import is_label_map
-from pix2pix_ms.data.images import Pixels
+from pix2pix_ms.data.images import Pixels, framed, resized, shown
+from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record, rows_of
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
@@ -93,7 +98,7 @@ def label_maps(subset: Subset) -> list[bool]:
         Pix2PixError: if that cannot be read.
     """
     (row,) = rows_of(subset.record.dataset(subset.indices[:1]), subset.record.path)
-    return [is_label_map(row[column]) for column in COLUMNS]
+    return [is_label_map(shown(row[column])) for column in COLUMNS]
 
 
 def last_tenth(record: Record, seed: int) -> tuple[Subset, Subset]:
@@ -108,29 +113,31 @@ def last_tenth(record: Record, seed: int) -> tuple[Subset, Subset]:
 
 
 def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> ds.Dataset:
-    """Return one epoch of training batches: columns x and y, float32 [N, 3, size, size].
+    """Return one epoch of training batches: columns x and y, float32 [N, C, height, width].
 
     In the order, with the crops and the mirrorings that belong to (seed, epoch); an incomplete
     last batch is left out.
 
     Raises:
-        Pix2PixError: if there are fewer pairs than a batch holds.
+        Pix2PixError: if there are fewer pairs than a batch holds, or of other channels.
     """
     check_batch(subset, config)
+    check_channels(subset.record, config)
     rng = random(config.seed, Stream.PIPELINE, epoch)
     order = rng.permutation(np.asarray(subset.indices))
-    room = config.jitter_size - config.size + 1
+    room = np.subtract(config.jitter_shape, config.shape) + 1
     jitter = {
-        "top": rng.integers(room, size=len(order)),
-        "left": rng.integers(room, size=len(order)),
+        "top": rng.integers(room[0], size=len(order)),
+        "left": rng.integers(room[1], size=len(order)),
         "mirror": rng.integers(2, size=len(order)) * config.mirror,
     }
-    rows = resized(subset.record.dataset(order, workers), config.jitter_size, workers)
+    rows = reshaped(subset, order, config, config.jitter_shape, workers)
     rows = rows.zip(ds.NumpySlicesDataset(jitter, shuffle=False))
-    cut = Cut(config.size)
+    cut = Cut(*config.shape)
     rows = rows.map(cut, [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers)
     rows = rows.project(list(COLUMNS))
-    return normalised(rows, config, workers).batch(config.batch_size, drop_remainder=True)
+    rows = normalised(rows, subset.record, config, workers)
+    return rows.batch(config.batch_size, drop_remainder=True)
 
 
 def check_batch(subset: Subset, config: Config) -> None:
@@ -142,27 +149,69 @@ def check_batch(subset: Subset, config: Config) -> None:
         )
 
 
+def settings_of(record: Record, direction: Direction) -> dict[str, Any]:
+    """Return the settings that pairs decide: the channels of input and target, the colours."""
+    sides = dict(zip(NETWORK_COLUMNS[direction], record.channels, strict=True))
+    x, y = LAB[:2] if record.colours == "lab" else (sides["x"], sides["y"])
+    return {"input_channels": x, "target_channels": y, "colours": record.colours}
+
+
+def check_channels(record: Record, config: Config) -> None:
+    """Refuse pairs whose channels or colours the networks were not made for."""
+    for name, value in settings_of(record, config.direction).items():
+        if getattr(config, name) != value:
+            raise Pix2PixError(
+                f"{record.path}: expected pairs with {name} {getattr(config, name)}, as the "
+                f"settings have it, found {value}; change the setting or prepare the pairs again"
+            )
+
+
 def plain_data(subset: Subset, config: Config, workers: int = 1) -> ds.Dataset:
-    """Return the pairs one by one without jitter: columns x and y, float32 [1, 3, size, size]."""
-    rows = resized(subset.record.dataset(subset.indices, workers), config.size, workers)
-    return normalised(rows, config, workers).batch(1)
+    """Return the pairs one by one without jitter: columns x and y, float32 [1, C, height, width].
+
+    Raises:
+        Pix2PixError: if they have other channels than the config.
+    """
+    check_channels(subset.record, config)
+    rows = reshaped(subset, subset.indices, config, config.shape, workers)
+    return normalised(rows, subset.record, config, workers).batch(1)
 
 
-def resized(rows: ds.Dataset, size: int, workers: int) -> ds.Dataset:
-    """Resize both images to a square, bicubic as Pillow does it, so shrinking does not alias."""
-    resize = vision.Resize((size, size), vision.Inter.PILCUBIC)
-    for column in COLUMNS:
+def reshaped(
+    subset: Subset,
+    order: Iterable[int],
+    config: Config,
+    shape: tuple[int, int],
+    workers: int,
+) -> ds.Dataset:
+    """Return pairs in an order, both images brought to (height, width) as `config.fit` says.
+
+    Bicubic as Pillow does it, so that shrinking does not alias.
+    """
+    rows = subset.record.dataset(order, workers)
+    for column, channels in zip(COLUMNS, subset.record.channels, strict=True):
+        if config.fit != "resize":
+            frame = partial(framed, shape=config.shape, fit=config.fit)
+            rows = rows.map(frame, column, num_parallel_workers=workers)
+        resize = (
+            vision.Resize(shape, vision.Inter.PILCUBIC)
+            if channels == 3
+            else partial(resized, height=shape[0], width=shape[1])
+        )
         rows = rows.map(resize, column, num_parallel_workers=workers)
     return rows
 
 
-def normalised(rows: ds.Dataset, config: Config, workers: int) -> ds.Dataset:
-    """Turn uint8 [H, W, 3] into float32 [3, H, W] in [-1, 1] and name the network's input x."""
-    half = [127.5] * 3
-    for column in COLUMNS:
+def normalised(rows: ds.Dataset, record: Record, config: Config, workers: int) -> ds.Dataset:
+    """Turn uint8 [H, W, C] into float32 [C, H, W] in [-1, 1] and name the network's input x."""
+    names = NETWORK_COLUMNS[config.direction]
+    for column, name, channels in zip(COLUMNS, names, record.channels, strict=True):
+        half = [127.5] * channels
         steps = [vision.Normalize(half, half), vision.HWC2CHW()]
+        if config.colours == "lab" and name == "y":
+            steps = [colours_of]
         rows = rows.map(steps, column, num_parallel_workers=workers)
-    return rows.rename(list(COLUMNS), list(NETWORK_COLUMNS[config.direction]))
+    return rows.rename(list(COLUMNS), list(names))
 
 
 class Cut:
@@ -171,14 +220,15 @@ class Cut:
     MindSpore's own random crop draws inside the worker, so its result depends on their number.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
 
     def __call__(
         self, a: Pixels, b: Pixels, top: np.ndarray, left: np.ndarray, mirror: np.ndarray
     ) -> tuple[Pixels, Pixels]:
         """Return the window at (top, left) of both, mirrored if `mirror` is 1."""
-        rows, columns = (slice(int(edge), int(edge) + self.size) for edge in (top, left))
+        rows = slice(int(top), int(top) + self.height)
+        columns = slice(int(left), int(left) + self.width)
         step = -1 if mirror else 1
         return (
             np.ascontiguousarray(a[rows, columns][:, ::step]),

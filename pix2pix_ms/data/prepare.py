@@ -145,7 +145,7 @@ def run_records(data: Path | None, run: Path, config: Config, resuming: bool) ->
             )
         prepare(data, records)
     else:
-        size = next((size for size in SIZES if size >= config.size), None)
+        size = next((size for size in SIZES if size >= max(config.shape)), None)
         if size is None:
             raise Pix2PixError(
                 f"size: expected at most {SIZES[-1]} for procedural facades, found {config.size}; "

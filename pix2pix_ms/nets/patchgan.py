@@ -60,16 +60,17 @@ class Layer(nn.Cell):
 class PatchGAN(nn.Cell):
     """The discriminator D: input image and a target or generated image, to a logit per patch.
 
-    Shapes: two float32 [N, 3, H, W] in [-1, 1] to [N, 1, H', W'], unbounded; `patch_grid` gives H'.
-    Without `config.conditional` it does not look at the input image (equation 2).
+    Shapes: two float32 [N, C, H, W] in [-1, 1], input and target channels, to [N, 1, H', W'],
+    unbounded; `patch_grid` gives H' and W'. Without `config.conditional` it does not look at the
+    input image (equation 2).
 
     Raises:
-        Pix2PixError: if `config.size` is too small for `config.n_layers`.
+        Pix2PixError: if the images are too small for `config.n_layers`.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        patch_grid(config.size, config.n_layers)
+        patch_grid(min(config.shape), config.n_layers)
         self.conditional = config.conditional
         first, hidden, last = (patch_layers if config.n_layers else pixel_layers)(config)
         self.first, self.layers, self.last = first, nn.CellList(hidden), last
@@ -88,7 +89,7 @@ Layers = tuple[nn.Cell, list[Layer], nn.Cell]  # the first, those in between, th
 
 def channels_seen(config: Config) -> int:
     """Channels of what D looks at: a pair of images, or one."""
-    return 6 if config.conditional else 3
+    return config.target_channels + config.input_channels * config.conditional
 
 
 def patch_layers(config: Config) -> Layers:

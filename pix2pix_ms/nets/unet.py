@@ -48,20 +48,22 @@ class Up(nn.Cell):
 class UNet(nn.Cell):
     """The U-Net generator G: input image to generated image.
 
-    Shapes: float32 [N, 3, H, W] in [-1, 1] to the same; H and W multiples of 2**levels.
-    Without `config.skips` it is the encoder-decoder of section 6.1.1, same depth and widths.
-    Another network built on it may give out another number of channels.
+    Shapes: float32 [N, input channels, H, W] in [-1, 1] to [N, target channels, H, W] in [-1, 1];
+    H and W multiples of 2**levels. Without `config.skips` it is the encoder-decoder of section
+    6.1.1, same depth and widths. Another network built on it may give out other channels.
     """
 
-    def __init__(self, config: Config, channels_out: int = 3) -> None:
+    def __init__(self, config: Config, channels_out: int | None = None) -> None:
         super().__init__()
+        channels_out = config.target_channels if channels_out is None else channels_out
+        seen = [config.input_channels]
         self.skips = config.skips
         self.levels = config.depth
         widths = [config.ngf * min(2**level, 8) for level in range(self.levels)]
         self.downs = nn.CellList(
             [
                 Down(before, after, config, first=level == 0, last=level == self.levels - 1)
-                for level, (before, after) in enumerate(zip([3, *widths], widths, strict=False))
+                for level, (before, after) in enumerate(zip(seen + widths, widths, strict=False))
             ]
         )
         self.ups = nn.CellList(
@@ -101,13 +103,22 @@ class UNet(nn.Cell):
         return x
 
     def masks(
-        self, batch: int, size: int, seed: int, stream: Stream, *position: int
+        self, images: tuple[int, ...], seed: int, stream: Stream, *position: int
     ) -> tuple[Tensor, ...]:
-        """Draw the dropout masks of one forward pass at `size` pixels, from seed and position."""
-        sides = [size >> (self.levels - 1 - block) for block in self.mask_of]
+        """Draw the dropout masks of one forward pass, from seed and position.
+
+        Args:
+            images: the shape of the input images, (N, C, H, W).
+        """
+        batch, _, height, width = images
+        halved = [self.levels - 1 - block for block in self.mask_of]
+        shapes = [
+            (batch, channels, height >> times, width >> times)
+            for channels, times in zip(self.mask_channels, halved, strict=True)
+        ]
         return tuple(
-            blocks.dropout_mask((batch, channels, side, side), seed, stream, *position, number)
-            for number, (channels, side) in enumerate(zip(self.mask_channels, sides, strict=True))
+            blocks.dropout_mask(shape, seed, stream, *position, number)
+            for number, shape in enumerate(shapes)
         )
 
 
