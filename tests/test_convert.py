@@ -29,7 +29,10 @@ from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.segmenter import Segmenter
 
 Arrays = dict[str, np.ndarray]
-TOLD = ("ngf", "norm", "n_layers", "ndf", "conditional", "size", "direction", "dropout")
+TOLD = (
+    "ngf", "norm", "input_channels", "target_channels", "colours", "n_layers", "ndf", "conditional", "size",
+    "direction", "dropout",
+)  # fmt: skip
 
 
 def made(size: int, **settings: Any) -> Config:
@@ -46,6 +49,11 @@ CASES = {
     "PixelGAN, BtoA": made(16, n_layers=0, direction="BtoA", dropout=False),
     "four layers": made(64, n_layers=4, ngf=3),
     "unconditional": made(32, n_layers=2, conditional=False),
+    "grey to RGBA": made(32, n_layers=1, input_channels=1, target_channels=4),
+    "RGBA to grey, unconditional": made(
+        32, n_layers=1, input_channels=4, target_channels=1, conditional=False
+    ),
+    "colorization": made(32, n_layers=1, input_channels=1, target_channels=2, colours="lab"),
 }
 
 
@@ -99,7 +107,8 @@ def test_there_and_back(case: str, tmp_path: Path) -> None:
     for path, state in written.items():
         torch_file.write(state, path)
     (line,) = convert.convert(g, both, d, **given(config))
-    known = {"levels": config.depth} | {name: getattr(config, name) for name in TOLD}
+    told = [name for name in TOLD if name != "colours" or config.colours == "lab"]
+    known = {"levels": config.depth} | {name: getattr(config, name) for name in told}
     assert line == f"{both}: {convert.listed(known)}"
     assert checkpoints.load_generator(both)[1] == config
     convert.convert(both, tmp_path / "G2.pth", tmp_path / "D2.pth")
@@ -312,7 +321,7 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
     cases = [
         ({"model.1.weight": zeros(64, 3, 7, 7)}, "found model.1.weight; other networks"),
         ({}, "found none at all"),
-        (generator | {first: zeros(2, 1, 4, 4)}, r"0.weight \[2, 3, 4, 4\], found \[2, 1, 4, 4\]"),
+        (generator | {first: zeros(2, 5, 4, 4)}, "input_channels: expected 1 to 4, found 5"),
         ({n: a for n, a in generator.items() if n != last}, f"{last} .*, found no such array"),
         (generator | {"attention.weight": zeros(3, 3)}, "attention.weight no such array, found"),
         (pixel | {"net.0.weight": zeros(6, 5, 1, 1)}, r"net.0.weight \[6, 6, 1, 1\], found"),
@@ -336,7 +345,7 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, file: Path) -> No
         ((tmp_path / "x.png", out), {}, "x.png: expected a name ending in .pth or .pt or .ckpt"),
         ((out, tmp_path / "b.ckpt"), {}, "b.ckpt: expected a name ending in .pth or .pt, found"),
         ((file, out, tmp_path / "D.ckpt"), {}, "D.ckpt: expected a name ending in .pth"),
-        ((file, out), {"size": 48}, "levels: expected 2 to 4 at size 48, found 5"),
+        ((file, out), {"size": 48}, "size: expected a multiple of 32 \\(32 or 64\\)"),
         ((out, tmp_path / "b.pth"), {"size": 64}, "size: expected only where .pth or .pt is read"),
         ((out, tmp_path / "b.pth"), {}, "out.ckpt: expected a checkpoint, found none"),
     ]
@@ -393,7 +402,10 @@ def test_the_command(tmp_path: Path) -> None:
 
     assert call(tmp_path / "run", g) == f"{g}: generator\n"
     said = call(g, ours, "--size", 128, "--direction", "BtoA", "--no-dropout")
-    known = "levels 6, ngf 16, norm batch, size 128, direction BtoA, dropout False"
+    known = (
+        "levels 6, ngf 16, norm batch, input_channels 3, target_channels 3, size 128, "
+        "direction BtoA, dropout False"
+    )
     assert said == f"{ours}: {known}\n"
     generator, config = checkpoints.load_generator(ours)
     wanted, _ = checkpoints.load_generator(shipped)

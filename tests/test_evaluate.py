@@ -32,8 +32,7 @@ def test_ssim_is_that_of_the_pictures_on_the_screen() -> None:
 
 def test_evaluate_means_over_pairs() -> None:
     pairs = [
-        (np.zeros((1, 3, 16, 16), np.float32), np.full((1, 3, 16, 16), v, np.float32))
-        for v in (0.2, 0.4)
+        (np.zeros((3, 16, 16), np.float32), np.full((3, 16, 16), v, np.float32)) for v in (0.2, 0.4)
     ]
     assert evaluate((x, x, y) for x, y in pairs).l1 == pytest.approx(0.3)
 
