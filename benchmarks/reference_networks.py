@@ -37,7 +37,7 @@ class SkipBlock(nn.Module):
 
 
 class UnetGenerator(nn.Module):
-    """The U-Net: [N, 3, H, W] to the same shape, in [-1, 1]."""
+    """The U-Net: [N, input channels, H, W] to [N, target channels, H, W], in [-1, 1]."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -58,17 +58,19 @@ def skip_block(config: Config, level: int) -> SkipBlock:
     """Return the block at a level counted from the outside, with those inside it."""
     first, last = level == 0, level == config.depth - 1
     width = config.ngf * min(2**level, 8)
-    outside = 3 if first else config.ngf * min(2 ** (level - 1), 8)
+    outside = config.ngf * min(2 ** (level - 1), 8)
+    reads = config.input_channels if first else outside
+    makes = config.target_channels if first else outside
     bias = config.norm == "instance"
-    down = nn.Conv2d(outside, width, 4, 2, 1, bias=bias)
-    up = nn.ConvTranspose2d(width if last else 2 * width, outside, 4, 2, 1, bias=bias or first)
+    down = nn.Conv2d(reads, width, 4, 2, 1, bias=bias)
+    up = nn.ConvTranspose2d(width if last else 2 * width, makes, 4, 2, 1, bias=bias or first)
     if first:
         inner = skip_block(config, level + 1)
         return SkipBlock([down, inner, nn.ReLU(True), up, nn.Tanh()], True)
     layers = [nn.LeakyReLU(0.2, True), down]
     if not last:
         layers += [norm_layer(config, width), skip_block(config, level + 1)]
-    layers += [nn.ReLU(True), up, norm_layer(config, outside)]
+    layers += [nn.ReLU(True), up, norm_layer(config, makes)]
     if config.dropout and 4 <= level < config.depth - 1:
         layers.append(Dropout())
     return SkipBlock(layers, False)
@@ -81,14 +83,19 @@ def norm_layer(config: Config, channels: int) -> nn.Module:
     return nn.InstanceNorm2d(channels) if config.norm == "instance" else nn.Identity()
 
 
+def seen(config: Config) -> int:
+    """Return the channels a discriminator sees."""
+    return config.target_channels + (config.input_channels if config.conditional else 0)
+
+
 class NLayerDiscriminator(nn.Module):
-    """The PatchGAN: input beside image, [N, 6, H, W], to a logit for each patch."""
+    """The PatchGAN: input beside image, [N, C, H, W], to a logit for each patch."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
         layers: list[nn.Module] = [
-            nn.Conv2d(6 if config.conditional else 3, config.ndf, 4, 2, 1),
+            nn.Conv2d(seen(config), config.ndf, 4, 2, 1),
             nn.LeakyReLU(0.2, True),
         ]
         for number, (before, after) in enumerate(pairwise(widths), 1):
@@ -104,13 +111,13 @@ class NLayerDiscriminator(nn.Module):
 
 
 class PixelDiscriminator(nn.Module):
-    """The PixelGAN: input beside image, [N, 6, H, W], to a logit for each pixel."""
+    """The PixelGAN: input beside image, [N, C, H, W], to a logit for each pixel."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         bias = config.norm == "instance"
         self.net = nn.Sequential(
-            nn.Conv2d(6 if config.conditional else 3, config.ndf, 1),
+            nn.Conv2d(seen(config), config.ndf, 1),
             nn.LeakyReLU(0.2, True),
             nn.Conv2d(config.ndf, 2 * config.ndf, 1, bias=bias),
             norm_layer(config, 2 * config.ndf),

@@ -30,8 +30,8 @@ from pix2pix_ms.segmenter import Segmenter
 
 Arrays = dict[str, np.ndarray]
 TOLD = (
-    "ngf", "norm", "input_channels", "target_channels", "colours", "n_layers", "ndf", "conditional", "size",
-    "direction", "dropout",
+    "ngf", "norm", "input_channels", "target_channels", "colours", "n_layers", "ndf",
+    "conditional", "size", "direction", "dropout",
 )  # fmt: skip
 
 
@@ -446,8 +446,10 @@ def assert_same_outputs(g: Any, d: Any, path: Path) -> None:
     found = checkpoints.load(path)[0]
     checkpoints.fill(discriminator.parameters_dict(), found, path, (config, config))
     rng = np.random.default_rng(3)
-    shape = 1, 3, config.size, config.size
-    x, y = (rng.uniform(-1, 1, shape).astype(np.float32) for _ in "xy")
+    x, y = (
+        rng.uniform(-1, 1, (1, channels, *config.shape)).astype(np.float32)
+        for channels in (config.input_channels, config.target_channels)
+    )
     for statistics, training in (("moving", False), ("batch", True)):
         apart = []
         for network in (generator, discriminator):
