@@ -38,18 +38,38 @@ def command(debug: bool) -> None:
 @command.command()
 @click.argument("source", type=PATH)
 @click.argument("out_folder", type=PATH)
+@click.option("--make", help="Photos only: make A of each as gray, edges or lab (colourisation).")
+@click.option("--channels", type=(int, int), metavar="A B", help="1 to 4 of each [3 3].")
+@click.option("--swap", is_flag=True, help="B is on the left, or in the folder A.")
+@click.option("--halves", is_flag=True, help="Cut any even width down the middle.")
+@click.option("--shrink", type=int, metavar="PIXELS", help="Shrink to this shorter side.")
 @click.option("--split", default="train", show_default=True, help="Name for a flat folder.")
 @click.option("--val-ratio", default=0.0, show_default=True, help="Share of train to become val.")
-def prepare(source: Path, out_folder: Path, split: str, val_ratio: float) -> None:
+@click.option("--seed", default=0, show_default=True, help="Draws that share.")
+@click.option("--skip-unpaired", is_flag=True, help="Leave out files without a partner.")
+def prepare(
+    source: Path,
+    out_folder: Path,
+    split: str,
+    val_ratio: float,
+    seed: int,
+    skip_unpaired: bool,
+    **settings: Any,
+) -> None:
     """Write the pairs in SOURCE to OUT_FOLDER/train.mindrecord, and val and test likewise.
 
-    SOURCE holds side-by-side images (left A, right B), or folders A and B with equal names; or
-    folders train, val and test of either kind.
+    SOURCE holds side-by-side images (left A, right B), or folders A and B with equal names, or
+    photos (--make); or folders train, val and test of any of these, or trainA, trainB and so on.
+    What was found is told before anything is written.
     """
     from pix2pix_ms.data import prepare as preparing
+    from pix2pix_ms.data.encoding import Recipe
     from pix2pix_ms.data.records import open_record
 
-    for path in preparing.prepare(source, out_folder, split, val_ratio):
+    recipe = Recipe(**settings)
+    for path in preparing.prepare(
+        source, out_folder, split, val_ratio, seed, recipe, skip_unpaired, report=say
+    ):
         click.echo(f"{path}: {len(open_record(path))} pairs")
 
 

@@ -83,7 +83,7 @@ def test_a_run_is_not_overwritten(run: Run) -> None:
 
 def test_prepare_and_train_and_translate(images: Path, tmp_path: Path) -> None:
     result = call("prepare", images, tmp_path / "records", "--val-ratio", "0.25")
-    assert result.output.splitlines() == [
+    assert result.output.splitlines()[-2:] == [
         f"{tmp_path}/records/train.mindrecord: 3 pairs",
         f"{tmp_path}/records/val.mindrecord: 1 pairs",
     ]

@@ -1,9 +1,10 @@
-"""Where pairs come from: side-by-side images, two folders A and B, procedural facades.
+"""Where pairs come from: side-by-side images, two folders A and B, photos, procedural facades.
 
 A is the left half or the folder A, B the right half or the folder B; which of them is the network's
 input is a choice of training (`Config.direction`), not of the data.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +14,11 @@ from pix2pix_ms.data.images import SUFFIXES, Pixels, dimensions, read_image
 from pix2pix_ms.errors import Pix2PixError
 
 SPLITS = ("train", "val", "test")
+NAMED = 5  # files that one line of an error names
 
 
 class Pair(NamedTuple):
-    """Two images of one scene, uint8 [H, W, 3] each, and what to call them."""
+    """Two images of one scene, uint8 [H, W, C] each, and what to call them."""
 
     a: Pixels
     b: Pixels
@@ -24,46 +26,109 @@ class Pair(NamedTuple):
 
 
 class PairFiles(NamedTuple):
-    """Where a pair lies: one image holding both side by side, or two images."""
+    """Where a pair lies: one image holding both (or from which A is made), or two images."""
 
     name: str
     a: Path
     b: Path | None = None
 
     def read(self) -> Pair:
-        """Decode the pair; raises Pix2PixError where a file is unfit."""
+        """Decode the pair as RGB; raises Pix2PixError where a file is unfit."""
         if self.b is None:
             return Pair(*halves(self.a), self.name)
         a, b = read_image(self.a), read_image(self.b)
-        if a.shape != b.shape:
-            raise Pix2PixError(
-                f"{self.b}: expected {dimensions(a)} pixels like {self.a}, "
-                f"found {dimensions(b)}; make both images of a pair the same size"
-            )
+        check_equal(self.a, dimensions(a), self.b, dimensions(b))
         return Pair(a, b, self.name)
 
 
+class Found(NamedTuple):
+    """What a folder holds: its pairs, files without a partner, and what is no image."""
+
+    layout: str
+    pairs: list[PairFiles]
+    lonely: list[Path]
+    ignored: list[Path]
+
+
 def halves(path: Path) -> tuple[Pixels, Pixels]:
-    """Cut a side-by-side image into its left and right half.
+    """Cut a side-by-side image into its left and right half, uint8 [H, H, 3] each.
 
     Raises:
-        Pix2PixError: if it cannot be read or is not twice as wide as high: other shapes are more
-            likely single photos, and would be squeezed.
+        Pix2PixError: if it cannot be read or is not twice as wide as high.
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    if width != 2 * height:
-        raise Pix2PixError(
-            f"{path}: expected two square images side by side ({2 * height}x{height}), "
-            f"found {dimensions(image)} pixels; use folders A and B for images of other shapes"
-        )
+    check_halves(path, width, height)
     return image[:, : width // 2], image[:, width // 2 :]
+
+
+def check_halves(path: Path, width: int, height: int, any_width: bool = False) -> None:
+    """Refuse an image that is not two squares or, with `any_width`, of an odd width.
+
+    Other shapes are more likely single photos, and would be squeezed.
+    """
+    if any_width and width % 2:
+        raise Pix2PixError(
+            f"{path}: expected an even width to cut into halves, found {width}x{height} pixels; "
+            "crop it by a column"
+        )
+    if not any_width and width != 2 * height:
+        raise Pix2PixError(
+            f"{path}: expected two square images side by side ({2 * height}x{height}), found "
+            f"{width}x{height} pixels; prepare with --halves to cut any width down the middle, "
+            "with --make if these are single photos, or use folders A and B"
+        )
+
+
+def check_equal(path_a: Path, size_a: str, path_b: Path, size_b: str) -> None:
+    """Refuse two images of a pair that differ in size."""
+    if size_a != size_b:
+        raise Pix2PixError(
+            f"{path_b}: expected {size_a} pixels like {path_a}, found {size_b}; "
+            "make both images of a pair the same size"
+        )
+
+
+def entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images of a folder, in the order of their names, and everything else in it.
+
+    Numbers in names count as such. Hidden files are no images (macOS leaves `._1.jpg` about).
+
+    Raises:
+        Pix2PixError: if it is missing or cannot be read, or a link or a name in it is broken.
+    """
+    if not folder.is_dir():
+        raise Pix2PixError(f"{folder}: expected a folder of images, found none; check the path")
+    try:
+        every = sorted(folder.iterdir(), key=lambda path: (len(path.stem), path.stem, path.suffix))
+        files = {path for path in every if is_file(path)}
+    except PermissionError as error:
+        raise Pix2PixError(
+            f"{error.filename}: expected to read it, found no permission; change its permissions"
+        ) from error
+    images = [p for p in every if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p in files]
+    chosen = set(images)
+    return images, [path for path in every if path not in chosen]
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a path is a plain file; `Path.is_file` says of a broken link only that not."""
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name):
+        raise Pix2PixError(
+            f"{str(path)!a}: expected a name that can be printed, found control signs or "
+            "another encoding than UTF-8; rename it"
+        )
+    if path.is_symlink() and not path.exists():
+        raise Pix2PixError(
+            f"{path}: expected a link to a file, found one that leads nowhere or in a circle; "
+            "mend or remove it"
+        )
+    return path.is_file()
 
 
 def images_in(folder: Path) -> list[Path]:
     """Return the image files of a folder in the order of their names, numbers counted as such."""
-    files = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file()]
-    return sorted(files, key=lambda path: (len(path.stem), path.stem, path.suffix))
+    return entries(folder)[0]
 
 
 def find_pairs(folder: Path) -> list[PairFiles]:
@@ -72,30 +137,62 @@ def find_pairs(folder: Path) -> list[PairFiles]:
     Raises:
         Pix2PixError: if it is missing, holds no image, or A and B do not match.
     """
-    if not folder.is_dir():
-        raise Pix2PixError(f"{folder}: expected a folder of images, found none; check the path")
-    if (folder / "A").is_dir() and (folder / "B").is_dir():
-        return matched(folder / "A", folder / "B")
-    found = [PairFiles(path.stem, path) for path in images_in(folder)]
-    if not found:
+    found = find(folder)
+    refuse_lonely(found.lonely)
+    return found.pairs
+
+
+def refuse_lonely(lonely: list[Path]) -> None:
+    """Refuse files without a partner; the line names some of them."""
+    if lonely:
+        more = f" and {len(lonely) - NAMED} more" if len(lonely) > NAMED else ""
+        raise Pix2PixError(
+            f"{lonely[0].parent.parent}: expected the same names in A and B, found "
+            f"{len(lonely)} without a partner: {', '.join(map(short, lonely[:NAMED]))}{more}; "
+            "add what is missing, or leave them out with --skip-unpaired"
+        )
+
+
+def short(path: Path) -> str:
+    """Return a file's name with its folder's."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def find(folder: Path, *, photos: bool = False, swap: bool = False) -> Found:
+    """Return what a folder holds: its subfolders A and B, or else its images.
+
+    Args:
+        photos: its images are B of which A is to be made, rather than pairs side by side.
+        swap: take A for B and B for A; of images side by side it is their reader's task.
+
+    Raises:
+        Pix2PixError: if there is no image, or two have the same name.
+    """
+    _, others = entries(folder)
+    if not photos and {"A", "B"} & {path.name for path in others}:
+        found = matched(folder / "A", folder / "B", swap)
+        here = [path for path in folder.iterdir() if path.name not in ("A", "B")]
+        return found._replace(ignored=found.ignored + sorted(here))
+    images = by_stem(folder)
+    if not images:
         raise Pix2PixError(
             f"{folder}: expected images ({', '.join(SUFFIXES)}), found none; "
             "give a folder of side-by-side images, or one with subfolders A and B"
         )
-    return found
+    layout = "photos" if photos else "side by side"
+    return Found(layout, [PairFiles(*image) for image in images.items()], [], others)
 
 
-def matched(folder_a: Path, folder_b: Path) -> list[PairFiles]:
-    """Pair the images of two folders by name, extensions aside."""
+def matched(folder_a: Path, folder_b: Path, swap: bool = False) -> Found:
+    """Pair the images of two folders by name, extensions aside; raises as `find` does."""
     a, b = by_stem(folder_a), by_stem(folder_b)
-    lonely = sorted(a.keys() ^ b.keys())
-    if lonely or not a:
-        example = f"; {lonely[0]} has no partner" if lonely else ""
-        raise Pix2PixError(
-            f"{folder_a.parent}: expected the same names in A and B, found {len(a)} images in A "
-            f"and {len(b)} in B{example}; remove or add what is missing"
-        )
-    return [PairFiles(name, path, b[name]) for name, path in a.items()]
+    lonely = [side[name] for side, other in ((a, b), (b, a)) for name in side if name not in other]
+    if not (a or b):
+        raise Pix2PixError(f"{folder_a}: expected images in it and in {folder_b}, found none")
+    first, second = (b, a) if swap else (a, b)
+    pairs = [PairFiles(name, first[name], second[name]) for name in a if name in b]
+    ignored = entries(folder_a)[1] + entries(folder_b)[1]
+    return Found(f"folders {folder_a.name} and {folder_b.name}", pairs, lonely, ignored)
 
 
 def by_stem(folder: Path) -> dict[str, Path]:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from mindspore.mindrecord import FileWriter
 
 from pix2pix_ms.config import Colours
+from pix2pix_ms.data.encoding import Row
 from pix2pix_ms.data.images import encode
 from pix2pix_ms.data.pairs import Pair
 from pix2pix_ms.data.records import COLOURS, COLUMNS, NAME
@@ -31,14 +32,6 @@ SMALLEST_HEADER = 2**14
 SMALLEST_PAGE = 2**18
 HEADER_BYTES_A_PAGE = 2**9
 ROWS_AT_ONCE = 16
-
-
-class Row(NamedTuple):
-    """A pair as it is stored: two encoded images (PNG or JPEG) and what to call them."""
-
-    a: bytes
-    b: bytes
-    name: str
 
 
 def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") -> int:
@@ -70,6 +63,8 @@ def appearing_records(folder: Path) -> Iterator[Path]:
         room.mkdir()
         yield room
         for part in sorted(room.iterdir(), reverse=True):  # each index before its file
+            if part.suffix == ".db":  # killed here, there is no record: better than a mixed one
+                (folder / part.stem).unlink(missing_ok=True)
             part.replace(folder / part.name)
     except OSError as error:
         raise Pix2PixError(

@@ -1,0 +1,214 @@
+"""A pair as its record stores it: two encoded images, cut, made, converted and shrunk as asked.
+
+The idea: bytes that need no change are kept. What was a lossy photo and changes is encoded again
+at its own quality, so that a record is about as large as the photos in it; all else becomes PNG.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from pix2pix_ms.data.images import (
+    MODES,
+    ORIENTATION,
+    Pixels,
+    encode,
+    opened,
+    to_array,
+    to_image,
+    upright,
+)
+from pix2pix_ms.data.pairs import PairFiles, check_halves
+from pix2pix_ms.errors import Pix2PixError
+
+FINE: dict[str, Any] = {"quality": 95, "subsampling": 0}  # of what has no JPEG tables of its own
+SIGMA = 2.0  # pixels: finer structure than this makes no edge
+
+
+class Row(NamedTuple):
+    """A pair as it is stored: two encoded images (PNG or JPEG) and what to call them."""
+
+    a: bytes
+    b: bytes
+    name: str
+
+
+def gray(photo: Pixels) -> Pixels:
+    """Return a photo, uint8 [H, W, 3], in shades of grey: uint8 [H, W, 1]."""
+    return to_array(to_image(photo).convert("L"))
+
+
+def edges(photo: Pixels) -> Pixels:
+    """Draw the edges of a photo (Canny 1986), black on white: uint8 [H, W, 3] to [H, W, 1]."""
+    from skimage.feature import canny  # half a second: only for who wants edges
+
+    found = canny(gray(photo)[..., 0], sigma=SIGMA)
+    return np.where(found, 0, 255).astype(np.uint8)[..., None]
+
+
+def lab(photo: Pixels) -> Pixels:
+    """Return the lightness of a photo, for colourisation: uint8 [H, W, 3] to [H, W, 1]."""
+    from pix2pix_ms.data.lab import lightness
+
+    return lightness(photo)
+
+
+MAKERS: dict[str, Callable[[Pixels], Pixels]] = {"gray": gray, "edges": edges, "lab": lab}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What becomes of the files of a pair.
+
+    Raises:
+        Pix2PixError: if a value is off, or two of them contradict each other.
+    """
+
+    channels: tuple[int, int] | None = None
+    """Those of A and B: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; None: RGB, or as `make` has it."""
+    make: str | None = None
+    """One of `MAKERS`: every image is a photo B, of which A is made."""
+    swap: bool = False
+    """B is on the left, or in the folder A."""
+    halves: bool = False
+    """Cut images of any even width down the middle, not only two squares."""
+    shrink: int | None = None
+    """Make the shorter side of larger images this many pixels."""
+
+    def __post_init__(self) -> None:
+        if self.make is not None and self.make not in MAKERS:
+            raise Pix2PixError(f"make: expected one of {', '.join(MAKERS)}, found {self.make!r}")
+        if self.make and (self.channels or self.swap or self.halves):
+            raise Pix2PixError(
+                "make: expected no channels, swap or halves beside it, for A is made of a single "
+                "photo, found one of them; leave it out"
+            )
+        if self.channels and not set(self.channels) <= MODES.keys():
+            raise Pix2PixError(f"channels: expected two from 1 to 4, found {self.channels}")
+        if self.shrink is not None and self.shrink < 1:
+            raise Pix2PixError(f"shrink: expected at least 1 pixel, found {self.shrink}")
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """The channels A and B are stored with."""
+        return self.channels or ((1, 3) if self.make else (3, 3))
+
+
+def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
+    """Read a pair and encode it as the recipe says.
+
+    Raises:
+        Pix2PixError: if a file is unfit.
+    """
+    channels_a, channels_b = recipe.stored
+    if files.b is not None:
+        a = encode_file(files.a, channels_a, recipe.shrink)
+        return Row(a, encode_file(files.b, channels_b, recipe.shrink), files.name)
+    if recipe.make is not None:
+        a = encode(MAKERS[recipe.make](read_shrunk(files.a, recipe.shrink)))
+        return Row(a, encode_file(files.a, channels_b, recipe.shrink), files.name)
+    return Row(*encode_halves(files.a, recipe), files.name)
+
+
+def encode_file(path: Path, channels: int, shrink: int | None) -> bytes:
+    """Encode an image: its own bytes where no pixel changes."""
+    with opened(path) as image:
+        before = upright_size(image)
+        size = target(*before, shrink)
+        if size == before and kept(image, channels):
+            image.load()  # only now it is known to be whole
+            return path.read_bytes()
+        how = jpeg_settings(image, path, size != before)
+        draft(image, size)
+        return packed(fitted(upright(image, channels), size), how)
+
+
+def encode_halves(path: Path, recipe: Recipe) -> tuple[bytes, bytes]:
+    """Encode the halves of a side-by-side image as A and B."""
+    with opened(path) as image:
+        width, height = upright_size(image)
+        check_halves(path, width, height, recipe.halves)
+        size = target(width // 2, height, recipe.shrink)
+        how = jpeg_settings(image, path, size != (width // 2, height))
+        draft(image, (2 * size[0], size[1]))
+        whole = {channels: upright(image, channels) for channels in set(recipe.stored)}
+        left, right = recipe.stored[::-1] if recipe.swap else recipe.stored
+        first = packed(fitted(whole[left], size, side=0), how)
+        second = packed(fitted(whole[right], size, side=1), how)
+    return (second, first) if recipe.swap else (first, second)
+
+
+def read_shrunk(path: Path, shrink: int | None) -> Pixels:
+    """Decode an image to uint8 [H, W, 3], the shorter side at most `shrink`."""
+    with opened(path) as image:
+        size = target(*upright_size(image), shrink)
+        draft(image, size)
+        return to_array(fitted(upright(image, 3), size))
+
+
+def orientation(image: Image.Image) -> int:
+    """Return which side of an open image is up, as EXIF counts: 1 as it is, from 5 a quarter."""
+    return int(image.getexif().get(ORIENTATION, 1))
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return the width and height an open image has the right way up."""
+    width, height = image.size
+    return (height, width) if 5 <= orientation(image) <= 8 else (width, height)
+
+
+def target(width: int, height: int, shrink: int | None) -> tuple[int, int]:
+    """Return the width and height an image is stored with."""
+    shorter = min(width, height)
+    if shrink is None or shorter <= shrink:
+        return width, height
+    return round(width * shrink / shorter), round(height * shrink / shorter)
+
+
+def draft(image: Image.Image, size: tuple[int, int]) -> None:
+    """Let a JPEG be decoded at an eighth, quarter or half, if that is still as large as `size`."""
+    image.draft(None, size[::-1] if 5 <= orientation(image) <= 8 else size)
+
+
+def kept(image: Image.Image, channels: int) -> bool:
+    """Tell whether a file's bytes decode to the wanted channels, the right way up, everywhere."""
+    return (
+        image.format in ("JPEG", "PNG")
+        and image.mode == MODES[channels]
+        and image.has_transparency_data == (channels in (2, 4))
+        and orientation(image) not in range(2, 9)  # which not every decoder heeds
+    )
+
+
+def fitted(image: Image.Image, size: tuple[int, int], side: int | None = None) -> Image.Image:
+    """Return an image, or its half (0 left, 1 right), resized to `size`."""
+    width, height = image.size
+    left, right = (0.0, width) if side is None else (side * width / 2, (side + 1) * width / 2)
+    if (right - left, height) == size:
+        return image.crop((int(left), 0, int(right), height))
+    return image.resize(size, Image.Resampling.BICUBIC, (left, 0, right, height))
+
+
+def jpeg_settings(image: Image.Image, path: Path, resized: bool) -> dict[str, Any] | None:
+    """Return how to encode a lossy image again without loss to speak of; None: it is lossless."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and not resized:  # or a phone's MPO
+        sampling = JpegImagePlugin.get_sampling(image)  # -1: grey, or unknown to Pillow
+        return {"qtables": list(image.quantization.values()), "subsampling": max(sampling, 0)}
+    lossy = image.format in ("JPEG", "MPO", "AVIF")
+    if image.format == "WEBP":
+        lossy = b"VP8L" not in path.read_bytes()  # the chunk of lossless pixels
+    return FINE if lossy else None
+
+
+def packed(image: Image.Image, jpeg: dict[str, Any] | None) -> bytes:
+    """Encode an image as JPEG, with the settings given, or else as PNG."""
+    if jpeg is None or image.mode not in ("L", "RGB"):  # a JPEG holds no alpha
+        return encode(to_array(image))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", **jpeg)
+    return buffer.getvalue()
