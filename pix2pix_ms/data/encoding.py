@@ -99,6 +99,9 @@ class Recipe:
         return self.channels or ((1, 3) if self.make else (3, 3))
 
 
+DEFAULT = Recipe()
+
+
 def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
     """Read a pair and encode it as the recipe says.
 
