@@ -47,6 +47,8 @@ def found_splits(
     """
     if not 0 <= val_ratio < 1:
         raise Pix2PixError(f"val_ratio: expected a share from 0 to below 1, found {val_ratio}")
+    if seed < 0:
+        raise Pix2PixError(f"seed: expected at least 0, found {seed}")
     splits = present_splits(source, recipe)
     splits = splits or {name: find(source, photos=recipe.make is not None, swap=recipe.swap)}
     if val_ratio == 0:
