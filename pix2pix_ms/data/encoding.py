@@ -99,6 +99,9 @@ class Recipe:
         return self.channels or ((1, 3) if self.make else (3, 3))
 
 
+DEFAULT = Recipe()
+
+
 def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
     """Read a pair and encode it as the recipe says.
 
@@ -171,8 +174,16 @@ def target(width: int, height: int, shrink: int | None) -> tuple[int, int]:
 
 
 def draft(image: Image.Image, size: tuple[int, int]) -> None:
-    """Let a JPEG be decoded at an eighth, quarter or half, if that is still as large as `size`."""
-    image.draft(None, size[::-1] if 5 <= orientation(image) <= 8 else size)
+    """Let a JPEG be decoded at an eighth, quarter or half, if that is still as large as `size`.
+
+    Only where its sides (and halves) divide: elsewhere a margin would shift one image of a pair.
+    """
+    wide, high = size[::-1] if 5 <= orientation(image) <= 8 else size
+    for scale in (8, 4, 2):
+        width, height = (length // scale for length in image.size)
+        if width >= wide and height >= high and not any(side % (2 * scale) for side in image.size):
+            image.draft(None, (width, height))
+            return
 
 
 def kept(image: Image.Image, channels: int) -> bool:

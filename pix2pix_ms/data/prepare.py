@@ -6,134 +6,22 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pix2pix_ms.config import Colours, Config
-from pix2pix_ms.data.encoding import Recipe, Row, encode_pair
+from pix2pix_ms.data.encoding import DEFAULT, Recipe, Row, encode_pair
 from pix2pix_ms.data.facades import SIZES
-from pix2pix_ms.data.pairs import (
-    SPLITS,
-    Found,
-    PairFiles,
-    entries,
-    facade_pairs,
-    find,
-    matched,
-    refuse_lonely,
-)
+from pix2pix_ms.data.pairs import SPLITS, Found, facade_pairs, refuse_lonely
 from pix2pix_ms.data.records import SUFFIX
+from pix2pix_ms.data.splits import found_splits, lonely_in
 from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
 from pix2pix_ms.data.writing import appearing_records, write_record, write_rows
-from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 
 HELD_OUT = ("val", "test")  # in the order of preference
 WHOLE = "images"  # what a folder without splits is called
-DEFAULT = Recipe()
 
 
 def quiet(_: str) -> None:
     """Drop a line of the report."""
-
-
-def find_splits(
-    source: Path, name: str = "train", val_ratio: float = 0.0, seed: int = 0
-) -> dict[str, list[PairFiles]]:
-    """Return the pairs of each split of a folder, as `found_splits` has it.
-
-    Raises:
-        Pix2PixError: as that does, or if a file has no partner.
-    """
-    splits = found_splits(source, name, val_ratio, seed)
-    refuse_lonely(lonely_in(splits))
-    return {split: found.pairs for split, found in splits.items()}
-
-
-def found_splits(
-    source: Path,
-    name: str = "train",
-    val_ratio: float = 0.0,
-    seed: int = 0,
-    recipe: Recipe = DEFAULT,
-) -> dict[str, Found]:
-    """Return what each split of a folder holds.
-
-    The splits are its subfolders train, val and test, or trainA and trainB and so on, where it
-    has any; else all its pairs are the split `name`. With `val_ratio`, that share of train
-    becomes val, the same pairs every time.
-
-    Raises:
-        Pix2PixError: if there are no pairs, or val is both there and asked for.
-    """
-    if not 0 <= val_ratio < 1:
-        raise Pix2PixError(f"val_ratio: expected a share from 0 to below 1, found {val_ratio}")
-    splits = present_splits(source, recipe)
-    splits = splits or {name: find(source, photos=recipe.make is not None, swap=recipe.swap)}
-    if val_ratio == 0:
-        return splits
-    if "val" in splits or "train" not in splits:
-        raise Pix2PixError(
-            f"{source}: expected a split train and none called val to take a share of it, found "
-            f"{', '.join(splits)}; leave val_ratio out"
-        )
-    train = splits["train"]
-    rest, held = divided(train.pairs, val_ratio, seed)
-    return splits | {
-        "train": train._replace(pairs=rest),
-        "val": Found(f"drawn from train with seed {seed}", held, [], []),
-    }
-
-
-def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
-    """Return what the subfolders of a folder hold, split by split; nothing if it has no splits."""
-    images, others = entries(source)
-    names = {path.name for path in others if path.is_dir()}
-    splits = {}
-    for split in SPLITS:
-        sides = (f"{split}A", f"{split}B")
-        if split in names and names & set(sides):
-            raise Pix2PixError(
-                f"{source}: expected {split} or {' and '.join(sides)}, found both; "
-                "move one of them away"
-            )
-        if split in names:
-            photos = recipe.make is not None
-            splits[split] = find(source / split, photos=photos, swap=recipe.swap)
-        elif names & set(sides) and recipe.make is None:
-            splits[split] = matched(source / sides[0], source / sides[1], recipe.swap)
-    if splits:
-        used = {*splits, *(f"{split}{side}" for split in splits for side in "AB")}
-        last = splits[split := list(splits)[-1]]
-        beside = images + [path for path in others if path.name not in used]
-        splits[split] = last._replace(ignored=last.ignored + beside)
-    return splits
-
-
-def refuse_empty(splits: dict[str, Found]) -> None:
-    """Refuse a split of which nothing is left."""
-    for name, found in splits.items():
-        if not found.pairs:
-            raise Pix2PixError(
-                f"{name}: expected at least one pair, found none whose names match in "
-                f"{found.layout}; give both images of a pair the same name"
-            )
-
-
-def lonely_in(splits: dict[str, Found]) -> list[Path]:
-    """Return the files without a partner of all splits."""
-    return [path for found in splits.values() for path in found.lonely]
-
-
-def divided(
-    pairs: list[PairFiles], share: float, seed: int
-) -> tuple[list[PairFiles], list[PairFiles]]:
-    """Split a list in two at random, the second with about `share` of it and at least one."""
-    held = max(1, round(len(pairs) * share))
-    if held >= len(pairs):
-        raise Pix2PixError(
-            f"val_ratio: expected pairs left to train on, found {len(pairs)} in all; add images"
-        )
-    chosen = set(random(seed, Stream.SPLIT).permutation(len(pairs))[-held:].tolist())
-    rest = [pair for index, pair in enumerate(pairs) if index not in chosen]
-    return rest, [pairs[index] for index in sorted(chosen)]
 
 
 def prepare(
@@ -202,6 +90,16 @@ def write_splits(
 def progress(rows: Iterable[Row], name: str, total: int) -> Iterable[Row]:
     """Show a progress bar on a terminal, nothing elsewhere."""
     return tqdm(rows, desc=name, total=total, unit="pair", disable=None, leave=False)
+
+
+def refuse_empty(splits: dict[str, Found]) -> None:
+    """Refuse a split of which nothing is left."""
+    for name, found in splits.items():
+        if not found.pairs:
+            raise Pix2PixError(
+                f"{name}: expected at least one pair, found none whose names match in "
+                f"{found.layout}; give both images of a pair the same name"
+            )
 
 
 def held_out_record(data: Path, made: Path) -> tuple[Path, str]:

@@ -1,0 +1,134 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from pix2pix_ms.data.images import MODES, header, read_image
+from pix2pix_ms.errors import Pix2PixError
+
+RNG = np.random.default_rng(8)
+ORIENTATION = 0x0112
+
+
+def picture(mode: str, width: int = 12, height: int = 8) -> Image.Image:
+    pixels = RNG.integers(0, 256, (height, width, 4), dtype=np.uint8)
+    return Image.fromarray(pixels, "RGBA").convert("RGB" if mode == "P" else mode).convert(mode)
+
+
+def over_white(image: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA"))
+
+
+@pytest.mark.parametrize("channels", MODES)
+@pytest.mark.parametrize("kind", ["1", "L", "LA", "P", "P transparent", "RGB", "RGBA"])
+def test_channels_are_converted_as_pillow_does(kind: str, channels: int, tmp_path: Path) -> None:
+    image = picture(kind.split(maxsplit=1)[0])
+    options = {"transparency": 3} if "transparent" in kind else {}
+    image.save(path := tmp_path / "x.png", **options)
+    with Image.open(path) as stored:
+        whole = stored.convert("RGBA")
+    if image.mode in ("1", "L", "RGB"):
+        expected = image.convert(MODES[channels])
+    else:  # by way of all four channels
+        expected = (whole if channels in (2, 4) else over_white(whole)).convert(MODES[channels])
+    pixels = read_image(path, channels)
+    assert pixels.shape == (8, 12, channels)
+    np.testing.assert_array_equal(pixels, np.asarray(expected).reshape(pixels.shape))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_photos_are_turned_as_exif_says(orientation: int, suffix: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    picture("RGB").save(path := tmp_path / f"x.{suffix}", exif=exif)
+    with Image.open(path) as stored:
+        expected = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
+    np.testing.assert_array_equal(read_image(path), expected)
+    head = header(path)
+    assert (head.height, head.width) == expected.shape[:2]
+    assert head.turned == (orientation != 1)
+
+
+def test_the_photo_of_a_phone_is_read_and_its_previews_are_not(tmp_path: Path) -> None:
+    image = picture("RGB", 64, 32)
+    image.save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[image.resize((16, 8))])
+    with Image.open(tmp_path / "x.jpg") as stored:
+        assert stored.format == "MPO"
+    assert read_image(tmp_path / "x.jpg").shape == (32, 64, 3)
+
+
+def cut_off(image: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()[: buffer.tell() * 2 // 3]
+
+
+def colour_of_16_bits(path: Path) -> None:
+    """A PNG of 16-bit RGB, which Pillow reads but does not write."""
+    import struct
+    import zlib
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(
+            ">I", zlib.crc32(name + data)
+        )  # fmt: skip
+
+    size = struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes(24)) * 2)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def animation(path: Path) -> None:
+    frames = [picture("RGB") for _ in range(3)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+
+
+def deep(path: Path) -> None:
+    Image.fromarray(np.arange(96, dtype=np.uint16).reshape(8, 12) * 600).save(path)
+
+
+UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty.png": (Path.touch, "expected an image, found an empty file"),
+    "text.jpg": (lambda path: path.write_text("hello"), "found something else"),
+    "cut.jpg": (lambda path: path.write_bytes(cut_off(picture("RGB", 90, 90), "JPEG")), "damaged"),
+    "cut.png": (lambda path: path.write_bytes(cut_off(picture("RGB", 90, 90), "PNG")), "damaged"),
+    "grey16.png": (deep, "expected 8 bits a channel"),
+    "colour16.png": (colour_of_16_bits, "expected 8 bits a channel"),
+    "grey16.tif": (deep, "expected 8 bits a channel"),
+    "cmyk.jpg": (lambda path: picture("RGB").convert("CMYK").save(path), "found mode CMYK"),
+    "moving.gif": (animation, "found an animation or 3 pages"),
+    "moving.webp": (animation, "found an animation or 3 pages"),
+    "moving.png": (animation, "found an animation or 3 pages"),
+    "huge.png": (
+        lambda path: Image.new("1", (10_000, 10_000)).save(path),
+        "expected at most 89 million pixels, found 10000x10000",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_what_cannot_be_used_is_named(name: str, tmp_path: Path) -> None:
+    make, words = UNFIT[name]
+    make(tmp_path / name)
+    with pytest.raises(Pix2PixError, match=f"{name}: .*{words}") as found:
+        read_image(tmp_path / name)
+    assert "\n" not in str(found.value)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    picture("RGB").save(path := tmp_path / "x.png")
+    path.chmod(0)
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        with pytest.raises(Pix2PixError, match=r"x\.png: .* no permission"):
+            read_image(path)
+    else:
+        pytest.skip("root may read everything")
