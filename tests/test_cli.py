@@ -286,3 +286,39 @@ def test_ctrl_c_while_a_graph_compiles_is_answered(
     status, line = interrupted(words, getattr(run, moment).is_file)
     assert status == 130
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("make", "sides", "mode"), [("lab", (1, 2), "RGB"), ("edges", (1, 3), "RGB")]
+)
+def test_the_three_commands_for_pictures_of_your_own(
+    tmp_path: Path, make: str, sides: tuple[int, int], mode: str
+) -> None:
+    photos, records, run = tmp_path / "my photos", tmp_path / "records", tmp_path / "run"
+    photos.mkdir()
+    for seed in range(5):
+        photo = Image.fromarray(facade(seed, 128).photo[:80])
+        photo.save(photos / f"房子 {seed}.jpg", quality=90)
+    result = call("prepare", photos, records, "--make", make, "--val-ratio", 0.2)
+    assert result.exit_code == 0, result.output
+    assert "4 pairs" in result.output
+    shape = ["--size", 32, "--width", 64, "--jitter-size", 36, "--n-layers", 1, "--fit", "crop"]
+    result = call("train", *TINY, *shape, "--data", records, "--out", run)
+    assert result.exit_code == 0, result.output
+    assert "64x32" in result.output
+    config = Run(run).config()
+    assert (config.input_channels, config.target_channels) == sides
+    assert config.colours == ("lab" if make == "lab" else "rgb")
+    result = call("train", *TINY, *shape, "--data", records, "--out", run, "--resume")
+    assert result.exit_code == 0, result.output
+    result = call("translate", photos, "--checkpoint", run, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "out/房子 1.png") as image:
+        assert (image.size, image.mode) == ((128, 80), mode)
+
+
+def test_settings_that_the_records_contradict_are_refused(tmp_path: Path, images: Path) -> None:
+    result = call("train", *TINY, "--data", images, "--input-channels", 1, "--out", tmp_path / "r")
+    assert result.exit_code == 1
+    assert "expected pairs with input_channels 1, as the settings have it, found 3" in result.output
+    assert "Traceback" not in result.output
