@@ -148,9 +148,8 @@ def interruption(run: Any, words: list[str]) -> str:
 @click.option(
     "--fit",
     type=click.Choice(["resize", "pad"]),
-    default="resize",
-    show_default=True,
-    help="How an image of another shape comes to the network's: squeezed, or edges mirrored.",
+    help="How an image of another shape comes to the network's: squeezed, or its edges mirrored "
+    "[resize, or pad where the network was trained so].",
 )
 @device_option
 def translate(
@@ -160,7 +159,7 @@ def translate(
     mode: Literal["paper", "eval"],
     side_by_side: bool,
     pairs: bool,
-    fit: Literal["resize", "pad"],
+    fit: Literal["resize", "pad"] | None,
     device: str,
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.

@@ -137,7 +137,7 @@ class Config:
         expect(self.depth >= 2, "levels", "at least 2", self.depth)
         stride = 2**self.depth
         deepest = min(int(math.log2(side & -side)) for side in self.shape)  # all can be halved
-        shallower = f", or at most {deepest} levels" * (deepest >= 2)
+        shallower = f", or levels at most {deepest}" * (deepest >= 2)
         for name, side in zip(("height", "width"), self.shape, strict=True):
             below, above = side // stride * stride, -(-side // stride) * stride
             sizes = " or ".join(str(valid) for valid in (below, above) if valid)

@@ -14,6 +14,7 @@ from pix2pix_ms.data.records import to_pixels
 
 SAMPLE_TITLES = ("input", "generated", "target")
 CELL_INCHES = 1.7
+WIDE = 1.25  # six images of this shape to a line are too small to look at
 DPI = 110
 LogRow = dict[str, float]
 
@@ -54,7 +55,7 @@ def image_grid(
 def sample_grid(
     samples: Sequence[Sequence[np.ndarray]], direction: Direction | None = None
 ) -> Figure:
-    """Show (input, generated, target) triples, two to a line.
+    """Show (input, generated, target) triples, two to a line, or one where they are wide.
 
     With a direction the titles say which of the images is A, and which B.
     """
@@ -62,11 +63,13 @@ def sample_grid(
     if direction is not None:
         a, b = direction.split("to")
         titles = (f"input ({a})", SAMPLE_TITLES[1], f"target ({b})")
+    height, width = pixels(samples[0][0]).shape[:2]
+    abreast = 1 if width > WIDE * height else 2
     lines = [
-        [image for triple in samples[start : start + 2] for image in triple]
-        for start in range(0, len(samples), 2)
+        [image for triple in samples[start : start + abreast] for image in triple]
+        for start in range(0, len(samples), abreast)
     ]
-    return image_grid(lines, titles * min(len(samples), 2))
+    return image_grid(lines, titles * min(len(samples), abreast))
 
 
 def loss_curves(log: Sequence[LogRow]) -> Figure:

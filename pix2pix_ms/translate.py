@@ -69,14 +69,15 @@ class Translator:
         with interruptible():
             return self.forward(Tensor(x), *masks).asnumpy()
 
-    def image(self, image: Pixels, index: int = 0, fit: Fit = "resize") -> Pixels:
+    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate one picture, uint8 [H, W, C], to one of the same height and width.
 
         Where the network sees another size, the picture is brought to it as `fit` says, "resize"
-        or "pad", and the generated image back. A network that colours keeps the picture's own
-        lightness, and gives RGB.
+        or "pad", and the generated image back; unless given, resized, or padded as in training.
+        A network that colours keeps the picture's own lightness, and gives RGB.
         """
         shape = self.config.shape
+        fit = fit or ("pad" if self.config.fit == "pad" else "resize")
         seen = input_of(image, self.config)
         generated = self(to_network(framed(seen, shape, fit), shape)[None], index)[0]
         own = unframed(generated, image.shape[:2], shape, fit)
@@ -134,7 +135,7 @@ def translate(
     mode: Mode = "paper",
     side_by_side: bool = False,
     pairs: bool = False,
-    fit: Fit = "resize",
+    fit: Fit | None = None,
 ) -> list[Path]:
     """Translate images, or all images of folders, to PNG files of the same names in `out`.
 
@@ -144,7 +145,7 @@ def translate(
         checkpoint: as `checkpoints.file_of` takes it.
         side_by_side: put the input image to the left of the generated one.
         pairs: the inputs are side-by-side pairs; take the half the network was trained to read.
-        fit: how an image of another size comes to the network's, "resize" or "pad".
+        fit: how an image of another size comes to the network's, as `Translator.image` takes it.
 
     Raises:
         Pix2PixError: if an input or the checkpoint cannot be read, or two would have one name.

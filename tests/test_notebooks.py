@@ -19,8 +19,11 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
-def test_there_are_five() -> None:
-    names = ["01_data", "02_networks", "03_training", "04_inference", "05_what_the_losses_do"]
+def test_there_are_seven() -> None:
+    names = [
+        *("01_data", "02_networks", "03_training", "04_inference", "05_what_the_losses_do"),
+        *("06_colourisation", "07_your_own_data"),
+    ]
     assert [path.stem for path in NOTEBOOKS] == names
 
 

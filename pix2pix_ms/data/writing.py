@@ -8,7 +8,7 @@ import pickle
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -56,7 +56,7 @@ def appearing_records(folder: Path) -> Iterator[Path]:
     Raises:
         Pix2PixError: if there is no room to write them.
     """
-    room = folder / ".writing-records"
+    room, made = folder / ".writing-records", not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(room, ignore_errors=True)  # left by a kill
@@ -73,6 +73,9 @@ def appearing_records(folder: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(room, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # there are records in it
+                folder.rmdir()
 
 
 def write_rows(rows: Iterable[Row], path: Path, colours: Colours) -> int:
