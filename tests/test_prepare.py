@@ -151,6 +151,11 @@ def test_bytes_are_kept_where_no_pixel_changes(tmp_path: Path) -> None:
     assert abs(np.asarray(again, float) - read_image(turned)).mean() < 2
     assert Image.open(io.BytesIO(encode_file(clear, 3, None))).mode == "RGB"
     assert Image.open(io.BytesIO(encode_file(jpeg, 4, None))).format == "PNG"
+    keyed = save(tmp_path / "4.png", 64, 48, transparency=(128, 128, 128))
+    assert encode_file(keyed, 3, None) != keyed.read_bytes()
+    jpeg.write_bytes(jpeg.read_bytes()[:-500])
+    with pytest.raises(Pix2PixError, match=r"1\.jpg: expected a whole image"):
+        encode_file(jpeg, 3, None)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -338,12 +343,14 @@ def test_a_process_that_dies_is_an_error_that_names_the_file(many: Path) -> None
 def stopped(source: Path, out: Path, number: int) -> tuple[int, str]:
     """Send the command a signal while it writes; return its status and what it says."""
     program = [sys.executable, "-m", "pix2pix_ms", "prepare", str(source), str(out)]
-    with subprocess.Popen(program, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        program, cwd=ROOT, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
         room = out / ".writing-records"
         while process.poll() is None and not room.exists():
             time.sleep(0.01)
         time.sleep(0.3)
-        process.send_signal(number)
+        os.killpg(process.pid, number)  # as a terminal does
         _, said = process.communicate(timeout=20)
     return process.returncode, said
 

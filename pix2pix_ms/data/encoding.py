@@ -208,8 +208,13 @@ def fitted(image: Image.Image, size: tuple[int, int], side: int | None = None) -
 def jpeg_settings(image: Image.Image, path: Path, resized: bool) -> dict[str, Any] | None:
     """Return how to encode a lossy image again without loss to speak of; None: it is lossless."""
     if isinstance(image, JpegImagePlugin.JpegImageFile) and not resized:  # or a phone's MPO
-        sampling = JpegImagePlugin.get_sampling(image)  # -1: grey, or unknown to Pillow
-        return {"qtables": list(image.quantization.values()), "subsampling": max(sampling, 0)}
+        light, *colours = image.quantization.values()
+        # Colours that were stored at half the size are stored at full size now (halving again what
+        # was interpolated costs 10 dB at the edges of label maps), where each frequency has more
+        # to tell, so steps may be coarser: 1.5 keeps the file as small as it was.
+        coarser = 1.0 if JpegImagePlugin.get_sampling(image) == 0 else 1.5
+        scaled = [[min(255, round(step * coarser)) for step in table] for table in colours]
+        return {"qtables": [light, *scaled], "subsampling": 0, "optimize": True}
     lossy = image.format in ("JPEG", "MPO", "AVIF")
     if image.format == "WEBP":
         lossy = b"VP8L" not in path.read_bytes()  # the chunk of lossless pixels
