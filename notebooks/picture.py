@@ -14,6 +14,7 @@ from PIL import Image
 
 from pix2pix_ms.checkpoints import SHIPPED, SHIPPED_GENERATOR, load_generator
 from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.images import resized
 from pix2pix_ms.data.pairs import halves
 from pix2pix_ms.figures import image_grid
 from pix2pix_ms.translate import Translator
@@ -45,7 +46,8 @@ def strip(facades: Path) -> np.ndarray:
     generator, config = load_generator(SHIPPED_GENERATOR)
     translator = Translator(generator, config)
     label_maps = [halves(facades / "val" / f"{name}.jpg")[1] for name in HELD_OUT]
-    generated = [translator.image(picture, index) for index, picture in enumerate(label_maps)]
+    seen = [resized(label_map, *config.shape) for label_map in label_maps]
+    generated = [translator.image(picture, index) for index, picture in enumerate(seen)]
     half = len(generated) // 2
     return np.vstack([np.hstack(generated[:half]), np.hstack(generated[half:])])
 
