@@ -93,7 +93,7 @@ def train(
     takes it. In brackets stand the values of the paper; presets change some of them.
     """
     from pix2pix_ms import training
-    from pix2pix_ms.data.pipeline import settings_of, training_data
+    from pix2pix_ms.data.pipeline import DECIDED, settings_of, training_data
     from pix2pix_ms.data.prepare import run_records
     from pix2pix_ms.device import choose_device
     from pix2pix_ms.run import Run, check_free
@@ -102,7 +102,8 @@ def train(
     given = {name: value for name, value in settings.items() if value is not None}
     resuming = resume and run.exists()
     base = run.config() if resuming and preset_name is None else PRESETS[preset_name or "quick"]
-    config = replace(base, **given)
+    # What the pairs decide is held to them once they are there.
+    config = replace(base, **{name: given[name] for name in given if name not in DECIDED})
     device = choose_device(config.device)
     height, width = config.shape
     click.echo(f"{device}, {width}x{height}, {config.epochs} epochs, run {run.folder}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pix2pix_ms import checkpoints, safetensors_file
+from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole, replace_text
 
@@ -42,7 +43,7 @@ def export(source: Path, out: Path) -> tuple[Path, Path]:
         if name.startswith(f"{held[0]}.")
     }
     beside = checkpoints.config_beside(out)
-    if beside.exists() and beside.read_text() != config.to_json():
+    if beside.exists() and Config.from_json(beside.read_text(), str(beside)) != config:
         raise Pix2PixError(
             f"{beside}: expected none or that of this network, found another; choose a folder of "
             "its own with --out"

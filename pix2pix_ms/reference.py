@@ -39,10 +39,10 @@ def infer(state: State, path: Path) -> dict[str, Any]:
     if UNET in state:
         levels = max(name.count("model.") for name in state) - 1  # blocks contain one another
         norm = norm_of(state, "model.model.1.model.1.bias")
-        x, y = (channels(state[name]) for name in (UNET, UNET_LAST) if name in state)
-        ends = {"input_channels": x, "target_channels": y}
+        names = {"input_channels": UNET, "target_channels": UNET_LAST}
+        ends = {name: channels(state[place]) for name, place in names.items() if place in state}
         # Its one model with two channels to make is the one that colours photos.
-        colours = {"colours": "lab"} if (x, y) == LAB[:2] else {}
+        colours = {"colours": "lab"} if tuple(ends.values()) == LAB[:2] else {}
         return {"levels": levels, "ngf": width(state[UNET]), "norm": norm, **ends, **colours}
     if PIXELGAN in state:
         return {"n_layers": 0, "norm": norm_of(state, "net.2.bias"), **seen(state[PIXELGAN])}

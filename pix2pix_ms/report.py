@@ -18,6 +18,7 @@ from tqdm import tqdm
 from pix2pix_ms import checkpoints
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.config import Direction
+from pix2pix_ms.data.encoding import recipe_for
 from pix2pix_ms.data.facades import classes_of
 from pix2pix_ms.data.images import Pixels, shown
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, label_maps, whole
@@ -114,7 +115,7 @@ def plain(value: object) -> object:
 
 
 class Tally:
-    """What is counted while the images pass: input, generated and target, float32 [3, H, W] each.
+    """What is counted while the images pass: input, generated and target, float32 [C, H, W] each.
 
     Args:
         target: what the targets are, which decides where the true labels are.
@@ -181,7 +182,7 @@ def evaluate_checkpoint(
     generator, config = load_generator(checkpoint)
     translator = Translator(generator, config, mode)
     with new_folder(images) as writing, tempfile.TemporaryDirectory() as made:
-        path, description = held_out_record(data, Path(made))
+        path, description = held_out_record(data, Path(made), recipe_for(config))
         pairs = whole(open_record(path))
         target = target or target_of(pairs, config.direction)
         check_segmenter(segmenter, target)

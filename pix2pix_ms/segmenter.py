@@ -24,6 +24,7 @@ from pix2pix_ms.data.pipeline import (
     Subset,
     TrainingData,
     check_batch,
+    check_channels,
     epoch_data,
     label_maps,
     plain_data,
@@ -88,6 +89,8 @@ def train_segmenter(
     out.parent.mkdir(parents=True, exist_ok=True)  # now, rather than fail at the end
     config = replace(config, direction=photo_to_labels(data.held_out))
     check_batch(data.train, config)
+    for subset in (data.train, data.held_out):
+        check_channels(subset.record, config)
     report(data.description)
     network = Segmenter(config)
     initialise(network, config)

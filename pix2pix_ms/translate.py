@@ -15,16 +15,16 @@ from pix2pix_ms.config import Config, Fit
 from pix2pix_ms.data.images import (
     Pixels,
     channelled,
-    frame,
-    framed,
+    fitted,
     header,
     read_image,
     resized,
     shown,
     to_image,
+    window,
 )
 from pix2pix_ms.data.lab import coloured, lab_of, lightness
-from pix2pix_ms.data.pairs import halves, images_in
+from pix2pix_ms.data.pairs import check_halves, halves, images_in
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.records import rows_of, to_pixels
 from pix2pix_ms.device import Stream
@@ -36,6 +36,7 @@ from pix2pix_ms.nets.unet import UNet
 
 Mode = Literal["paper", "eval"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
+WHOLE: tuple[Fit, ...] = ("resize", "pad")  # what loses nothing of an image
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
 
 
@@ -73,14 +74,16 @@ class Translator:
         """Translate one picture, uint8 [H, W, C], to one of the same height and width.
 
         Where the network sees another size, the picture is brought to it as `fit` says, "resize"
-        or "pad", and the generated image back; unless given, resized, or padded as in training.
-        A network that colours keeps the picture's own lightness, and gives RGB.
+        or "pad", and the generated image back; unless given, it is padded where the network was
+        trained on padded or cropped pictures. A network that colours keeps the picture's own
+        lightness, and gives RGB.
         """
-        shape = self.config.shape
-        fit = fit or ("pad" if self.config.fit == "pad" else "resize")
-        seen = input_of(image, self.config)
-        generated = self(to_network(framed(seen, shape, fit), shape)[None], index)[0]
-        own = unframed(generated, image.shape[:2], shape, fit)
+        fit = fit or ("resize" if self.config.fit == "resize" else "pad")
+        if fit not in WHOLE:
+            raise Pix2PixError(f"fit: expected one of {', '.join(WHOLE)}, found {fit!r}")
+        seen = fitted(input_of(image, self.config), self.config.shape, fit)
+        generated = self(to_network(seen, self.config.shape)[None], index)[0]
+        own = unfitted(generated, image.shape[:2], fit)
         if self.config.colours == "lab":
             own = coloured(lab_of(image)[:1], own)
         return to_pixels(own)
@@ -91,15 +94,13 @@ def input_of(image: Pixels, config: Config) -> Pixels:
     return lightness(image) if config.colours == "lab" else channelled(image, config.input_channels)
 
 
-def unframed(
-    generated: np.ndarray, own: tuple[int, ...], shape: tuple[int, int], fit: Fit
-) -> np.ndarray:
+def unfitted(generated: np.ndarray, own: tuple[int, ...], fit: Fit) -> np.ndarray:
     """Bring a generated image, float32 [C, h, w], back to the own height and width of its input."""
     height, width = own
-    tall, wide = frame((height, width), shape, fit)
-    top, left = (tall - height) // 2, (wide - width) // 2
-    whole = stretched(generated, tall, wide)[:, top : top + height, left : left + width]
-    return whole.clip(-1, 1)  # bicubic swings over at edges
+    if fit == "pad":
+        (tall, wide), (top, left) = window((height, width), generated.shape[1:])
+        generated = generated[:, top : top + tall, left : left + wide]
+    return stretched(generated, height, width).clip(-1, 1)  # bicubic swings over at edges
 
 
 def stretched(planes: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -153,8 +154,10 @@ def translate(
     sources = input_files(inputs)
     generator, config = load_generator(checkpoint)
     translator = Translator(generator, config, mode)
-    for source in sources:
-        header(source)  # unfit ones are told before anything is written
+    for source in sources:  # unfit ones are told before anything is written
+        head = header(source)
+        if pairs:
+            check_halves(source, head.width, head.height, any_width=True)
     written = [out / f"{source.stem}.png" for source in sources]
     refuse_to_overwrite(sources, written)
     out.mkdir(parents=True, exist_ok=True)
@@ -203,4 +206,5 @@ def input_image(source: Path, config: Config, pairs: bool) -> Pixels:
         raise Pix2PixError(
             f"{source}: expected a photo to colour, found the option --pairs; leave it out"
         )
-    return halves(source)[NETWORK_COLUMNS[config.direction].index("x")]
+    both = halves(source, config.input_channels, any_width=True)
+    return both[NETWORK_COLUMNS[config.direction].index("x")]

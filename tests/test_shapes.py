@@ -11,7 +11,7 @@ from PIL import Image
 from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.images import MODES, channelled, frame, framed
+from pix2pix_ms.data.images import MODES, channelled, fitted, window
 from pix2pix_ms.data.lab import lab_of, lightness
 from pix2pix_ms.data.pairs import Pair
 from pix2pix_ms.data.pipeline import epoch_data, plain_data, settings_of, training_data, whole
@@ -111,18 +111,27 @@ def test_the_crop_is_one_window_of_both_sides(tmp_path: Path, wide: Config) -> N
     assert len(lefts) > 3
 
 
-@pytest.mark.parametrize(
-    ("fit", "size"), [("resize", (30, 50)), ("pad", (50, 50)), ("crop", (30, 30))]
-)
-def test_fit_keeps_the_proportions_or_not(fit: str, size: tuple[int, int]) -> None:
-    image = RNG.integers(0, 256, (30, 50, 3), dtype=np.uint8)
-    found = framed(image, (64, 64), fit)  # type: ignore[arg-type]
-    assert found.shape[:2] == size == frame((30, 50), (64, 64), fit)  # type: ignore[arg-type]
-    if fit == "pad":
-        np.testing.assert_array_equal(found[10:40], image)
-        np.testing.assert_array_equal(found[9], image[0])  # mirrored, not black
-    if fit == "crop":
-        np.testing.assert_array_equal(found, image[:, 10:40])
+@pytest.mark.parametrize("fit", ["resize", "pad", "crop"])
+def test_fit_keeps_the_proportions_or_not(fit: str) -> None:
+    """A disc in a picture of 40x80, at its own height: round, or squeezed to half its width."""
+    rows, columns = np.mgrid[0:40, 0:80]
+    disc = 255 * ((rows - 19.5) ** 2 + (columns - 39.5) ** 2 < 15**2)
+    found = fitted(disc.astype(np.uint8)[..., None], (40, 40), fit)[..., 0] > 127  # type: ignore[arg-type]
+    assert found.shape == (40, 40)
+    if fit == "pad":  # beyond its rows it is mirrored
+        found[:10], found[30:] = False, False
+    height, width = np.ptp(np.nonzero(found), axis=1) + 1
+    wanted = {"resize": (30, 15), "pad": (15, 15), "crop": (30, 30)}[fit]
+    np.testing.assert_allclose((height, width), wanted, atol=1)
+
+
+def test_padding_mirrors_the_edge_and_needs_no_more_room_than_the_result() -> None:
+    image = RNG.integers(0, 256, (16, 64, 3), dtype=np.uint8)
+    found = fitted(image, (64, 64), "pad")
+    assert window((16, 64), (64, 64)) == ((16, 64), (24, 0))
+    np.testing.assert_array_equal(found[24:40], image)
+    np.testing.assert_array_equal(found[23], image[0])
+    assert fitted(np.zeros((2, 60_000, 3), np.uint8), (64, 64), "pad").shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize("fit", ["pad", "crop"])
@@ -208,6 +217,27 @@ def test_colouring_the_other_way_round_is_refused(tmp_path: Path, tiny: Config) 
     record = open_record(tmp_path / "train.mindrecord")
     with pytest.raises(Pix2PixError, match="expected 1, 2 and AtoB where colours is lab"):
         replace(tiny, direction="BtoA", **settings_of(record, "BtoA"))
+
+
+@pytest.mark.parametrize("fit", ["crop", "foo"])
+def test_a_fit_that_would_lose_a_part_is_refused(tiny: Config, fit: str) -> None:
+    with pytest.raises(Pix2PixError, match="fit: expected one of resize, pad, found"):
+        echo(tiny).image(np.zeros((40, 20, 3), np.uint8), fit=fit)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("trained", "share"), [("resize", 1.0), ("pad", 0.5), ("crop", 0.5)])
+def test_unless_told_an_image_is_fit_as_in_training(
+    tiny: Config, trained: str, share: float
+) -> None:
+    """What the network sees of a picture with one dark and three light quarters, side by side."""
+    seen: list[np.ndarray] = []
+    translator = echo(replace(tiny, fit=trained))  # type: ignore[arg-type]
+    translator.forward = lambda x, *_: seen.append(x.asnumpy()) or x
+    image = np.full((32, 64, 3), 255, np.uint8)
+    image[0] = 0  # the top edge: mirrored where the picture is padded
+    translator.image(image)
+    dark = np.nonzero(seen[0][0, 0, :, 0] < 0)[0]
+    assert (dark.max() < 4) == (share == 1.0)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

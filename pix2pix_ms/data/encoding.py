@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from pix2pix_ms.config import Config
 from pix2pix_ms.data.images import (
     MODES,
     ORIENTATION,
@@ -88,7 +89,7 @@ class Recipe:
                 "make: expected no channels, swap or halves beside it, for A is made of a single "
                 "photo, found one of them; leave it out"
             )
-        if self.channels and not set(self.channels) <= MODES.keys():
+        if self.channels is not None and not set(self.channels) <= MODES.keys():
             raise Pix2PixError(f"channels: expected two from 1 to 4, found {self.channels}")
         if self.shrink is not None and self.shrink < 1:
             raise Pix2PixError(f"shrink: expected at least 1 pixel, found {self.shrink}")
@@ -100,6 +101,14 @@ class Recipe:
 
 
 DEFAULT = Recipe()
+
+
+def recipe_for(config: Config) -> Recipe:
+    """Return what makes of a folder of images the pairs that the networks of a config see."""
+    if config.colours == "lab":
+        return Recipe(make="lab")
+    channels = config.input_channels, config.target_channels
+    return Recipe(channels=channels if config.direction == "AtoB" else channels[::-1])
 
 
 def encode_pair(files: PairFiles, recipe: Recipe) -> Row:

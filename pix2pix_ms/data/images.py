@@ -101,7 +101,7 @@ def check(image: Image.Image, path: Path) -> None:
             "save the one you mean"
         )
     # Pillow reads 16-bit colour as 8-bit without saying so; how it unpacks the file tells.
-    if image.mode in ("I", "F") or ";16" in image.mode + str(getattr(image, "tile", "")):
+    if image.mode in ("I", "F") or ";16" in image.mode + unpacked(image):
         raise Pix2PixError(
             f"{path}: expected 8 bits a channel, found 16 or more; convert it to 8 bits"
         )
@@ -110,6 +110,11 @@ def check(image: Image.Image, path: Path) -> None:
             f"{path}: expected grey, RGB or a palette, with or without alpha, found mode "
             f"{image.mode}; convert it to RGB"
         )
+
+
+def unpacked(image: Image.Image) -> str:
+    """Tell how Pillow unpacks a file; a bitmap's three colours in 16 bits are not meant."""
+    return str(getattr(image, "tile", "")).replace("BGR;16", "")
 
 
 def too_large(path: Path, found: str) -> Pix2PixError:
@@ -124,7 +129,7 @@ def header(path: Path) -> Header:
     with opened(path) as image:
         orientation = image.getexif().get(ORIENTATION, 1)
         width, height = image.size
-        if orientation >= 5:  # turned by a quarter
+        if orientation in range(5, 9):  # turned by a quarter
             width, height = height, width
         return Header(
             width, height, image.mode, image.has_transparency_data, orientation in range(2, 9)
@@ -207,30 +212,28 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
     return to_array(to_image(pixels).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def frame(own: tuple[int, int], shape: tuple[int, int], fit: Fit) -> tuple[int, int]:
-    """Return what an image's own height and width become in the proportions of `shape`.
+def window(
+    proportions: tuple[int, ...], within: tuple[int, ...]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the largest window of such proportions: its height and width, its top and left."""
+    scale = min(mine / whole for mine, whole in zip(within, proportions, strict=True))
+    tall, wide = (max(1, round(side * scale)) for side in proportions)
+    tall, wide = min(tall, within[0]), min(wide, within[1])
+    return (tall, wide), ((within[0] - tall) // 2, (within[1] - wide) // 2)
 
-    "pad" makes one side longer, "crop" one shorter, "resize" neither.
+
+def fitted(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
+    """Bring uint8 [H, W, C] to `shape`, (height, width).
+
+    "resize" changes its proportions, "pad" keeps them and mirrors it beyond its edges, "crop" keeps
+    them and cuts out the middle.
     """
-    if fit == "resize":
-        return own
-    (height, width), (tall, wide) = own, shape
-    choose = max if fit == "pad" else min
-    return (
-        choose(height, max(1, round(width * tall / wide))),
-        choose(width, max(1, round(height * wide / tall))),
-    )
-
-
-def framed(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
-    """Bring uint8 [H, W, C] to the proportions of `shape`, (height, width), without scaling.
-
-    "pad" mirrors the image beyond its edges, "crop" cuts out the middle.
-    """
-    height, width = pixels.shape[:2]
-    tall, wide = frame((height, width), shape, fit)
-    top, left = abs(tall - height) // 2, abs(wide - width) // 2
+    own = pixels.shape[:2]
+    if fit == "pad":
+        (tall, wide), (top, left) = window(own, shape)
+        around = (top, shape[0] - tall - top), (left, shape[1] - wide - left), (0, 0)
+        return np.pad(resized(pixels, tall, wide), around, "symmetric")
     if fit == "crop":
-        return pixels[top : top + tall, left : left + wide]
-    around = (top, tall - height - top), (left, wide - width - left), (0, 0)
-    return np.pad(pixels, around, "symmetric")
+        (tall, wide), (top, left) = window(shape, own)
+        pixels = pixels[top : top + tall, left : left + wide]
+    return resized(pixels, *shape)

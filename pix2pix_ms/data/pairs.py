@@ -50,15 +50,15 @@ class Found(NamedTuple):
     ignored: list[Path]
 
 
-def halves(path: Path) -> tuple[Pixels, Pixels]:
-    """Cut a side-by-side image into its left and right half, uint8 [H, H, 3] each.
+def halves(path: Path, channels: int = 3, any_width: bool = False) -> tuple[Pixels, Pixels]:
+    """Cut a side-by-side image into its left and right half, uint8 [H, W, channels] each.
 
     Raises:
-        Pix2PixError: if it cannot be read or is not twice as wide as high.
+        Pix2PixError: if it cannot be read, or as `check_halves` does.
     """
-    image = read_image(path)
+    image = read_image(path, channels)
     height, width = image.shape[:2]
-    check_halves(path, width, height)
+    check_halves(path, width, height, any_width)
     return image[:, : width // 2], image[:, width // 2 :]
 
 
@@ -101,19 +101,20 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
         raise Pix2PixError(f"{folder}: expected a folder of images, found none; check the path")
     try:
         every = sorted(folder.iterdir(), key=lambda path: (len(path.stem), path.stem, path.suffix))
-        files = {path for path in every if is_file(path)}
+        files = {path for path in every if path.name[0] != "." and is_file(path)}
     except PermissionError as error:
         raise Pix2PixError(
             f"{error.filename}: expected to read it, found no permission; change its permissions"
         ) from error
-    images = [p for p in every if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p in files]
+    images = [path for path in every if path in files and path.suffix.lower() in SUFFIXES]
     chosen = set(images)
     return images, [path for path in every if path not in chosen]
 
 
 def is_file(path: Path) -> bool:
     """Tell whether a path is a plain file; `Path.is_file` says of a broken link only that not."""
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name):
+    odd = any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name)
+    if odd and path.suffix.lower() in SUFFIXES:
         raise Pix2PixError(
             f"{str(path)!a}: expected a name that can be printed, found control signs or "
             "another encoding than UTF-8; rename it"
@@ -169,7 +170,7 @@ def find(folder: Path, *, photos: bool = False, swap: bool = False) -> Found:
         Pix2PixError: if there is no image, or two have the same name.
     """
     _, others = entries(folder)
-    if not photos and {"A", "B"} & {path.name for path in others}:
+    if not photos and {"A", "B"} <= {path.name for path in others}:
         found = matched(folder / "A", folder / "B", swap)
         here = [path for path in folder.iterdir() if path.name not in ("A", "B")]
         return found._replace(ignored=found.ignored + sorted(here))

@@ -19,7 +19,7 @@ from mindspore.dataset import vision
 
 from pix2pix_ms.config import LAB, Config, Direction
 from pix2pix_ms.data.facades import is_label_map
-from pix2pix_ms.data.images import Pixels, framed, resized, shown
+from pix2pix_ms.data.images import Pixels, fitted, shown
 from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record, rows_of
 from pix2pix_ms.device import Stream, random
@@ -27,6 +27,7 @@ from pix2pix_ms.errors import Pix2PixError
 
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split
 JITTER = ("top", "left", "mirror")
+DECIDED = ("input_channels", "target_channels", "colours")  # settings that the pairs decide
 # The network's side of the pipeline: x is the input image, y the target image.
 NETWORK_COLUMNS: dict[Direction, tuple[str, str]] = {"AtoB": ("x", "y"), "BtoA": ("y", "x")}
 
@@ -153,7 +154,7 @@ def settings_of(record: Record, direction: Direction) -> dict[str, Any]:
     """Return the settings that pairs decide: the channels of input and target, the colours."""
     sides = dict(zip(NETWORK_COLUMNS[direction], record.channels, strict=True))
     x, y = LAB[:2] if record.colours == "lab" else (sides["x"], sides["y"])
-    return {"input_channels": x, "target_channels": y, "colours": record.colours}
+    return dict(zip(DECIDED, (x, y, record.colours), strict=True))
 
 
 def check_channels(record: Record, config: Config) -> None:
@@ -190,13 +191,10 @@ def reshaped(
     """
     rows = subset.record.dataset(order, workers)
     for column, channels in zip(COLUMNS, subset.record.channels, strict=True):
-        if config.fit != "resize":
-            frame = partial(framed, shape=config.shape, fit=config.fit)
-            rows = rows.map(frame, column, num_parallel_workers=workers)
         resize = (
             vision.Resize(shape, vision.Inter.PILCUBIC)
-            if channels == 3
-            else partial(resized, height=shape[0], width=shape[1])
+            if channels == 3 and config.fit == "resize"
+            else partial(fitted, shape=shape, fit=config.fit)
         )
         rows = rows.map(resize, column, num_parallel_workers=workers)
     return rows

@@ -52,13 +52,18 @@ def prepare(
     if not split or Path(split).name != split:
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
     splits = found_splits(source, split, val_ratio, seed, recipe)
-    older = sorted({name for name in SPLITS if (out / f"{name}{SUFFIX}").is_file()} - splits.keys())
+    refuse_older(splits, out)
+    return write_splits(splits, out, recipe, skip_unpaired, report)
+
+
+def refuse_older(splits: Iterable[str], out: Path) -> None:
+    """Refuse records of an earlier preparation that would be held out beside a new train."""
+    older = sorted({name for name in SPLITS if (out / f"{name}{SUFFIX}").is_file()} - {*splits})
     if older and "train" in splits:
         raise Pix2PixError(
             f"{out}: expected no records of other pairs to hold out, found {', '.join(older)} "
             "of an earlier preparation; delete them, or choose another folder"
         )
-    return write_splits(splits, out, recipe, skip_unpaired, report)
 
 
 def write_splits(
@@ -102,13 +107,14 @@ def refuse_empty(splits: dict[str, Found]) -> None:
             )
 
 
-def held_out_record(data: Path, made: Path) -> tuple[Path, str]:
+def held_out_record(data: Path, made: Path, recipe: Recipe = DEFAULT) -> tuple[Path, str]:
     """Return the record of the pairs to measure on, and what they are.
 
     Args:
         data: a MindRecord file, a folder of records, or a folder of images as `prepare` takes it.
             Of splits val is taken, else test; a file, or images without splits, as they are.
         made: the folder to write a record of images to.
+        recipe: what becomes of images.
 
     Raises:
         Pix2PixError: if only other splits are there, or what `find_splits` and reading raise.
@@ -119,9 +125,9 @@ def held_out_record(data: Path, made: Path) -> tuple[Path, str]:
     if records:
         path = records[held_out_split(records, data)]
         return path, f"the split {path.stem} of {data}"
-    splits = found_splits(data, WHOLE)
+    splits = found_splits(data, WHOLE, recipe=recipe)
     name = WHOLE if WHOLE in splits else held_out_split(splits, data)
-    (path,) = write_splits({name: splits[name]}, made)
+    (path,) = write_splits({name: splits[name]}, made, recipe)
     return path, f"all pairs of {data}" if name == WHOLE else f"the split {name} of {data}"
 
 
@@ -164,9 +170,10 @@ def run_records(data: Path | None, run: Path, config: Config, resuming: bool) ->
         size = next((size for size in SIZES if size >= max(config.shape)), None)
         if size is None:
             raise Pix2PixError(
-                f"size: expected at most {SIZES[-1]} for procedural facades, found {config.size}; "
-                "give data of your own"
+                f"size: expected at most {SIZES[-1]} for procedural facades, found "
+                f"{max(config.shape)}; give data of your own"
             )
+        refuse_older(["train"], records)
         pairs = facade_pairs(config.facades, size)
         bar = tqdm(pairs, "facades", config.facades, unit="pair", disable=None, leave=False)
         write_record(bar, records / f"train{SUFFIX}")

@@ -150,8 +150,10 @@ def open_record(path: Path) -> Record:
         )
     if kinds[0] == "float32":
         return Record(path, batched=True, rows=rows, named=NAME in schema)
+    if COLOURS not in schema:  # of an earlier version, or another's: all are decoded to RGB
+        return Record(path, batched=False, rows=rows, named=NAME in schema)
     a, b = (channels_of(first[column], path) for column in COLUMNS)
-    colours: Colours = first.get(COLOURS, "rgb")  # records of earlier versions do not say
+    colours: Colours = first[COLOURS]
     check_choice(f"{path}: colours", Colours, colours)
     return Record(path, False, rows, NAME in schema, (a, b), colours)
 
@@ -161,7 +163,7 @@ def channels_of(data: bytes, path: Path) -> int:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return {mode: count for count, mode in MODES.items()}.get(image.mode, 3)
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Pix2PixError(
             f"{path}: expected images that decode, found a damaged row; write the record again"
         ) from error

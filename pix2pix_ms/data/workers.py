@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, Self, TypeVar
+from typing import IO, Any, Self, TypeVar, cast
 
 from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.pairs import PairFiles
@@ -27,7 +27,6 @@ Use = Callable[[PairFiles, Recipe], Result]
 Process = subprocess.Popen[bytes]
 
 WORTH_IT = 32  # pairs: fewer are done sooner than processes start
-AT_ONCE = 8  # pairs a call: an exchange costs about as much as reading a header
 WINDOW = 3  # calls a process, one of them at work
 
 
@@ -55,9 +54,9 @@ class Workers:
             process.communicate()
 
     def map(
-        self, function: Use[Result], pairs: list[PairFiles], recipe: Recipe
+        self, function: Use[Result], pairs: list[PairFiles], recipe: Recipe, at_once: int = 1
     ) -> Iterator[Result]:
-        """Yield `function(pair, recipe)` for every pair, in order.
+        """Yield `function(pair, recipe)` for every pair, in order, so many to a call.
 
         Raises:
             Pix2PixError: what the function raises, or if a process dies.
@@ -66,8 +65,8 @@ class Workers:
             yield from (function(pair, recipe) for pair in pairs)
             return
         waiting: deque[Future[list[Result]]] = deque()
-        for first in range(0, len(pairs), AT_ONCE):
-            some = pairs[first : first + AT_ONCE]
+        for first in range(0, len(pairs), at_once):
+            some = pairs[first : first + at_once]
             waiting.append(self.threads.submit(self.ask, function, some, recipe))
             if len(waiting) >= WINDOW * self.count:
                 yield from waiting.popleft().result()
@@ -78,13 +77,12 @@ class Workers:
         """Have a process call the function on some pairs."""
         process = self.idle.get()
         results: list[Result] = []
+        fine, answer = True, cast(Any, None)
         try:
             send((function, pairs, recipe), process.stdin)
-            for _ in pairs:
-                fine, result = pickle.load(process.stdout)  # type: ignore[arg-type]
-                if not fine:
-                    raise result
-                results.append(result)
+            while fine and len(results) < len(pairs):
+                fine, answer = pickle.load(process.stdout)  # type: ignore[arg-type]
+                results += [answer] * fine
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise Pix2PixError(
                 f"{pairs[len(results)].a}: expected it to be read, found that the process "
@@ -92,6 +90,8 @@ class Workers:
             ) from error
         finally:
             self.idle.put(process)  # dead or alive, lest another thread wait for it
+        if not fine:
+            raise answer
         return results
 
 

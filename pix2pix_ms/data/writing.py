@@ -4,6 +4,7 @@ The idea: encoded rows go to a spool on disk first. Only when all have come is i
 MindRecord's pages and header must be, and no more than a few rows are in memory at a time.
 """
 
+import os
 import pickle
 import shutil
 import tempfile
@@ -32,6 +33,9 @@ SMALLEST_HEADER = 2**14
 SMALLEST_PAGE = 2**18
 HEADER_BYTES_A_PAGE = 2**9
 ROWS_AT_ONCE = 16
+LARGEST_PAGE = 2**28  # MindRecord allows no larger one
+LARGEST_ROW = LARGEST_PAGE // 2
+ROOM = ".writing-records-"  # and the number of the process that writes there
 
 
 def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") -> int:
@@ -56,26 +60,40 @@ def appearing_records(folder: Path) -> Iterator[Path]:
     Raises:
         Pix2PixError: if there is no room to write them.
     """
-    room, made = folder / ".writing-records", not folder.exists()
+    room, made = folder / f"{ROOM}{os.getpid()}", not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(room, ignore_errors=True)  # left by a kill
+        for left in folder.glob(f"{ROOM}*"):
+            if not is_running(left.name.removeprefix(ROOM)):  # it was killed
+                shutil.rmtree(left, ignore_errors=True)
         room.mkdir()
         yield room
-        for part in sorted(room.iterdir(), reverse=True):  # each index before its file
-            if part.suffix == ".db":  # killed here, there is no record: better than a mixed one
-                (folder / part.stem).unlink(missing_ok=True)
+        parts = sorted(room.iterdir(), reverse=True)  # each index before its file
+        for part in parts:  # all of them first: killed here, there is no record, never a mixture
+            (folder / part.name).unlink(missing_ok=True)
+        for part in parts:
             part.replace(folder / part.name)
     except OSError as error:
         raise Pix2PixError(
             f"{folder}: expected to write records there, found: {error.strerror or error}; make "
-            "room or choose another folder, then run again (nothing was changed)"
+            "room or choose another folder, then run again"
         ) from error
     finally:
         shutil.rmtree(room, ignore_errors=True)
         if made:
             with suppress(OSError):  # there are records in it
                 folder.rmdir()
+
+
+def is_running(process: str) -> bool:
+    """Tell whether a process of that number is there."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def write_rows(rows: Iterable[Row], path: Path, colours: Colours) -> int:
@@ -85,10 +103,15 @@ def write_rows(rows: Iterable[Row], path: Path, colours: Colours) -> int:
         for row in rows:
             pickle.dump(row, spool)
             sizes.append(sum(map(len, row)))
+            if sizes[-1] > LARGEST_ROW:
+                raise Pix2PixError(
+                    f"{row.name}: expected a pair of at most {LARGEST_ROW >> 20} MB as it is "
+                    f"stored, found {sizes[-1] >> 20} MB; prepare with --shrink"
+                )
         if not sizes:
             raise Pix2PixError(f"{path}: expected at least one pair to write, found none")
         spool.seek(0)
-        page = max(SMALLEST_PAGE, 4 * 2 ** max(sizes).bit_length())
+        page = min(max(SMALLEST_PAGE, 4 * 2 ** max(sizes).bit_length()), LARGEST_PAGE)
         pages = 2 + 2 * sum(sizes) // page  # a page may be left half empty
         header = max(SMALLEST_HEADER, 2 ** (pages * HEADER_BYTES_A_PAGE).bit_length())
         try:
