@@ -346,8 +346,7 @@ def stopped(source: Path, out: Path, number: int) -> tuple[int, str]:
     with subprocess.Popen(
         program, cwd=ROOT, stderr=subprocess.PIPE, text=True, process_group=0
     ) as process:
-        room = out / ".writing-records"
-        while process.poll() is None and not room.exists():
+        while process.poll() is None and not list(out.glob(".writing-*")):
             time.sleep(0.01)
         time.sleep(0.3)
         os.killpg(process.pid, number)  # as a terminal does
@@ -361,9 +360,10 @@ def test_stopped_it_leaves_no_record_and_no_process_and_starts_again(
     out = tmp_path / "out"
     status, said = stopped(many, out, signal.SIGINT)
     assert (status, said) == (130, "error: interrupted\n")
-    assert list(out.iterdir()) == []
+    assert not out.exists()
     assert stopped(many, out, signal.SIGKILL)[0] == -signal.SIGKILL
-    assert [path.name for path in out.iterdir()] == [".writing-records"]
+    (left_over,) = out.iterdir()
+    assert left_over.name.startswith(".writing-records-")
     deadline = time.monotonic() + 5
     while (left := orphans()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -428,3 +428,32 @@ def test_a_full_disk_is_one_line_and_older_records_stay(
     assert "\n" not in str(found.value)
     assert len(list(read_record(path))) == 1
     assert len(list(out.iterdir())) == 2
+
+
+def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Both write the same record: the one that ends last wins, and each is whole."""
+    from pix2pix_ms.data.pairs import facade_pairs
+    from pix2pix_ms.data.writing import ROOM, write_record
+
+    out = tmp_path / "out"
+    other = out / f"{ROOM}{os.getppid()}"  # of a process that is running
+    other.mkdir(parents=True)
+    (other / "train.mindrecord").write_text("half")
+    dead = out / f"{ROOM}{2**22 + 1}"  # no process has this number
+    dead.mkdir()
+    write_record(facade_pairs(2, 32), out / "train.mindrecord")
+    assert len(list(read_record(out / "train.mindrecord"))) == 2
+    assert other.is_dir()
+    assert not dead.exists()
+
+
+def test_a_row_too_large_for_mindrecord_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pix2pix_ms.data import writing
+    from pix2pix_ms.data.pairs import facade_pairs
+
+    monkeypatch.setattr(writing, "LARGEST_ROW", 1 << 10)
+    with pytest.raises(Pix2PixError, match=r"facade_0: expected a pair of at most .*--shrink"):
+        writing.write_record(facade_pairs(1, 32), tmp_path / "out" / "x.mindrecord")
+    assert not (tmp_path / "out").exists()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pix2pix_ms import checkpoints, report
 from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config, segmenter_config
+from pix2pix_ms.config import Config, preset, segmenter_config
 from pix2pix_ms.data.facades import classes_of, facade
 from pix2pix_ms.data.images import read_image
 from pix2pix_ms.data.pairs import Pair, facade_pairs
@@ -270,3 +270,14 @@ def test_an_interruption_leaves_no_images(
     words = [folder / "photos", "--data", folder / "records", "--json", tmp_path / "x.json"]
     assert call(*words, "--save-images", tmp_path / "pngs").exit_code == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_photos_measures_a_network_that_colours(tmp_path: Path) -> None:
+    config = preset("quick", ngf=4, ndf=4, input_channels=1, target_channels=2, colours="lab")
+    checkpoints.save(UNet(config).get_parameters(), tmp_path / "x.ckpt", config)
+    (tmp_path / "photos").mkdir()
+    for seed in range(2):
+        Image.fromarray(facade(seed, 64).photo).save(tmp_path / f"photos/{seed}.png")
+    report = evaluate_checkpoint(tmp_path / "x.ckpt", tmp_path / "photos")
+    assert (report.images, report.target) == (2, "other")
+    assert report.histogram_intersection["L"].generated > 0.3

@@ -11,7 +11,7 @@ from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.translate import Translator, to_network, translate
+from pix2pix_ms.translate import Translator, input_image, to_network, translate
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +126,25 @@ def test_weights_loaded_later_reach_a_network_that_has_run(checkpoint: Path, tin
     expected = Translator(checkpoints.load_generator(checkpoint)[0], tiny, "eval")(x)
     assert not np.array_equal(before, expected)
     np.testing.assert_array_equal(translator(x), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pairs_of_any_shape_and_channels_are_read(
+    tmp_path: Path, tiny: Config, channels: int
+) -> None:
+    config = replace(tiny, input_channels=channels)
+    checkpoints.save(UNet(config).get_parameters(), tmp_path / "x.ckpt", config)
+    pixels = np.zeros((20, 120, 4), np.uint8)  # transparent on the left
+    pixels[:, 60:] = 255
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "in/pair.png")
+    assert (
+        input_image(tmp_path / "in/pair.png", config, True)[0, 0] == (0, 255)[channels == 1]
+    ).all()
+    (path,) = translate([tmp_path / "in"], tmp_path / "out", tmp_path / "x.ckpt", pairs=True)
+    with Image.open(path) as image:
+        assert image.size == (60, 20)
+    Image.fromarray(pixels[:, :101]).save(tmp_path / "in/odd.png")
+    with pytest.raises(Pix2PixError, match=r"odd\.png: expected an even width"):
+        translate([tmp_path / "in"], tmp_path / "new", tmp_path / "x.ckpt", pairs=True)
+    assert not (tmp_path / "new").exists()
