@@ -6,7 +6,7 @@ import pytest
 
 from pix2pix_ms import training
 from pix2pix_ms.config import Config
-from pix2pix_ms.data.pipeline import TrainingData
+from pix2pix_ms.data.pipeline import TrainingData, plain_data
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import loss_curves
 from pix2pix_ms.pix2pix import Pix2Pix
@@ -17,6 +17,11 @@ from pix2pix_ms.translate import Translator
 
 def quiet(_: str) -> None:
     pass
+
+
+def held_out_pairs(data: TrainingData, config: Config) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The held-out pairs (x, y), float32 [1, 3, H, W] each."""
+    return list(training.rows_of(plain_data(data.held_out, config), data.held_out))
 
 
 def state(model: Pix2Pix) -> dict[str, bytes]:
@@ -87,7 +92,7 @@ def test_same_seed_same_bits_and_looking_changes_nothing(
 ) -> None:
     """In both modes: a run, the same again, and one with samples and measures in between."""
     config = replace(tiny, jit=jit)
-    pairs = list(training.held_out_pairs(data, config))
+    pairs = held_out_pairs(data, config)
 
     def steps(look: bool) -> dict[str, bytes]:
         model = Pix2Pix(config)
@@ -104,13 +109,13 @@ def test_same_seed_same_bits_and_looking_changes_nothing(
 
 
 def test_another_seed_gives_another_network(tiny: Config, data: TrainingData) -> None:
-    (pair, *_) = training.held_out_pairs(data, tiny)
+    (pair, *_) = held_out_pairs(data, tiny)
     losses = [Pix2Pix(replace(tiny, seed=seed)).train_step(*pair) for seed in (0, 1)]
     assert losses[0] != losses[1]
 
 
 def test_graph_and_pynative_agree(tiny: Config, data: TrainingData) -> None:
-    pairs = list(training.held_out_pairs(data, tiny))
+    pairs = held_out_pairs(data, tiny)
     losses = []
     for jit in (True, False):
         model = Pix2Pix(replace(tiny, jit=jit))
@@ -187,7 +192,7 @@ def test_the_step_updates_both_networks_with_one_generator_pass(
     construct = model.generator.construct
     model.generator.construct = lambda *x: passes.append(1) or construct(*x)
     before = state(model)
-    (pair, *_) = training.held_out_pairs(data, tiny)
+    (pair, *_) = held_out_pairs(data, tiny)
     model.train_step(*pair)
     after = state(model)
     assert len(passes) == 1
@@ -200,7 +205,7 @@ def test_the_step_updates_both_networks_with_one_generator_pass(
 def test_the_learning_rate_reaches_a_step_that_is_already_compiled(
     tiny: Config, data: TrainingData, jit: bool
 ) -> None:
-    (pair, *_) = training.held_out_pairs(data, tiny)
+    (pair, *_) = held_out_pairs(data, tiny)
     model = Pix2Pix(replace(tiny, jit=jit))
 
     def moved() -> float:

@@ -170,7 +170,7 @@ def find(folder: Path, *, photos: bool = False, swap: bool = False) -> Found:
         Pix2PixError: if there is no image, or two have the same name.
     """
     _, others = entries(folder)
-    if not photos and {"A", "B"} <= {path.name for path in others}:
+    if not photos and {"A", "B"} & {path.name for path in others}:
         found = matched(folder / "A", folder / "B", swap)
         here = [path for path in folder.iterdir() if path.name not in ("A", "B")]
         return found._replace(ignored=found.ignored + sorted(here))
