@@ -1,60 +1,32 @@
-"""What a run is: one frozen dataclass, which is the only home of a default, and three presets."""
+"""What a run of pix2pix is: one frozen dataclass with its defaults, and three presets."""
 
-import json
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.settings import Colours, Direction, Norm, Settings, expect, setting
 
-Norm = Literal["batch", "instance", "none"]
-InitType = Literal["normal", "xavier", "kaiming", "constant"]
 GanMode = Literal["vanilla", "lsgan"]
 PixelLoss = Literal["l1", "l2"]
-Device = Literal["auto", "Ascend", "GPU", "CPU"]
-Direction = Literal["AtoB", "BtoA"]
-Colours = Literal["rgb", "lab"]
-Fit = Literal["resize", "pad", "crop"]
-
-
-def setting(default: Any, text: str) -> Any:
-    """Declare a field with its default and the sentence the command's help prints."""
-    return field(default=default, metadata={"help": text})
-
-
-def check_choice(name: str, kind: Any, value: object) -> None:
-    """Refuse a value that is not among the choices of a Literal field."""
-    if get_origin(kind) is Literal and value not in get_args(kind):
-        choices = ", ".join(get_args(kind))
-        raise Pix2PixError(f"{name}: expected one of {choices}, found {value!r}")
-
-
-def expect(holds: bool, name: str, expected: str, found: object) -> None:
-    """Raise the error of a field whose value does not fit."""
-    if not holds:
-        raise Pix2PixError(f"{name}: expected {expected}, found {found}; change this setting")
-
 
 LAB = (1, 2, "AtoB")  # channels and direction of colourisation: L to a and b
 
 
 @dataclass(frozen=True)
-class Config:
-    """Every setting of a run; the defaults are the paper's recipe (section 6.2 there).
+class Config(Settings):
+    """Every setting of a run of pix2pix; the defaults are the paper's recipe (section 6.2 there).
 
     Raises:
         Pix2PixError: where a value is not possible, or two do not fit together.
     """
 
-    size: int = setting(256, "side of the square images the networks see, in pixels")
-    height: int | None = setting(None, "their height, where it is not size")
-    width: int | None = setting(None, "their width, where it is not size")
-    fit: Fit = setting(
-        "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
-    )
-    jitter_size: int = setting(
-        286, "what size grows to before the random crop; height and width in proportion"
-    )
+    model: ClassVar[str] = "pix2pix"
+    architecture: ClassVar[tuple[str, ...]] = (
+        "levels", "size", "height", "width", "input_channels", "target_channels", "skips", "ngf",
+        "ndf", "n_layers", "conditional", "norm",
+    )  # fmt: skip
+
     input_channels: int = setting(
         3, "channels of the input image: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; as the data have"
     )
@@ -62,9 +34,7 @@ class Config:
     colours: Colours = setting(
         "rgb", "lab: the input is the target's lightness, and its colours are learned; as the data"
     )
-    mirror: bool = setting(True, "mirror half of the training pairs, at random")
     direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
-    batch_size: int = setting(1, "pairs in one step")
 
     levels: int | None = setting(None, "levels of the U-Net; unless given: down to 1x1 pixel")
     skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
@@ -74,51 +44,26 @@ class Config:
     conditional: bool = setting(True, "show D the input image too; no: only the image it judges")
     norm: Norm = setting("batch", "normalisation in both networks")
     dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
-    init_type: InitType = setting("normal", "how weights start")
-    init_gain: float = setting(0.02, "standard deviation, gain or value of the start")
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
     gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator")
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
     lambda_l1: float = setting(100.0, "weight of that distance")
-    learning_rate: float = setting(2e-4, "Adam's learning rate while it is constant")
-    beta1: float = setting(0.5, "Adam's first decay rate")
-    beta2: float = setting(0.999, "Adam's second decay rate")
 
-    epochs: int = setting(200, "passes over the training pairs")
-    constant_epochs: int | None = setting(
-        None, "epochs before the learning rate falls linearly; unless given: the first half"
-    )
-    seed: int = setting(0, "decides weights, order, jitter, dropout, and what is held out")
-    device: Device = setting("auto", "what to compute on; auto: the first there is")
-    jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
+    def lower_bounds(self) -> dict[str, float]:
+        """Return the least value of every field that has one."""
+        own = {"ngf": 1, "ndf": 1, "n_layers": 0, "gan_weight": 0, "lambda_l1": 0}
+        return super().lower_bounds() | own
 
-    facades: int = setting(400, "procedural pairs where no data is given; a tenth is held out")
-    save_every: int = setting(10, "epochs between kept copies of the generator")
-    samples: int = setting(4, "held-out pairs in the sample grid")
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            check_choice(entry.name, entry.type, getattr(self, entry.name))
-        lower_bounds = {
-            "size": 8, "jitter_size": self.size, "batch_size": 1, "ngf": 1, "ndf": 1,
-            "n_layers": 0, "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1,
-            "gan_weight": 0, "lambda_l1": 0, "init_gain": 0,
-        }  # fmt: skip
-        for name in ("height", "width"):
-            if getattr(self, name) is not None:
-                lower_bounds[name] = lower_bounds["size"]
-        for name, bound in lower_bounds.items():
-            expect(getattr(self, name) >= bound, name, f"at least {bound}", getattr(self, name))
+    def check(self) -> None:
+        """Refuse settings that do not fit together."""
         expect(
             self.gan_weight > 0 or self.lambda_l1 > 0,
             "lambda_l1",
             "above 0 where gan_weight is 0",
             0,
         )
-        for name in ("learning_rate", "beta1", "beta2"):  # nn.Adam refuses a rate of 0
-            expect(0 < getattr(self, name) < 1, name, "between 0 and 1", getattr(self, name))
-        expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
+        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
         self.check_channels()
         self.check_shape()
@@ -149,49 +94,9 @@ class Config:
             )
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the images the networks see."""
-        return self.height or self.size, self.width or self.size
-
-    @property
-    def jitter_shape(self) -> tuple[int, int]:
-        """Height and width images are resized to before the random crop."""
-        height, width = (round(side * self.jitter_size / self.size) for side in self.shape)
-        return height, width
-
-    @property
     def depth(self) -> int:
         """Levels of the U-Net: as set, or as many as halve the shorter side to one pixel."""
         return self.levels if self.levels is not None else int(math.log2(min(self.shape)))
-
-    @property
-    def constant(self) -> int:
-        """Epochs at the full learning rate."""
-        return self.constant_epochs if self.constant_epochs is not None else self.epochs // 2
-
-    def learning_rate_at(self, epoch: int) -> float:
-        """Return the rate in `epoch`, counted from 1: constant, then linear towards 0."""
-        decayed = max(0, epoch - self.constant) / (self.epochs - self.constant + 1)
-        return self.learning_rate * (1 - decayed)
-
-    def to_json(self) -> str:
-        """Return the settings as JSON text."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, where: str) -> "Config":
-        """Return the settings in `text`; `where` is the place an error names.
-
-        Raises:
-            Pix2PixError: if the text is not JSON or names an unknown setting.
-        """
-        try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError) as error:
-            raise Pix2PixError(
-                f"{where}: expected the settings of a run as JSON, found {error}; "
-                "was it written by another version?"
-            ) from error
 
 
 PRESETS: dict[str, Config] = {

@@ -7,9 +7,9 @@ from typing import get_args
 import mindspore as ms
 import numpy as np
 
-from pix2pix_ms.config import Device
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.process import wait_asleep
+from pix2pix_ms.settings import Device
 
 TARGETS = get_args(Device)[1:]  # in the order in which auto prefers them
 

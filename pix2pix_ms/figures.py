@@ -1,16 +1,16 @@
 """Grids of images and curves of losses, as matplotlib figures."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pix2pix_ms.config import Direction
 from pix2pix_ms.data.images import Pixels, shown
 from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.settings import Direction
 
 SAMPLE_TITLES = ("input", "generated", "target")
 CELL_INCHES = 1.7
@@ -94,7 +94,20 @@ def loss_curves(log: Sequence[LogRow]) -> Figure:
     return figure
 
 
-def curves(axes: Axes, log: Sequence[LogRow], columns: dict[str, str]) -> None:
+def curves_of(log: Sequence[LogRow], panels: Mapping[str, Mapping[str, str]]) -> Figure:
+    """Plot columns of a log by epoch: `panels` has, by title, the columns of each curve's label."""
+    figure = Figure(figsize=(5.5 * len(panels), 3.2), dpi=DPI, layout="constrained")
+    plots = figure.subplots(1, len(panels), sharex=True, squeeze=False)[0]
+    for axes, (title, columns) in zip(plots, panels.items(), strict=True):
+        trained = [
+            row for row in log if not any(math.isnan(row[name]) for name in columns.values())
+        ]
+        curves(axes, trained, columns)
+        finish(axes, title)
+    return figure
+
+
+def curves(axes: Axes, log: Sequence[LogRow], columns: Mapping[str, str]) -> None:
     """Draw columns of the log over the epochs."""
     for label, column in columns.items():
         epochs = [row["epoch"] for row in log]

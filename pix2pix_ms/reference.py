@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from mindspore import nn
 
-from pix2pix_ms.config import LAB, Config, Norm
+from pix2pix_ms.config import LAB, Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.settings import Norm
 
 SEEN = "channels_seen"  # not a field of Config: with the target's it tells whether D sees pairs
 State = Mapping[str, np.ndarray]  # arrays by the reference's names

@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from pix2pix_ms import checkpoints
 from pix2pix_ms.checkpoints import load_generator
-from pix2pix_ms.config import Direction
 from pix2pix_ms.data.encoding import recipe_for
 from pix2pix_ms.data.facades import classes_of
 from pix2pix_ms.data.images import Pixels, shown
@@ -29,6 +28,7 @@ from pix2pix_ms.evaluate import LAB_BINS, Scores, intersection, lab_counts, mean
 from pix2pix_ms.image_folders import file_names, new_folder, save
 from pix2pix_ms.segmentation import CLASSES, SegmentationScores, confusion, segmentation_scores
 from pix2pix_ms.segmenter import Labeller, load_segmenter
+from pix2pix_ms.settings import Direction
 from pix2pix_ms.translate import Mode, Translator, triples
 
 Target = Literal["labels", "photos", "other"]

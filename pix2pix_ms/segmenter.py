@@ -16,7 +16,7 @@ from mindspore import Tensor, nn, ops
 from PIL import Image
 
 from pix2pix_ms import checkpoints
-from pix2pix_ms.config import Config, Direction
+from pix2pix_ms.config import Config
 from pix2pix_ms.data import records
 from pix2pix_ms.data.facades import classes_of
 from pix2pix_ms.data.images import Pixels
@@ -36,6 +36,7 @@ from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.pix2pix import adam, set_rate
 from pix2pix_ms.segmentation import CLASSES, SegmentationScores, confusion, segmentation_scores
+from pix2pix_ms.settings import Direction
 from pix2pix_ms.translate import Translator, to_network
 
 NETWORK = "segmenter"

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from pix2pix_ms.checkpoints import load_generator
-from pix2pix_ms.config import Config, Fit
+from pix2pix_ms.config import Config
 from pix2pix_ms.data.images import (
     Pixels,
     channelled,
@@ -33,6 +33,7 @@ from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.settings import Fit
 
 Mode = Literal["paper", "eval"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each

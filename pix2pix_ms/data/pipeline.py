@@ -17,13 +17,14 @@ import mindspore.dataset as ds
 import numpy as np
 from mindspore.dataset import vision
 
-from pix2pix_ms.config import LAB, Config, Direction
+from pix2pix_ms.config import LAB, Config
 from pix2pix_ms.data.facades import is_label_map
 from pix2pix_ms.data.images import Pixels, fitted, shown
 from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record, rows_of
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.settings import Direction
 
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split
 JITTER = ("top", "left", "mirror")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pix2pix_ms.config import Colours, Config
+from pix2pix_ms.config import Config
 from pix2pix_ms.data.encoding import DEFAULT, Recipe, Row, encode_pair
 from pix2pix_ms.data.facades import SIZES
 from pix2pix_ms.data.pairs import SPLITS, Found, facade_pairs, refuse_lonely
@@ -15,6 +15,7 @@ from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
 from pix2pix_ms.data.writing import appearing_records, write_record, write_rows
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.settings import Colours
 
 HELD_OUT = ("val", "test")  # in the order of preference
 WHOLE = "images"  # what a folder without splits is called

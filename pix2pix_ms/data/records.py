@@ -19,10 +19,10 @@ from mindspore.dataset import vision
 from mindspore.mindrecord import FileReader
 from PIL import Image
 
-from pix2pix_ms.config import Colours, check_choice
 from pix2pix_ms.data.images import MODES, Pixels, decode
 from pix2pix_ms.data.pairs import Pair
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.settings import Colours, check_choice
 
 COLUMNS = ("input_images", "target_images")
 NAME = "name"

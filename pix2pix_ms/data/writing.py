@@ -16,12 +16,12 @@ from typing import IO
 
 from mindspore.mindrecord import FileWriter
 
-from pix2pix_ms.config import Colours
 from pix2pix_ms.data.encoding import Row
 from pix2pix_ms.data.images import encode
 from pix2pix_ms.data.pairs import Pair
 from pix2pix_ms.data.records import COLOURS, COLUMNS, NAME
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.settings import Colours
 
 SCHEMA = {
     **{column: {"type": "bytes"} for column in COLUMNS},

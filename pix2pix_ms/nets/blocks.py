@@ -6,8 +6,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms.config import Norm
 from pix2pix_ms.device import Stream, computes_on_cpu, random
+from pix2pix_ms.settings import Norm
 
 KERNEL = 4
 DROPOUT_RATE = 0.5

@@ -6,9 +6,10 @@ import zlib
 import numpy as np
 from mindspore import Parameter, Tensor, nn
 
-from pix2pix_ms.config import Config, InitType
+from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.nets.blocks import BatchNorm, tensor_over
+from pix2pix_ms.settings import InitType
 
 GAMMA_DEVIATION = 0.02
 

@@ -1,0 +1,212 @@
+"""What a run of each relative is: its settings with its paper's defaults, and its presets."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pix2pix_ms.settings import Direction, Norm, Settings, expect, other_default, setting
+
+
+@dataclass(frozen=True)
+class GANConfig(Settings):
+    """A generator from noise, of fully connected layers (Goodfellow 2014, Mirza 2014)."""
+
+    model: ClassVar[str] = "gan"
+    architecture: ClassVar[tuple[str, ...]] = (
+        "size", "height", "width", "channels", "latent_dim", "classes", "conditional", "ngf", "ndf",
+    )  # fmt: skip
+
+    size: int = other_default(Settings, "size", 8)
+    jitter_size: int = other_default(Settings, "jitter_size", 8)
+    mirror: bool = other_default(Settings, "mirror", False)
+    batch_size: int = other_default(Settings, "batch_size", 64)
+    learning_rate: float = other_default(Settings, "learning_rate", 1e-3)
+    epochs: int = other_default(Settings, "epochs", 100)
+    samples: int = other_default(Settings, "samples", 50)
+
+    channels: int = setting(1, "channels of the images: 1 grey, 3 RGB; as the data have")
+    classes: int = setting(10, "kinds of images that labels tell apart; as the data have")
+    conditional: bool = setting(False, "give both networks the label (Mirza 2014)")
+    latent_dim: int = setting(32, "numbers of noise an image or a style is made of")
+    ngf: int = setting(128, "width of the generator's narrowest hidden layer")
+    ndf: int = setting(128, "width of the discriminator's narrowest hidden layer")
+    discriminator_rate: float = setting(1.0, "D's learning rate, as a multiple of G's")
+    gan_mode: Literal["minimax", "vanilla", "lsgan", "wgan", "wgan-gp"] = setting(
+        "vanilla", "adversarial loss; minimax: G minimises log(1 - D), vanilla: -log D"
+    )
+
+    def lower_bounds(self) -> dict[str, float]:
+        """Return the least value of every field that has one."""
+        own = {"channels": 1, "classes": 1, "latent_dim": 1, "ngf": 1, "ndf": 1}
+        return super().lower_bounds() | own
+
+
+@dataclass(frozen=True)
+class DCGANConfig(GANConfig):
+    """The same of convolutions (Radford et al. 2016)."""
+
+    model: ClassVar[str] = "dcgan"
+
+    size: int = other_default(Settings, "size", 64)
+    jitter_size: int = other_default(Settings, "jitter_size", 64)
+    batch_size: int = other_default(Settings, "batch_size", 128)
+    learning_rate: float = other_default(Settings, "learning_rate", 2e-4)
+    channels: int = other_default(GANConfig, "channels", 3)
+    latent_dim: int = other_default(GANConfig, "latent_dim", 100)
+    ngf: int = other_default(GANConfig, "ngf", 64)
+    ndf: int = other_default(GANConfig, "ndf", 64)
+
+    def check(self) -> None:
+        """Refuse images that cannot be halved to 4x4."""
+        for side in self.shape:
+            powers = [2**power for power in range(3, 11)]
+            expect(side in powers, "size, height, width", "powers of 2 from 8 to 1024", side)
+
+
+@dataclass(frozen=True)
+class LSGANConfig(DCGANConfig):
+    """DCGAN's networks under least squares (Mao et al. 2017)."""
+
+    model: ClassVar[str] = "lsgan"
+
+    gan_mode: Literal["minimax", "vanilla", "lsgan", "wgan", "wgan-gp"] = other_default(
+        GANConfig, "gan_mode", "lsgan"
+    )
+
+
+@dataclass(frozen=True)
+class WGANConfig(DCGANConfig):
+    """DCGAN's networks, D a critic (Arjovsky et al. 2017; with a penalty: Gulrajani et al. 2017)."""
+
+    model: ClassVar[str] = "wgan"
+
+    batch_size: int = other_default(Settings, "batch_size", 64)
+    learning_rate: float = other_default(Settings, "learning_rate", 5e-5)
+    gan_mode: Literal["minimax", "vanilla", "lsgan", "wgan", "wgan-gp"] = other_default(
+        GANConfig, "gan_mode", "wgan"
+    )
+    critic_steps: int = setting(5, "updates of the critic for one of the generator")
+    clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan")
+    lambda_gp: float = setting(10.0, "weight of the gradient penalty, with gan_mode wgan-gp")
+
+
+@dataclass(frozen=True)
+class CycleGANConfig(Settings):
+    """Two generators and two discriminators that learn from unpaired images (Zhu et al. 2017)."""
+
+    model: ClassVar[str] = "cyclegan"
+    architecture: ClassVar[tuple[str, ...]] = (
+        "size", "height", "width", "channels", "n_blocks", "ngf", "ndf", "n_layers", "norm",
+    )  # fmt: skip
+    # What the PatchGAN and the translator ask of a config, and is never otherwise here.
+    conditional: ClassVar[bool] = False
+    colours: ClassVar[str] = "rgb"
+
+    channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as the data have")
+    direction: Direction = setting("AtoB", "which generator translates and is measured; both learn")
+    n_blocks: int = setting(9, "residual blocks of a generator; 6 for 128x128")
+    ngf: int = setting(64, "filters in a generator's first layer")
+    ndf: int = setting(64, "filters in a discriminator's first layer")
+    n_layers: int = setting(3, "strided layers of the PatchGANs, 1 to 5; 0: the 1x1 PixelGAN")
+    norm: Norm = setting("instance", "normalisation in all four networks")
+    gan_mode: Literal["vanilla", "lsgan"] = setting("lsgan", "adversarial loss")
+    lambda_cycle: float = setting(10.0, "weight of the cycle losses")
+    lambda_identity: float = setting(0.5, "weight of the identity losses, times lambda_cycle")
+    pool_size: int = setting(50, "generated images of the past that a discriminator is shown")
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of either generator's input image."""
+        return self.channels
+
+    @property
+    def target_channels(self) -> int:
+        """Channels of either generator's image."""
+        return self.channels
+
+    def lower_bounds(self) -> dict[str, float]:
+        """Return the least value of every field that has one."""
+        own = {
+            "channels": 1, "n_blocks": 1, "ngf": 1, "ndf": 1, "n_layers": 0, "lambda_cycle": 0,
+            "lambda_identity": 0, "pool_size": 0,
+        }  # fmt: skip
+        return super().lower_bounds() | own
+
+    def check(self) -> None:
+        """Refuse settings that do not fit together."""
+        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
+        expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
+        for side in self.shape:  # the generator halves twice
+            expect(side % 4 == 0, "size, height, width", "multiples of 4", side)
+
+
+@dataclass(frozen=True)
+class StarGANConfig(Settings):
+    """One generator for many domains and the styles within them (StarGAN v2, Choi et al. 2020)."""
+
+    model: ClassVar[str] = "stargan"
+    architecture: ClassVar[tuple[str, ...]] = (
+        "size", "height", "width", "domains", "latent_dim", "style_dim", "ngf", "max_filters",
+    )  # fmt: skip
+
+    jitter_size: int = other_default(Settings, "jitter_size", 286)
+    batch_size: int = other_default(Settings, "batch_size", 8)
+    learning_rate: float = other_default(Settings, "learning_rate", 1e-4)
+    beta1: float = other_default(Settings, "beta1", 0.0)
+    beta2: float = other_default(Settings, "beta2", 0.99)
+
+    domains: tuple[str, ...] = setting((), "names of the domains; as the data have")
+    latent_dim: int = setting(16, "numbers of noise an image or a style is made of")
+    style_dim: int = setting(64, "numbers in a style code")
+    mapping_rate: float = setting(0.01, "the mapping network's learning rate, times the others'")
+    ngf: int = setting(64, "filters in the first layer of G, D and the style encoder")
+    max_filters: int = setting(512, "most filters of a layer")
+    lambda_style: float = setting(1.0, "weight of the style reconstruction")
+    lambda_diversity: float = setting(1.0, "weight of the diversity loss, which falls to 0")
+    lambda_cycle: float = setting(1.0, "weight of the cycle loss")
+    lambda_r1: float = setting(1.0, "weight of R1, the penalty on D's gradient at real images")
+
+    def lower_bounds(self) -> dict[str, float]:
+        """Return the least value of every field that has one."""
+        own = {
+            "latent_dim": 1, "style_dim": 1, "ngf": 1, "max_filters": 1, "lambda_style": 0,
+            "lambda_diversity": 0, "lambda_cycle": 0, "lambda_r1": 0,
+        }  # fmt: skip
+        return super().lower_bounds() | own
+
+
+# Each has the presets of pix2pix: quick, about a minute on two CPU cores; cpu, what a laptop does
+# in a sitting; paper, as its paper has it.
+GAN_PRESETS = {"quick": GANConfig(epochs=60), "cpu": GANConfig(), "paper": GANConfig(epochs=200)}
+DCGAN_PRESETS = {
+    "quick": DCGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
+    "cpu": DCGANConfig(size=32, jitter_size=32, ngf=32, ndf=32, batch_size=64),
+    "paper": DCGANConfig(),
+}
+LSGAN_PRESETS = {
+    "quick": LSGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
+    "cpu": LSGANConfig(size=32, jitter_size=32, ngf=32, ndf=32, batch_size=64),
+    "paper": LSGANConfig(),
+}
+WGAN_PRESETS = {
+    "quick": WGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
+    "cpu": WGANConfig(size=32, jitter_size=32, ngf=32, ndf=32),
+    "paper": WGANConfig(),
+}
+CYCLEGAN_PRESETS = {
+    "quick": CycleGANConfig(
+        size=32, jitter_size=36, n_blocks=3, ngf=16, ndf=16, n_layers=2, epochs=4, facades=120,
+        save_every=2,
+    ),
+    "cpu": CycleGANConfig(
+        size=128, jitter_size=143, n_blocks=6, ngf=32, ndf=32, epochs=15, save_every=5
+    ),
+    "paper": CycleGANConfig(),
+}  # fmt: skip
+STARGAN_PRESETS = {
+    "quick": StarGANConfig(
+        size=32, jitter_size=36, ngf=16, max_filters=64, style_dim=16, epochs=4, facades=120,
+        batch_size=4, save_every=2,
+    ),
+    "cpu": StarGANConfig(size=64, jitter_size=72, ngf=32, max_filters=128, epochs=30),
+    "paper": StarGANConfig(),
+}  # fmt: skip

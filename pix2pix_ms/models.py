@@ -1,0 +1,76 @@
+"""The models there are: what each is called, its settings, its presets, and its task.
+
+Settings are light and imported at once; tasks, which import MindSpore, when they are asked for.
+"""
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from pix2pix_ms.config import PRESETS, Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.family import config as family
+from pix2pix_ms.settings import Settings
+
+
+class Entry(NamedTuple):
+    """A model: its settings, its presets, and where its task is, as module and class."""
+
+    config: type[Settings]
+    presets: Mapping[str, Settings]
+    task: str
+
+    def task_class(self) -> Any:
+        """Import the task and return its class."""
+        module, name = self.task.split(":")
+        return getattr(importlib.import_module(module), name)
+
+
+MODELS: dict[str, Entry] = {
+    entry.config.model: entry
+    for entry in (
+        Entry(Config, PRESETS, "pix2pix_ms.tasks.pairs:PairsTask"),
+        Entry(family.GANConfig, family.GAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
+        Entry(family.DCGANConfig, family.DCGAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
+        Entry(family.LSGANConfig, family.LSGAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
+        Entry(family.WGANConfig, family.WGAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
+        Entry(
+            family.CycleGANConfig, family.CYCLEGAN_PRESETS, "pix2pix_ms.tasks.unpaired:UnpairedTask"
+        ),
+        Entry(family.StarGANConfig, family.STARGAN_PRESETS, "pix2pix_ms.tasks.styles:StylesTask"),
+    )
+}
+
+
+def preset(name: str, model: str = Config.model, **changes: Any) -> Any:
+    """Return the preset `name` of a model with some fields changed.
+
+    Raises:
+        Pix2PixError: if there is no such model or preset, or a field has an impossible value.
+    """
+    if model not in MODELS:
+        raise Pix2PixError(f"model: expected one of {', '.join(MODELS)}, found {model!r}")
+    presets = MODELS[model].presets
+    if name not in presets:
+        raise Pix2PixError(f"preset: expected one of {', '.join(presets)}, found {name!r}")
+    return replace(presets[name], **changes)
+
+
+def settings_from_json(text: str, where: str) -> Any:
+    """Return the settings in `text`, of whichever model; `where` is the place an error names.
+
+    Raises:
+        Pix2PixError: if the text is not JSON, or names an unknown model or setting.
+    """
+    try:
+        model = json.loads(text).get("model", Config.model)
+    except (ValueError, AttributeError):
+        model = Config.model  # which says what is wrong with the text
+    if model not in MODELS:
+        raise Pix2PixError(
+            f"{where}: expected settings of one of {', '.join(MODELS)}, found those of {model!r}; "
+            "was it written by another version?"
+        )
+    return MODELS[model].config.from_json(text, where)

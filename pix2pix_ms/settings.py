@@ -1,0 +1,156 @@
+"""What every training has in common: how a setting is declared and checked, and those they share.
+
+The settings of a model are one frozen dataclass, the only home of their defaults: `config.py` has
+those of pix2pix, `family/config.py` those of its relatives.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+
+from pix2pix_ms.errors import Pix2PixError
+
+Norm = Literal["batch", "instance", "none"]
+InitType = Literal["normal", "xavier", "kaiming", "constant"]
+Device = Literal["auto", "Ascend", "GPU", "CPU"]
+Direction = Literal["AtoB", "BtoA"]
+Colours = Literal["rgb", "lab"]
+Fit = Literal["resize", "pad", "crop"]
+
+
+def setting(default: Any, text: str) -> Any:
+    """Declare a field with its default and the sentence the command's help prints."""
+    return field(default=default, metadata={"help": text})
+
+
+def other_default(parent: type, name: str, default: Any) -> Any:
+    """Declare a field of a parent again, with another default and the same sentence."""
+    (entry,) = [entry for entry in fields(parent) if entry.name == name]
+    return setting(default, entry.metadata["help"])
+
+
+def check_choice(name: str, kind: Any, value: object) -> None:
+    """Refuse a value that is not among the choices of a Literal field."""
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        choices = ", ".join(get_args(kind))
+        raise Pix2PixError(f"{name}: expected one of {choices}, found {value!r}")
+
+
+def expect(holds: bool, name: str, expected: str, found: object) -> None:
+    """Raise the error of a field whose value does not fit."""
+    if not holds:
+        raise Pix2PixError(f"{name}: expected {expected}, found {found}; change this setting")
+
+
+def tupled(value: Any) -> Any:
+    """Turn a list of JSON, which has no tuples, into the tuple it was."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings every model's training has.
+
+    Raises:
+        Pix2PixError: where a value is not possible, or two do not fit together.
+    """
+
+    model: ClassVar[str]
+    """What the command calls the model."""
+    architecture: ClassVar[tuple[str, ...]]
+    """The settings that decide which parameters its networks have, and their shapes."""
+
+    size: int = setting(256, "side of the square images the networks see, in pixels")
+    height: int | None = setting(None, "their height, where it is not size")
+    width: int | None = setting(None, "their width, where it is not size")
+    fit: Fit = setting(
+        "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
+    )
+    jitter_size: int = setting(
+        286, "what size grows to before the random crop; height and width in proportion"
+    )
+    mirror: bool = setting(True, "mirror half of the training images, at random")
+    batch_size: int = setting(1, "images or pairs in one step")
+
+    init_type: InitType = setting("normal", "how weights start")
+    init_gain: float = setting(0.02, "standard deviation, gain or value of the start")
+    learning_rate: float = setting(2e-4, "the optimisers' learning rate while it is constant")
+    beta1: float = setting(0.5, "Adam's first decay rate")
+    beta2: float = setting(0.999, "Adam's second decay rate")
+
+    epochs: int = setting(200, "passes over the training data")
+    constant_epochs: int | None = setting(
+        None, "epochs before the learning rate falls linearly; unless given: the first half"
+    )
+    seed: int = setting(0, "decides weights, order, jitter, noise, and what is held out")
+    device: Device = setting("auto", "what to compute on; auto: the first there is")
+    jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
+
+    facades: int = setting(400, "procedural images where no data is given; a tenth is held out")
+    save_every: int = setting(10, "epochs between kept copies of what translates")
+    samples: int = setting(4, "held-out images in the sample grid")
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            check_choice(entry.name, entry.type, getattr(self, entry.name))
+        for name, bound in self.lower_bounds().items():
+            found = getattr(self, name)
+            expect(found is None or found >= bound, name, f"at least {bound}", found)
+        expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
+        expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
+        expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
+        self.check()
+
+    def lower_bounds(self) -> dict[str, float]:
+        """Return the least value of every field that has one; a model adds its own."""
+        return {
+            "size": 8, "height": 8, "width": 8, "jitter_size": self.size, "batch_size": 1,
+            "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1, "init_gain": 0,
+        }  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse what only this model can tell does not fit."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the images the networks see."""
+        return self.height or self.size, self.width or self.size
+
+    @property
+    def jitter_shape(self) -> tuple[int, int]:
+        """Height and width images are resized to before the random crop."""
+        height, width = (round(side * self.jitter_size / self.size) for side in self.shape)
+        return height, width
+
+    @property
+    def constant(self) -> int:
+        """Epochs at the full learning rate."""
+        return self.constant_epochs if self.constant_epochs is not None else self.epochs // 2
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Return the rate in `epoch`, counted from 1: constant, then linear towards 0."""
+        decayed = max(0, epoch - self.constant) / (self.epochs - self.constant + 1)
+        return self.learning_rate * (1 - decayed)
+
+    def to_json(self) -> str:
+        """Return the settings as JSON text."""
+        return json.dumps({"model": self.model, **asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Self:
+        """Return the settings in `text`; `where` is the place an error names.
+
+        Raises:
+            Pix2PixError: if the text is not JSON, of another model, or names an unknown setting.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            named = values.pop("model", "pix2pix")  # which runs before the family do not say
+            if named == cls.model:
+                return cls(**{name: tupled(value) for name, value in values.items()})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Pix2PixError(
+                f"{where}: expected the settings of a run as JSON, found {error}; "
+                "was it written by another version?"
+            ) from error
+        raise Pix2PixError(f"{where}: expected settings of {cls.model}, found those of {named!r}")
