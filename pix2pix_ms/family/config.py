@@ -75,7 +75,7 @@ class LSGANConfig(DCGANConfig):
 
 @dataclass(frozen=True)
 class WGANConfig(DCGANConfig):
-    """DCGAN's networks, D a critic (Arjovsky et al. 2017; with a penalty: Gulrajani et al. 2017)."""
+    """DCGAN's networks, D a critic (Arjovsky et al. 2017, Gulrajani et al. 2017)."""
 
     model: ClassVar[str] = "wgan"
 

@@ -87,7 +87,7 @@ class Task(ABC):
         """Return what to train on and what to hold out."""
 
     @classmethod
-    def decided(cls, data: Any, config: Any) -> dict[str, Any]:
+    def decided(cls, data: Any, config: Any) -> dict[str, Any]:  # noqa: ARG003
         """Return the settings that the data decide."""
         return {}
 
