@@ -12,14 +12,11 @@ from pix2pix_ms import safetensors_file
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole
+from pix2pix_ms.models import settings_from_json
 from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.settings import Settings
 
 SUFFIX = ".ckpt"
-# The settings that decide which parameters a network has, and their shapes.
-ARCHITECTURE = (
-    "levels", "size", "height", "width", "input_channels", "target_channels", "skips", "ngf", "ndf",
-    "n_layers", "conditional", "norm",
-)  # fmt: skip
 
 
 # The networks that come with a clone; an installed package alone does not have them.
@@ -70,7 +67,7 @@ def config_beside(path: Path) -> Path:
     return path.with_name("config.json")
 
 
-def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **position: int) -> None:
+def save(parameters: Iterable[ms.Parameter], path: Path, config: Settings, **position: int) -> None:
     """Write parameters, the config and where the run stood to one file, which appears when whole.
 
     `mindspore.load_checkpoint` reads it; the config travels as JSON text under the name `config`.
@@ -81,7 +78,7 @@ def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **posit
         ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
 
 
-def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
+def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, int]]:
     """Read a checkpoint: its parameters by name, its config, and where the run stood.
 
     An exported network, `.safetensors` with a config.json beside it, does not say the last.
@@ -105,19 +102,19 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
             f"{path}: expected a checkpoint with the config of a pix2pix_ms run in it, "
             f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
         )
-    config = Config.from_json(found.pop("config"), str(path))
+    config = settings_from_json(found.pop("config"), str(path))
     position: dict[str, int] = {
         name: int(found.pop(name)) for name in ("epoch", "step") if name in found
     }
     return found, config, position
 
 
-def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Config]:
+def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
     """Read an exported network and the config beside it."""
     beside = config_beside(path)
     if not beside.is_file():
         raise Pix2PixError(f"{path}: expected {beside.name} beside it, found none; copy it too")
-    config = Config.from_json(beside.read_text(), str(beside))
+    config = settings_from_json(beside.read_text(), str(beside))
     arrays = safetensors_file.read(path)
     return {name: ms.Parameter(ms.Tensor(a), name=name) for name, a in arrays.items()}, config
 
@@ -126,7 +123,7 @@ def fill(
     wanted: Mapping[str, ms.Parameter],
     found: Mapping[str, ms.Parameter],
     path: Path,
-    configs: tuple[Config, Config],
+    configs: tuple[Settings, Settings],
 ) -> None:
     """Copy every wanted parameter from those found; nothing is copied unless all fit.
 
@@ -146,10 +143,12 @@ def fill(
         ops.assign(parameter, found[name])  # a compiled network does not see set_data (2.8)
 
 
-def difference(network: Config, checkpoint: Config) -> str:
+def difference(network: Settings, checkpoint: Settings) -> str:
     """Say in which architecture settings two configs differ."""
+    if network.model != checkpoint.model:
+        return f"the network is of {network.model}, the checkpoint of {checkpoint.model}"
     ours, theirs = asdict(network), asdict(checkpoint)
-    unequal = [name for name in ARCHITECTURE if ours[name] != theirs[name]]
+    unequal = [name for name in network.architecture if ours[name] != theirs[name]]
     if not unequal:
         return "their configs agree"
     here = ", ".join(f"{name} {ours[name]}" for name in unequal)

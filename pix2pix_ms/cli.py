@@ -13,6 +13,7 @@ import click
 
 from pix2pix_ms import __version__
 from pix2pix_ms.config import PRESETS, SEGMENTER, Config, segmenter_config
+from pix2pix_ms.models import MODELS, preset, refuse_foreign
 from pix2pix_ms.options import (
     FILE,
     PATH,
@@ -21,6 +22,7 @@ from pix2pix_ms.options import (
     config_options,
     device_option,
     mode_option,
+    model_options,
 )
 
 
@@ -74,49 +76,57 @@ def prepare(
 
 
 @command.command()
+@click.option("--model", type=click.Choice(list(MODELS)), help="What to train [pix2pix].")
 @click.option("--preset", "preset_name", type=click.Choice(list(PRESETS)), help="[quick]")
-@click.option("--data", type=PATH, help="Records or images [procedural facades].")
-@click.option("--out", type=PATH, help="Run folder [runs/PRESET].")
+@click.option("--data", type=PATH, help="Records or images [made on the spot].")
+@click.option("--out", type=PATH, help="Run folder [runs/PRESET, or runs/MODEL-PRESET].")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
-@config_options(Config())
+@model_options
 def train(
+    model: str | None,
     preset_name: str | None,
     data: Path | None,
     out: Path | None,
     resume: bool,
     **settings: Any,
 ) -> None:
-    """Train pix2pix and leave a run folder: config, log, sample grids, loss plot, checkpoints.
+    """Train a model and leave a run folder: config, log, sample grids, loss plot, checkpoints.
 
-    Without --data it trains on procedural facades, made on the spot. --data takes a MindRecord
-    file, a folder with train.mindrecord (and val.mindrecord), or a folder of images as `prepare`
-    takes it. In brackets stand the values of the paper; presets change some of them.
+    Without --data pix2pix trains on procedural facades, made on the spot, cyclegan on facades and
+    label maps that do not belong together, stargan on facades in several styles, and the others on
+    handwritten digits. --data takes a MindRecord file, a folder with train.mindrecord (and
+    val.mindrecord), or a folder of images as `prepare` takes it. In brackets stand the values of
+    the paper; presets change some of them.
     """
     from pix2pix_ms import training
-    from pix2pix_ms.data.pipeline import DECIDED, settings_of, training_data
-    from pix2pix_ms.data.prepare import run_records
     from pix2pix_ms.device import choose_device
     from pix2pix_ms.run import Run, check_free
 
-    run = Run(out or Path("runs") / (preset_name or "quick"))
+    run = Run(out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick"))))
     given = {name: value for name, value in settings.items() if value is not None}
     resuming = resume and run.exists()
-    base = run.config() if resuming and preset_name is None else PRESETS[preset_name or "quick"]
-    # What the pairs decide is held to them once they are there.
-    config = replace(base, **{name: given[name] for name in given if name not in DECIDED})
+    model = model or (run.config().model if resuming else Config.model)
+    refuse_foreign(given, model)
+    if resuming and preset_name is None:
+        base = run.config()
+    else:
+        base = preset(preset_name or "quick", model)
+    task = MODELS[model].task_class()
+    # What the data decide is held to them once they are there.
+    config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
     height, width = config.shape
     click.echo(f"{device}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
     if resuming and data is None:
         data = Path(run.data()["train"])
-    records = training_data(run_records(data, run.folder, config, resuming), config.seed)
-    config = replace(config, **settings_of(records.train.record, config.direction) | given)
+    opened = task.open_data(task.records(data, run.folder, config, resuming), config)
+    config = replace(config, **task.decided(opened, config) | given)
     try:
-        training.train(config, records, run.folder, resume, report=say)
+        training.train(config, opened, run.folder, resume, report=say)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(interruption(run, sys.argv[1:])) from None
-    click.echo(f"open {run.sample_file(config.epochs)}: input, generated and target images")
+    click.echo(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
 def say(line: str) -> None:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Colours, Direction, Norm, Settings, expect, setting
 
 GanMode = Literal["vanilla", "lsgan"]
@@ -131,14 +130,3 @@ def segmenter_config(**changes: Any) -> Config:
     expect(size % smallest == 0, "size", f"a multiple of {smallest}", size)
     jitter_size = round(size * Config.jitter_size / Config.size)  # the paper's jitter at this size
     return replace(SEGMENTER, **{"jitter_size": jitter_size, **changes})
-
-
-def preset(name: str, **changes: Any) -> Config:
-    """Return the preset `name` with some fields changed.
-
-    Raises:
-        Pix2PixError: if there is no such preset or a field has an impossible value.
-    """
-    if name not in PRESETS:
-        raise Pix2PixError(f"preset: expected one of {', '.join(PRESETS)}, found {name!r}")
-    return replace(PRESETS[name], **changes)

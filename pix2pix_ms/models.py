@@ -5,8 +5,8 @@ Settings are light and imported at once; tasks, which import MindSpore, when the
 
 import importlib
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from pix2pix_ms.config import PRESETS, Config
@@ -42,6 +42,22 @@ MODELS: dict[str, Entry] = {
         Entry(family.StarGANConfig, family.STARGAN_PRESETS, "pix2pix_ms.tasks.styles:StylesTask"),
     )
 }
+
+
+def refuse_foreign(given: Iterable[str], model: str) -> None:
+    """Refuse settings that the model does not have.
+
+    Raises:
+        Pix2PixError: naming the first, and the models that have it.
+    """
+    own = {entry.name for entry in fields(MODELS[model].config)}
+    for name in given:
+        if name not in own:
+            others = [m for m, e in MODELS.items() if name in {f.name for f in fields(e.config)}]
+            raise Pix2PixError(
+                f"{name}: expected a setting of {model}, found one of {', '.join(others)}; "
+                "leave it out, or choose another --model"
+            )
 
 
 def preset(name: str, model: str = Config.model, **changes: Any) -> Any:

@@ -1,6 +1,6 @@
 """pix2pix itself: two networks, two optimisers and one training step that reads like the paper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import mindspore as ms
@@ -135,3 +135,7 @@ class Pix2Pix:
         """Return everything a resume needs, by name: both networks and both optimisers' state."""
         owners = (self.generator, self.discriminator, self.optim_g, self.optim_d)
         return {p.name: p for owner in owners for p in owner.get_parameters()}
+
+    def kept(self) -> Iterable[ms.Parameter]:
+        """Return what translates: the generator's parameters."""
+        return iter(self.generator.get_parameters())

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from pix2pix_ms.config import PRESETS, Config, preset
+from pix2pix_ms.config import PRESETS, Config
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.models import preset
 
 
 def test_paper_recipe() -> None:
