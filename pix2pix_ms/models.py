@@ -94,7 +94,7 @@ def settings_from_json(text: str, where: str) -> Any:
         model = json.loads(text).get("model", Config.model)
     except (ValueError, AttributeError):
         model = Config.model  # which says what is wrong with the text
-    if model not in MODELS:
+    if not isinstance(model, str) or model not in MODELS:
         raise Pix2PixError(
             f"{where}: expected settings of one of {', '.join(MODELS)}, found those of {model!r}; "
             "was it written by another version?"
