@@ -15,6 +15,7 @@ from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
+from pix2pix_ms.settings import Settings
 
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
@@ -141,7 +142,7 @@ class Pix2Pix:
         return iter(self.generator.get_parameters())
 
 
-def adam(network: nn.Cell, config: Config) -> nn.Adam:
+def adam(network: nn.Cell, config: Settings) -> nn.Adam:
     """Return Adam over a network, its state named after the network so that two can coexist.
 
     The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
