@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison_page import HISTOGRAMS
-from pix2pix_ms.config import Config, preset
+from pix2pix_ms.config import Config
 from pix2pix_ms.data.lab import lightness
 from pix2pix_ms.data.pairs import Pair, find_pairs
 from pix2pix_ms.data.pipeline import settings_of, training_data
 from pix2pix_ms.data.records import SUFFIX, open_record
 from pix2pix_ms.data.writing import write_record
+from pix2pix_ms.models import preset
 from pix2pix_ms.report import evaluate_checkpoint
 from pix2pix_ms.training import train
 

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _HOME_OF = {
     "Config": "config",
-    "preset": "config",
+    "preset": "models",
     "Pix2PixError": "errors",
     "choose_device": "device",
     "facade": "data.facades",

@@ -1,7 +1,7 @@
 """Checkpoints: saved whole or not at all, and loaded only where they fit."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,10 @@ from pix2pix_ms import safetensors_file
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole
-from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.models import MODELS, imported, settings_from_json
+from pix2pix_ms.settings import Direction, Settings
 
 SUFFIX = ".ckpt"
-# The settings that decide which parameters a network has, and their shapes.
-ARCHITECTURE = (
-    "levels", "size", "height", "width", "input_channels", "target_channels", "skips", "ngf", "ndf",
-    "n_layers", "conditional", "norm",
-)  # fmt: skip
 
 
 # The networks that come with a clone; an installed package alone does not have them.
@@ -70,7 +66,7 @@ def config_beside(path: Path) -> Path:
     return path.with_name("config.json")
 
 
-def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **position: int) -> None:
+def save(parameters: Iterable[ms.Parameter], path: Path, config: Settings, **position: int) -> None:
     """Write parameters, the config and where the run stood to one file, which appears when whole.
 
     `mindspore.load_checkpoint` reads it; the config travels as JSON text under the name `config`.
@@ -81,7 +77,7 @@ def save(parameters: Iterable[ms.Parameter], path: Path, config: Config, **posit
         ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
 
 
-def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
+def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, int]]:
     """Read a checkpoint: its parameters by name, its config, and where the run stood.
 
     An exported network, `.safetensors` with a config.json beside it, does not say the last.
@@ -105,19 +101,19 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Config, dict[str, int]]:
             f"{path}: expected a checkpoint with the config of a pix2pix_ms run in it, "
             f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
         )
-    config = Config.from_json(found.pop("config"), str(path))
+    config = settings_from_json(found.pop("config"), str(path))
     position: dict[str, int] = {
         name: int(found.pop(name)) for name in ("epoch", "step") if name in found
     }
     return found, config, position
 
 
-def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Config]:
+def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
     """Read an exported network and the config beside it."""
     beside = config_beside(path)
     if not beside.is_file():
         raise Pix2PixError(f"{path}: expected {beside.name} beside it, found none; copy it too")
-    config = Config.from_json(beside.read_text(), str(beside))
+    config = settings_from_json(beside.read_text(), str(beside))
     arrays = safetensors_file.read(path)
     return {name: ms.Parameter(ms.Tensor(a), name=name) for name, a in arrays.items()}, config
 
@@ -126,7 +122,7 @@ def fill(
     wanted: Mapping[str, ms.Parameter],
     found: Mapping[str, ms.Parameter],
     path: Path,
-    configs: tuple[Config, Config],
+    configs: tuple[Settings, Settings],
 ) -> None:
     """Copy every wanted parameter from those found; nothing is copied unless all fit.
 
@@ -146,10 +142,12 @@ def fill(
         ops.assign(parameter, found[name])  # a compiled network does not see set_data (2.8)
 
 
-def difference(network: Config, checkpoint: Config) -> str:
+def difference(network: Settings, checkpoint: Settings) -> str:
     """Say in which architecture settings two configs differ."""
+    if network.model != checkpoint.model:
+        return f"the network is of {network.model}, the checkpoint of {checkpoint.model}"
     ours, theirs = asdict(network), asdict(checkpoint)
-    unequal = [name for name in ARCHITECTURE if ours[name] != theirs[name]]
+    unequal = [name for name in network.architecture if ours[name] != theirs[name]]
     if not unequal:
         return "their configs agree"
     here = ", ".join(f"{name} {ours[name]}" for name in unequal)
@@ -164,7 +162,7 @@ def check_holds(network: str, found: Iterable[str], path: Path) -> None:
         Pix2PixError: naming the networks it does hold.
     """
     networks = sorted({name.split(".")[0] for name in found})
-    if network not in networks:
+    if not any(name.startswith(network) for name in networks):
         raise Pix2PixError(
             f"{path}: expected a checkpoint with a {network}, found one with "
             f"{', '.join(networks) or 'no network'}; give another file"
@@ -181,16 +179,33 @@ def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
     fill(generator.parameters_dict(), found, path, (config, theirs))
 
 
-def load_generator(path: Path) -> tuple[UNet, Config]:
+def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any, Any]:
     """Return the generator of a checkpoint, as `file_of` finds it, and its config.
 
+    Args:
+        direction: which of CycleGAN's two; unless given, that of its config.
+
     Raises:
-        Pix2PixError: as `file_of`, `load` and `fill` do.
+        Pix2PixError: as `file_of`, `load` and `fill` do, or if it does not translate an image to
+            an image, or not in that direction.
     """
     path = file_of(path)
     found, config, _ = load(path)
+    entry = MODELS[config.model]
+    if entry.generator is None:
+        raise Pix2PixError(
+            f"{path}: expected a network that makes one image of another, as pix2pix and cyclegan "
+            f"train, found {config.model}; give another checkpoint"
+        )
     check_holds("generator", found, path)
-    generator = UNet(config)
+    if direction not in (None, config.direction):
+        if config.model == Config.model:
+            raise Pix2PixError(
+                f"{path}: expected the direction it was trained in, {config.direction}, found "
+                f"{direction}; leave --direction out, or train another"
+            )
+        config = replace(config, direction=direction)
+    generator = imported(entry.generator)(config)
     fill(generator.parameters_dict(), found, path, (config, config))
     generator.set_train(False)
     return generator, config

@@ -13,6 +13,8 @@ import click
 
 from pix2pix_ms import __version__
 from pix2pix_ms.config import PRESETS, SEGMENTER, Config, segmenter_config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.models import MODELS, preset, refuse_foreign
 from pix2pix_ms.options import (
     FILE,
     PATH,
@@ -20,8 +22,11 @@ from pix2pix_ms.options import (
     config_option,
     config_options,
     device_option,
+    direction_option,
     mode_option,
+    model_options,
 )
+from pix2pix_ms.settings import Direction
 
 
 @click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,49 +79,57 @@ def prepare(
 
 
 @command.command()
+@click.option("--model", type=click.Choice(list(MODELS)), help="What to train [pix2pix].")
 @click.option("--preset", "preset_name", type=click.Choice(list(PRESETS)), help="[quick]")
-@click.option("--data", type=PATH, help="Records or images [procedural facades].")
-@click.option("--out", type=PATH, help="Run folder [runs/PRESET].")
+@click.option("--data", type=PATH, help="Records or images [made on the spot].")
+@click.option("--out", type=PATH, help="Run folder [runs/PRESET, or runs/MODEL-PRESET].")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
-@config_options(Config())
+@model_options
 def train(
+    model: str | None,
     preset_name: str | None,
     data: Path | None,
     out: Path | None,
     resume: bool,
     **settings: Any,
 ) -> None:
-    """Train pix2pix and leave a run folder: config, log, sample grids, loss plot, checkpoints.
+    """Train a model and leave a run folder: config, log, sample grids, loss plot, checkpoints.
 
-    Without --data it trains on procedural facades, made on the spot. --data takes a MindRecord
-    file, a folder with train.mindrecord (and val.mindrecord), or a folder of images as `prepare`
-    takes it. In brackets stand the values of the paper; presets change some of them.
+    Without --data pix2pix trains on procedural facades, made on the spot, cyclegan on facades and
+    label maps that do not belong together, stargan on facades in several styles, and the others on
+    handwritten digits. --data takes a MindRecord file, a folder with train.mindrecord (and
+    val.mindrecord), or a folder of images as `prepare` takes it. In brackets stand the values of
+    the paper; presets change some of them.
     """
     from pix2pix_ms import training
-    from pix2pix_ms.data.pipeline import DECIDED, settings_of, training_data
-    from pix2pix_ms.data.prepare import run_records
     from pix2pix_ms.device import choose_device
     from pix2pix_ms.run import Run, check_free
 
-    run = Run(out or Path("runs") / (preset_name or "quick"))
+    run = Run(out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick"))))
     given = {name: value for name, value in settings.items() if value is not None}
     resuming = resume and run.exists()
-    base = run.config() if resuming and preset_name is None else PRESETS[preset_name or "quick"]
-    # What the pairs decide is held to them once they are there.
-    config = replace(base, **{name: given[name] for name in given if name not in DECIDED})
+    model = model or (run.config().model if resuming else Config.model)
+    refuse_foreign(given, model)
+    if resuming and preset_name is None:
+        base = run.config()
+    else:
+        base = preset(preset_name or "quick", model)
+    task = MODELS[model].task_class()
+    # What the data decide is held to them once they are there.
+    config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
     height, width = config.shape
     click.echo(f"{device}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
     if resuming and data is None:
         data = Path(run.data()["train"])
-    records = training_data(run_records(data, run.folder, config, resuming), config.seed)
-    config = replace(config, **settings_of(records.train.record, config.direction) | given)
+    opened = task.open_data(task.records(data, run.folder, config, resuming), config)
+    config = replace(config, **task.decided(opened, config) | given)
     try:
-        training.train(config, records, run.folder, resume, report=say)
+        training.train(config, opened, run.folder, resume, report=say)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(interruption(run, sys.argv[1:])) from None
-    click.echo(f"open {run.sample_file(config.epochs)}: input, generated and target images")
+    click.echo(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
 def say(line: str) -> None:
@@ -152,6 +165,10 @@ def interruption(run: Any, words: list[str]) -> str:
     help="How an image of another shape comes to the network's: squeezed, or its edges mirrored "
     "[resize, or pad where the network was trained so].",
 )
+@direction_option
+@click.option("--domain", help="What to turn images into, with a checkpoint of stargan.")
+@click.option("--reference", type=FILE, help="stargan: an image of that domain, for its style.")
+@click.option("--seed", default=0, show_default=True, help="stargan: draws a style instead.")
 @device_option
 def translate(
     inputs: tuple[Path, ...],
@@ -161,6 +178,10 @@ def translate(
     side_by_side: bool,
     pairs: bool,
     fit: Literal["resize", "pad"] | None,
+    direction: Direction | None,
+    domain: str | None,
+    reference: Path | None,
+    seed: int,
     device: str,
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.
@@ -169,11 +190,19 @@ def translate(
     """
     from pix2pix_ms.checkpoints import shipped_generator
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.translate import Style
     from pix2pix_ms.translate import translate as translate_files
 
+    if domain is None and reference is not None:
+        raise Pix2PixError(
+            f"{reference}: expected the domain of the reference, found none; give it with --domain"
+        )
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
-    written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs, fit)
+    style = Style(domain, reference, seed) if domain else None
+    written = translate_files(
+        inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style
+    )
     click.echo(f"{len(written)} images in {out}")
 
 
@@ -232,6 +261,7 @@ def export(checkpoint: Path, out: Path) -> None:
     type=click.Choice(["labels", "photos", "other"]),
     help="What the target images are [judged by the colours of the first pair].",
 )
+@direction_option
 @mode_option
 @device_option
 def evaluate(
@@ -241,6 +271,7 @@ def evaluate(
     save_images: Path | None,
     segmenter: Path | None,
     target: Literal["labels", "photos", "other"] | None,
+    direction: Direction | None,
     mode: Literal["paper", "eval"],
     device: str,
 ) -> None:
@@ -254,7 +285,7 @@ def evaluate(
     from pix2pix_ms.report import evaluate_checkpoint
 
     choose_device(device)
-    report = evaluate_checkpoint(checkpoint, data, mode, segmenter, target, save_images)
+    report = evaluate_checkpoint(checkpoint, data, mode, segmenter, target, save_images, direction)
     click.echo(report.table())
     if json_file is not None:
         replace_text(json_file, report.to_json())

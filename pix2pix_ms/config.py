@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Colours, Direction, Norm, Settings, expect, setting
 
 GanMode = Literal["vanilla", "lsgan"]
@@ -63,7 +62,6 @@ class Config(Settings):
             "above 0 where gan_weight is 0",
             0,
         )
-        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
         self.check_channels()
         self.check_shape()
@@ -132,14 +130,3 @@ def segmenter_config(**changes: Any) -> Config:
     expect(size % smallest == 0, "size", f"a multiple of {smallest}", size)
     jitter_size = round(size * Config.jitter_size / Config.size)  # the paper's jitter at this size
     return replace(SEGMENTER, **{"jitter_size": jitter_size, **changes})
-
-
-def preset(name: str, **changes: Any) -> Config:
-    """Return the preset `name` with some fields changed.
-
-    Raises:
-        Pix2PixError: if there is no such preset or a field has an impossible value.
-    """
-    if name not in PRESETS:
-        raise Pix2PixError(f"preset: expected one of {', '.join(PRESETS)}, found {name!r}")
-    return replace(PRESETS[name], **changes)

@@ -1,6 +1,6 @@
 """How the command reports errors, and the options its commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import UnionType
@@ -11,6 +11,8 @@ import click
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.models import MODELS
+from pix2pix_ms.settings import Direction, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -48,16 +50,29 @@ class Friendly(click.Group):
         ctx.exit(status)
 
 
+def model_options(command: Command) -> Command:
+    """Add an option for every setting of every model; not given, it is None.
+
+    The help shows pix2pix's default, and whose setting it is where it is not pix2pix's.
+    """
+    owners: dict[str, list[type[Settings]]] = {}
+    for model in MODELS.values():
+        for entry in fields(model.config):
+            owners.setdefault(entry.name, []).append(model.config)
+    for name in reversed(owners):
+        command = option_of(name, owners[name])(command)
+    return command
+
+
 def config_options(base: Config, *names: str) -> Callable[[Command], Command]:
-    """Add an option for every field of the config, or those named; not given, it is None.
+    """Add an option for each field of pix2pix's config that is named; not given, it is None.
 
     `base` has the values the help shows.
     """
 
     def add(command: Command) -> Command:
-        for entry in reversed(fields(Config)):
-            if entry.name in names or not names:
-                command = config_option(entry.name, getattr(base, entry.name))(command)
+        for name in reversed(names):
+            command = config_option(name, getattr(base, name))(command)
         return command
 
     return add
@@ -65,22 +80,35 @@ def config_options(base: Config, *names: str) -> Callable[[Command], Command]:
 
 def config_option(name: str, default: object) -> Callable[[Command], Command]:
     """Return what adds the option of one field; the help shows `default`, a value or words."""
-    (entry,) = [entry for entry in fields(Config) if entry.name == name]
+    return option_of(name, [Config], default)
+
+
+def option_of(
+    name: str, owners: Sequence[type[Settings]], default: object = None
+) -> Callable[[Command], Command]:
+    """Return what adds the option of a setting that these models have."""
+    entries = [entry for owner in owners for entry in fields(owner) if entry.name == name]
+    kinds = [kind for kind in (option_kind(entry.type) for entry in entries) if kind is not None]
+    if not kinds:
+        return lambda command: command  # the data decide it alone
+    kind = kinds[0]
+    if isinstance(kind, click.Choice):  # a model's own choices are checked with its settings
+        kind = click.Choice(list(dict.fromkeys(word for each in kinds for word in each.choices)))
     flag = name.replace("_", "-")
-    kind, names = option_kind(entry.type), f"--{flag}"
-    if kind is bool:
-        names = f"--{flag}/--no-{flag}"
-    text = f"{entry.metadata['help']} [{default}]"
+    names = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
+    told = entries[0].default if default is None else default
+    whose = "" if Config in owners else f"{', '.join(owner.model for owner in owners)}: "
+    text = f"{whose}{entries[0].metadata['help']} [{told}]"
     return click.option(names, name, type=kind, default=None, help=text)
 
 
 def option_kind(annotation: Any) -> Any:
-    """Return click's type for a field's annotation."""
+    """Return click's type for a field's annotation; None where there is none."""
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
     if isinstance(annotation, UnionType):  # `int | None`: not given is None
         return next(kind for kind in get_args(annotation) if kind is not type(None))
-    return annotation
+    return annotation if isinstance(annotation, type) and get_origin(annotation) is None else None
 
 
 mode_option = click.option(
@@ -89,6 +117,11 @@ mode_option = click.option(
     default="paper",
     show_default=True,
     help="paper: the image's own statistics, dropout on; eval: moving statistics, dropout off.",
+)
+direction_option = click.option(
+    "--direction",
+    type=click.Choice(get_args(Direction)),
+    help="Which of cyclegan's two generators [as it was trained with].",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, CPU, GPU or Ascend."

@@ -5,17 +5,15 @@ import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pix2pix_ms import checkpoints
-from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import LogRow
 from pix2pix_ms.files import replace_text
+from pix2pix_ms.models import settings_from_json
+from pix2pix_ms.settings import Settings
 
-COLUMNS = (
-    "epoch", "step", "learning_rate", "loss_d_real", "loss_d_fake", "loss_g_gan", "loss_g_l1",
-    "held_out_l1", "held_out_psnr", "held_out_ssim", "seconds",
-)  # fmt: skip
 # What may change when a run is resumed: how long it goes on, and what is kept of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "samples", "device")
 
@@ -58,11 +56,11 @@ class Run:
         """Tell whether this folder already holds a run."""
         return self.config_file.is_file()
 
-    def config(self) -> Config:
-        """Read the run's settings back."""
-        return Config.from_json(self.config_file.read_text(), str(self.config_file))
+    def config(self) -> Any:
+        """Read the run's settings back, of whichever model."""
+        return settings_from_json(self.config_file.read_text(), str(self.config_file))
 
-    def begin(self, config: Config, data: dict[str, str]) -> None:
+    def begin(self, config: Settings, data: dict[str, str]) -> None:
         """Write down what the run is: its settings, and what it trains on and holds out."""
         replace_text(self.data_file, json.dumps(data, indent=2) + "\n")
         replace_text(self.config_file, config.to_json())
@@ -92,7 +90,7 @@ class Run:
     def write_log(self, log: list[LogRow]) -> None:
         """Replace the log by these rows."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(log)
         replace_text(self.log_file, text.getvalue())
@@ -103,7 +101,7 @@ def number(text: str) -> float:
     return int(text) if text.isdigit() else float(text)
 
 
-def check_run(run: Run, config: Config, resume: bool, fingerprint: str | None = None) -> None:
+def check_run(run: Run, config: Settings, resume: bool, fingerprint: str | None = None) -> None:
     """Refuse a folder in which this run can be neither started nor continued; write nothing.
 
     Raises:
@@ -129,8 +127,13 @@ def check_free(run: Run, resume: bool) -> None:
         )
 
 
-def check_same(before: Config, now: Config, where: Path) -> None:
+def check_same(before: Settings, now: Settings, where: Path) -> None:
     """Refuse to resume with settings under which the run would not be the same."""
+    if before.model != now.model:
+        raise Pix2PixError(
+            f"{where}: expected a run of {now.model}, found one of {before.model}; "
+            f"give --model {before.model}, or start another run with --out"
+        )
     old, new = asdict(before), asdict(now)
     for name in old:
         if name not in RESUMABLE and old[name] != new[name]:

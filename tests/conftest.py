@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pix2pix_ms.config import Config, preset
+from pix2pix_ms.config import Config
+from pix2pix_ms.models import preset
 from pix2pix_ms.data.pairs import facade_pairs
 from pix2pix_ms.data.pipeline import TrainingData, training_data
 from pix2pix_ms.data.writing import write_record

@@ -10,7 +10,7 @@ from benchmarks import limit, report
 from benchmarks.__main__ import Measured, limit_of_a_step
 from benchmarks.child import ENVIRONMENT, PROGRAMS, RATES
 from benchmarks.task import Task
-from pix2pix_ms.config import preset
+from pix2pix_ms.models import preset
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 

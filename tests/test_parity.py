@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms.config import Config, preset
+from pix2pix_ms.config import Config
+from pix2pix_ms.models import preset
 from pix2pix_ms.pix2pix import Pix2Pix, training_step
 
 STORED = Path(__file__).with_name("parity.json")

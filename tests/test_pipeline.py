@@ -12,6 +12,7 @@ from pix2pix_ms.data.pipeline import (
     Subset,
     TrainingData,
     epoch_data,
+    pairs_of,
     plain_data,
     training_data,
     whole,
@@ -19,7 +20,6 @@ from pix2pix_ms.data.pipeline import (
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.training import rows_of
 
 RNG = np.random.default_rng(2)
 
@@ -163,7 +163,7 @@ def test_a_row_that_does_not_decode_names_the_record(tmp_path: Path, tiny: Confi
     path.write_bytes(raw)
     subset = Subset(open_record(path), (0, 1, 2))
     with pytest.raises(Pix2PixError, match=r"train\.mindrecord: expected images that decode"):
-        list(rows_of(plain_data(subset, tiny), subset))
+        list(pairs_of(plain_data(subset, tiny), subset))
 
 
 def find_all(data: bytearray, word: bytes) -> list[int]:

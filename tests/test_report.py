@@ -12,7 +12,7 @@ from PIL import Image
 
 from pix2pix_ms import checkpoints, report
 from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config, preset, segmenter_config
+from pix2pix_ms.config import Config, segmenter_config
 from pix2pix_ms.data.facades import classes_of, facade
 from pix2pix_ms.data.images import read_image
 from pix2pix_ms.data.pairs import Pair, facade_pairs
@@ -20,6 +20,7 @@ from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.evaluate import score
 from pix2pix_ms.export import export
+from pix2pix_ms.models import preset
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.report import evaluate_checkpoint

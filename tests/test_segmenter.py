@@ -8,12 +8,13 @@ from mindspore import Tensor, ops
 
 from pix2pix_ms import checkpoints
 from pix2pix_ms.cli import command
-from pix2pix_ms.config import SEGMENTER, Config, preset, segmenter_config
+from pix2pix_ms.config import SEGMENTER, Config, segmenter_config
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade
 from pix2pix_ms.data.pairs import Pair, facade_pairs
 from pix2pix_ms.data.pipeline import training_data
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.models import preset
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.segmentation import SegmentationScores

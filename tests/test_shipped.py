@@ -9,10 +9,11 @@ import pytest
 
 from pix2pix_ms import checkpoints
 from pix2pix_ms.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_SEGMENTER
-from pix2pix_ms.config import SEGMENTER, preset
+from pix2pix_ms.config import SEGMENTER
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade
-from pix2pix_ms.run import COLUMNS
+from pix2pix_ms.models import preset
 from pix2pix_ms.segmenter import load_segmenter
+from pix2pix_ms.tasks.pairs import PairsTask
 from pix2pix_ms.translate import Translator
 
 
@@ -25,7 +26,7 @@ def test_the_generator_has_the_log_of_its_training() -> None:
     with (SHIPPED_GENERATOR / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     _, config, _ = checkpoints.load(checkpoints.file_of(SHIPPED_GENERATOR))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == PairsTask.columns()
     assert int(rows[-1]["epoch"]) == config.epochs >= 60
     assert all(np.isfinite(float(value)) for value in rows[-1].values())
     same = {"size", "ngf", "ndf", "norm", "lambda_l1", "batch_size", "learning_rate"}

@@ -6,7 +6,7 @@ import pytest
 
 from pix2pix_ms import training
 from pix2pix_ms.config import Config
-from pix2pix_ms.data.pipeline import TrainingData, plain_data
+from pix2pix_ms.data.pipeline import TrainingData, pairs_of, plain_data
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import loss_curves
 from pix2pix_ms.pix2pix import Pix2Pix
@@ -21,7 +21,7 @@ def quiet(_: str) -> None:
 
 def held_out_pairs(data: TrainingData, config: Config) -> list[tuple[np.ndarray, np.ndarray]]:
     """The held-out pairs (x, y), float32 [1, 3, H, W] each."""
-    return list(training.rows_of(plain_data(data.held_out, config), data.held_out))
+    return list(pairs_of(plain_data(data.held_out, config), data.held_out))
 
 
 def state(model: Pix2Pix) -> dict[str, bytes]:
@@ -30,7 +30,8 @@ def state(model: Pix2Pix) -> dict[str, bytes]:
 
 def result(run: Run) -> tuple[dict[str, bytes], list[dict[str, float]]]:
     """What must not depend on how a run came about: all weights and the log, seconds aside."""
-    model, log = training.start(run, run.config())
+    model = Pix2Pix(run.config())
+    log = training.resumed(run, model, run.config())
     without_seconds = [{k: v for k, v in row.items() if k != "seconds"} for row in log]
     return state(model), without_seconds
 

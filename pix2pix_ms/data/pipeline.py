@@ -7,7 +7,7 @@ other channels; those are left to Pillow.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -177,6 +177,12 @@ def plain_data(subset: Subset, config: Config, workers: int = 1) -> ds.Dataset:
     check_channels(subset.record, config)
     rows = reshaped(subset, subset.indices, config, config.shape, workers)
     return normalised(rows, subset.record, config, workers).batch(1)
+
+
+def pairs_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Iterate over a dataset's (x, y), each float32 [N, C, height, width]."""
+    for row in rows_of(dataset, subset.record.path):
+        yield row["x"], row["y"]
 
 
 def reshaped(

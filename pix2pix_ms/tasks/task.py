@@ -6,7 +6,7 @@ task builds one, feeds it, measures it and shows it. A new member of the family 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -15,7 +15,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pix2pix_ms.figures import LogRow, curves_of
-from pix2pix_ms.settings import Settings
 
 Batch = tuple[np.ndarray, ...]
 Panels = Mapping[str, Mapping[str, str]]  # title of a plot: label of a curve: column of the log
@@ -41,9 +40,8 @@ class Model(Protocol):
 
     config: Any
     step: int
-
-    def train_step(self, *batch: np.ndarray) -> Any:
-        """Update once; return a NamedTuple of the losses as numbers."""
+    train_step: Callable[..., Any]
+    """Takes a batch, updates once, and returns a NamedTuple of the losses as numbers."""
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the optimisers' rate, also where the step is compiled."""
@@ -73,8 +71,11 @@ class Task(ABC):
     sample_words: ClassVar[str]
     """What a sample grid shows, from left to right, for the command's last line."""
 
-    config: Settings
-    model: Model
+    decides: ClassVar[tuple[str, ...]] = ()
+    """The settings that the data decide."""
+
+    config: Any
+    model: Any  # a `Model`
 
     @classmethod
     @abstractmethod
@@ -88,7 +89,7 @@ class Task(ABC):
 
     @classmethod
     def decided(cls, data: Any, config: Any) -> dict[str, Any]:  # noqa: ARG003
-        """Return the settings that the data decide."""
+        """Return those settings as the data have them."""
         return {}
 
     @abstractmethod
