@@ -41,8 +41,7 @@ class GANConfig(Settings):
         return super().lower_bounds() | own
 
     def check(self) -> None:
-        """Refuse rates no optimiser takes."""
-        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
+        """Refuse a rate no optimiser takes."""
         expect(
             self.discriminator_rate > 0, "discriminator_rate", "above 0", self.discriminator_rate
         )
