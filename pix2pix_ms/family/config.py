@@ -41,7 +41,7 @@ class GANConfig(Settings):
         return super().lower_bounds() | own
 
     def check(self) -> None:
-        """Refuse rates no optimiser takes."""
+        """Refuse a rate no optimiser takes."""
         expect(
             self.discriminator_rate > 0, "discriminator_rate", "above 0", self.discriminator_rate
         )
@@ -186,7 +186,8 @@ class StarGANConfig(Settings):
         """Return the least value of every field that has one."""
         own = {
             "latent_dim": 1, "mapping_dim": 1, "style_dim": 1, "ngf": 1, "max_filters": 1,
-            "weight_decay": 0, "lambda_style": 0, "lambda_diversity": 0, "lambda_cycle": 0, "lambda_r1": 0,
+            "weight_decay": 0, "lambda_style": 0, "lambda_diversity": 0, "lambda_cycle": 0,
+            "lambda_r1": 0,
         }  # fmt: skip
         return super().lower_bounds() | own
 

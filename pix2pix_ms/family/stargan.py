@@ -214,7 +214,7 @@ class StarGAN:
         self.step += 1
         images, reference, second = Tensor(x), Tensor(one), Tensor(other)
         origin, towards = one_hot(domain, self.config), one_hot(target, self.config)
-        latents = self.latents(len(x), Stream.LATENT, self.step)
+        latents = self.latents(len(x), Stream.NOISE, self.step)
         weight = Tensor(self.diversity_weight, ms.float32)
         with interruptible():
             style = self._from_latent(latents[0], towards)
