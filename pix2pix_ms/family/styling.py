@@ -1,6 +1,6 @@
 """What translates between styles: the averaged networks, and pictures of any size through them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import mindspore as ms
 import numpy as np
