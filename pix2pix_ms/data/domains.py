@@ -181,9 +181,10 @@ def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[n
     Every image of the larger domain comes once, those of the smaller again and again.
     """
     rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    length = unpaired_steps(data, config) * config.batch_size
+    two = first_two(data)
+    length = max(map(len, two))
     columns = []
-    for number, domain in enumerate(data.train[:2]):
+    for number, domain in enumerate(two):
         rounds = [rng.permutation(len(domain)) for _ in range(-(-length // len(domain)))]
         columns.append([(number, int(place)) for place in np.concatenate(rounds)[:length]])
     yield from epoch_images(columns, data, config, epoch)
@@ -191,7 +192,17 @@ def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[n
 
 def unpaired_steps(data: DomainData, config: Settings) -> int:
     """Return how many batches `unpaired` yields."""
-    return max(map(len, data.train[:2])) // config.batch_size
+    return max(map(len, first_two(data))) // config.batch_size
+
+
+def first_two(data: DomainData) -> tuple[Domain, Domain]:
+    """Return the training images of both domains; refuse data of fewer or more."""
+    if len(data.train) != 2:
+        raise Pix2PixError(
+            f"{data.train[0].path}: expected two domains, found {len(data.train)}: "
+            f"{', '.join(data.names)}; prepare the two that you mean"
+        )
+    return data.train[0], data.train[1]
 
 
 def labelled(
@@ -260,11 +271,15 @@ def check_images(data: DomainData, config: Settings, wanted: int) -> None:
             f"{place}: expected images with {wanted} channels, as the settings have it, found "
             f"{data.channels}; change the setting or prepare the images again"
         )
-    most = sum(map(len, data.train))
-    if most < config.batch_size:
+    check_batch(sum(map(len, data.train)), config)
+
+
+def check_batch(images: int, config: Settings) -> None:
+    """Refuse fewer images than a batch holds."""
+    if images < config.batch_size:
         raise Pix2PixError(
-            f"batch_size: expected at most the {most} training images, found {config.batch_size}; "
-            "take a smaller batch or more images"
+            f"batch_size: expected at most the {images} training images, found "
+            f"{config.batch_size}; take a smaller batch or more images"
         )
 
 
@@ -275,6 +290,7 @@ def epoch_images(
 
     Each image has crop and mirroring of its own; an incomplete last batch is left out.
     """
+    check_batch(len(columns[0]), config)
     rng = random(config.seed, Stream.PIPELINE, epoch)
     room = np.subtract(config.jitter_shape, config.shape) + 1
     streams = []
@@ -299,9 +315,7 @@ def jittered(
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
     rows = [data.train[number].rows[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    stored = ds.MindDataset(
-        str(data.train[0].path), kinds, num_parallel_workers=1, sampler=ds.SubsetSampler(rows)
-    )
+    stored = encoded(data, kinds, rows)
     drawn = ds.NumpySlicesDataset({WHICH: which, **jitter}, shuffle=False)
     draw = Jitter(config, data.channels)
     return (
@@ -309,6 +323,24 @@ def jittered(
         .map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
         .project([IMAGE])
     )
+
+
+def encoded(data: DomainData, columns: list[str], rows: list[int]) -> ds.Dataset:
+    """Return rows of the training record in that order, however often each comes.
+
+    MindRecord (2.8) refuses a sampler of more rows than a file has: there are several in turn.
+    """
+    most = len({row for domain in data.train for row in domain.rows})
+    parts = [
+        ds.MindDataset(
+            str(data.train[0].path),
+            columns,
+            num_parallel_workers=1,
+            sampler=ds.SubsetSampler(rows[start : start + most]),
+        )
+        for start in range(0, len(rows), most)
+    ]
+    return parts[0] if len(parts) == 1 else parts[0].concat(parts[1:])
 
 
 class Jitter:

@@ -117,18 +117,23 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def is_file(path: Path) -> bool:
     """Tell whether a path is a plain file; `Path.is_file` says of a broken link only that not."""
-    odd = any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name)
-    if odd and path.suffix.lower() in SUFFIXES:
-        raise Pix2PixError(
-            f"{str(path)!a}: expected a name that can be printed, found control signs or "
-            "another encoding than UTF-8; rename it"
-        )
+    if path.suffix.lower() in SUFFIXES:
+        check_name(path)
     if path.is_symlink() and not path.exists():
         raise Pix2PixError(
             f"{path}: expected a link to a file, found one that leads nowhere or in a circle; "
             "mend or remove it"
         )
     return path.is_file()
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that cannot be printed, nor stored in a record."""
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name):
+        raise Pix2PixError(
+            f"{str(path)!a}: expected a name that can be printed, found control signs or "
+            "another encoding than UTF-8; rename it"
+        )
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -209,16 +214,20 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
     Raises:
         Pix2PixError: if there is none, or one holds no image, or two of the same name.
     """
-    images, others = entries(folder)
-    below = [path for path in others if path.is_dir() and path.name[0] != "."]
-    names = names or {path.name: path.name for path in sorted(below)}
+    found: list[PairFiles] = []
+    ignored: list[Path] = []
+    if names is None:
+        images, others = entries(folder)
+        below = [path for path in others if path.is_dir() and path.name[0] != "."]
+        names = {path.name: path.name for path in sorted(below)}
+        ignored = images + [path for path in others if path not in below]
     if not names:
         raise Pix2PixError(
             f"{folder}: expected a subfolder of images for each domain, found none; "
             "put the images of each domain into a folder of its own"
         )
-    found, ignored, counts = [], images + [p for p in others if p not in below], []
     for subfolder, domain in names.items():
+        check_name(folder / subfolder)
         members = by_stem(folder / subfolder)
         if not members:
             raise Pix2PixError(
@@ -227,8 +236,7 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
             )
         found += [PairFiles(name, path, domain=domain) for name, path in members.items()]
         ignored += entries(folder / subfolder)[1]
-        counts.append(f"{domain} {len(members)}")
-    return Found(f"domains {', '.join(counts)}", found, [], ignored)
+    return Found("each folder a domain", found, [], ignored)
 
 
 def by_stem(folder: Path) -> dict[str, Path]:

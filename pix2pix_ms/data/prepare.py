@@ -177,8 +177,9 @@ def run_records(
     if resuming and (records / f"train{SUFFIX}").is_file():
         return records
     if data is None:
-        refuse_older(["train"], records)
-        make(records, config)
+        with appearing_records(records) as room:
+            make(room, config)
+            refuse_older([path.stem for path in room.glob(f"*{SUFFIX}")], records)
         return records
     if "train" not in (splits := found_splits(data, recipe=recipe)):
         raise Pix2PixError(

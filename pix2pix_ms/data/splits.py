@@ -52,6 +52,7 @@ def found_splits(
         raise Pix2PixError(f"seed: expected at least 0, found {seed}")
     splits = present_splits(source, recipe)
     splits = splits or {name: found_in(source, recipe)}
+    refuse_other_domains(splits, source)
     if val_ratio == 0:
         return splits
     if "val" in splits or "train" not in splits:
@@ -98,6 +99,20 @@ def found_in(folder: Path, recipe: Recipe) -> Found:
     if recipe.unpaired:
         return in_domains(folder)
     return find(folder, photos=recipe.make is not None, swap=recipe.swap)
+
+
+def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:
+    """Refuse splits that differ in their domains; those of pairs have none."""
+    (first, ours), *others = (
+        (name, sorted({file.domain for file in found.pairs if file.domain}))
+        for name, found in splits.items()
+    )
+    for name, theirs in others:
+        if ours != theirs:
+            raise Pix2PixError(
+                f"{source}: expected the same domains in {name} as in {first}, "
+                f"{', '.join(ours)}, found {', '.join(theirs)}; add or remove folders"
+            )
 
 
 def lonely_in(splits: dict[str, Found]) -> list[Path]:
