@@ -217,7 +217,7 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
             f"{folder}: expected a subfolder of images for each domain, found none; "
             "put the images of each domain into a folder of its own"
         )
-    found, ignored, counts = [], images + [p for p in others if p not in below], []
+    found, ignored = [], images + [path for path in others if path not in below]
     for subfolder, domain in names.items():
         members = by_stem(folder / subfolder)
         if not members:
@@ -227,8 +227,7 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
             )
         found += [PairFiles(name, path, domain=domain) for name, path in members.items()]
         ignored += entries(folder / subfolder)[1]
-        counts.append(f"{domain} {len(members)}")
-    return Found(f"domains {', '.join(counts)}", found, [], ignored)
+    return Found("domains", found, [], ignored)
 
 
 def by_stem(folder: Path) -> dict[str, Path]:
