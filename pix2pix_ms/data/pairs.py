@@ -101,7 +101,8 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
     check_link(folder)
     if not folder.is_dir():
         raise Pix2PixError(f"{folder}: expected a folder of images, found none; check the path")
-    images, others = [], []
+    images: list[Path] = []
+    others: list[Path] = []
     try:
         with os.scandir(folder) as found:  # says which are files without asking for each
             every = [(folder / entry.name, entry) for entry in found]
