@@ -41,8 +41,7 @@ class GANConfig(Settings):
         return super().lower_bounds() | own
 
     def check(self) -> None:
-        """Refuse rates no optimiser takes."""
-        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
+        """Refuse a rate no optimiser takes."""
         expect(
             self.discriminator_rate > 0, "discriminator_rate", "above 0", self.discriminator_rate
         )
@@ -142,7 +141,6 @@ class CycleGANConfig(Settings):
 
     def check(self) -> None:
         """Refuse settings that do not fit together."""
-        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
         for side in self.shape:  # the generator halves twice
             expect(side % 4 == 0, "size, height, width", "multiples of 4", side)

@@ -21,7 +21,7 @@ from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.blocks import leaky_relu, set_statistics
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.objectives import ADVERSARIAL, generator_loss
-from pix2pix_ms.pix2pix import adam, set_rate
+from pix2pix_ms.optimisers import adam, set_rate
 
 Step = Callable[..., tuple[Tensor, ...]]
 
