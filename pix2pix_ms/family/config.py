@@ -41,7 +41,7 @@ class GANConfig(Settings):
         return super().lower_bounds() | own
 
     def check(self) -> None:
-        """Refuse rates no optimiser takes."""
+        """Refuse a rate no optimiser takes."""
         expect(
             self.discriminator_rate > 0, "discriminator_rate", "above 0", self.discriminator_rate
         )
