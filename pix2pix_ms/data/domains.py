@@ -181,10 +181,9 @@ def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[n
     Every image of the larger domain comes once, those of the smaller again and again.
     """
     rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    two = first_two(data)
-    length = max(map(len, two))
+    length = max(map(len, data.train[:2]))
     columns = []
-    for number, domain in enumerate(two):
+    for number, domain in enumerate(data.train[:2]):
         rounds = [rng.permutation(len(domain)) for _ in range(-(-length // len(domain)))]
         columns.append([(number, int(place)) for place in np.concatenate(rounds)[:length]])
     yield from epoch_images(columns, data, config, epoch)
@@ -192,17 +191,7 @@ def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[n
 
 def unpaired_steps(data: DomainData, config: Settings) -> int:
     """Return how many batches `unpaired` yields."""
-    return max(map(len, first_two(data))) // config.batch_size
-
-
-def first_two(data: DomainData) -> tuple[Domain, Domain]:
-    """Return the training images of both domains; refuse data of fewer or more."""
-    if len(data.train) != 2:
-        raise Pix2PixError(
-            f"{data.train[0].path}: expected two domains, found {len(data.train)}: "
-            f"{', '.join(data.names)}; prepare the two that you mean"
-        )
-    return data.train[0], data.train[1]
+    return max(map(len, data.train[:2])) // config.batch_size
 
 
 def labelled(
@@ -315,7 +304,13 @@ def jittered(
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
     rows = [data.train[number].rows[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    stored = encoded(data, kinds, rows)
+    path = data.train[0].path
+    # A sampler takes no more rows than the record has (MindSpore 2.7 to 2.10).
+    most = 1 + max(max(domain.rows) for domain in data.train)
+    parts = [ds.SubsetSampler(rows[start : start + most]) for start in range(0, len(rows), most)]
+    stored = ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=parts[0])
+    for part in parts[1:]:
+        stored = stored + ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=part)
     drawn = ds.NumpySlicesDataset({WHICH: which, **jitter}, shuffle=False)
     draw = Jitter(config, data.channels)
     return (
@@ -323,24 +318,6 @@ def jittered(
         .map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
         .project([IMAGE])
     )
-
-
-def encoded(data: DomainData, columns: list[str], rows: list[int]) -> ds.Dataset:
-    """Return rows of the training record in that order, however often each comes.
-
-    MindRecord (2.8) refuses a sampler of more rows than a file has: there are several in turn.
-    """
-    most = len({row for domain in data.train for row in domain.rows})
-    parts = [
-        ds.MindDataset(
-            str(data.train[0].path),
-            columns,
-            num_parallel_workers=1,
-            sampler=ds.SubsetSampler(rows[start : start + most]),
-        )
-        for start in range(0, len(rows), most)
-    ]
-    return parts[0] if len(parts) == 1 else parts[0].concat(parts[1:])
 
 
 class Jitter:

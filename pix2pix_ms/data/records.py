@@ -135,11 +135,6 @@ def open_record(path: Path) -> Record:
     """
     schema, rows, first = inspect(path)
     kinds = [schema.get(column, {}).get("type") for column in COLUMNS]
-    if {IMAGE, DOMAIN} <= schema.keys():
-        raise Pix2PixError(
-            f"{path}: expected pairs, found images of domains that are no pairs; prepare pairs "
-            "without --unpaired, or train a model that needs none"
-        )
     if kinds not in (["bytes"] * 2, ["float32"] * 2):
         found = ", ".join(f"{name} ({entry.get('type')})" for name, entry in schema.items())
         raise Pix2PixError(

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ from pix2pix_ms.data.workers import Workers
 from pix2pix_ms.errors import Pix2PixError
 
 MOST_KINDS = 4  # of sizes, modes and ignored files a line tells
-MOST_DOMAINS = 20  # that a line counts
 LABEL = 10  # columns
 HEADERS_AT_ONCE = 8  # an exchange with a process costs about as much as reading one
 
@@ -55,9 +53,7 @@ def refuse_unfit(seen: list[Seen]) -> None:
 def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterator[str]:
     """Yield the lines of the report."""
     for name, found in splits.items():
-        kind = "images" if recipe.unpaired else "pairs"
-        of_each = f": {sizes(found)}" if recipe.unpaired else ""
-        yield line(name, f"{len(found.pairs)} {kind}, {found.layout}{of_each}")
+        yield line(name, amount(found))
     yield line("size", counted(head.size for pair in seen for head in pair.headers))
     yield line("mode", counted(modes(seen, recipe.stored)))
     headers = [head for pair in seen for head in pair.headers]
@@ -75,6 +71,14 @@ def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterato
             yield line("unfit", pair.fault)
 
 
+def amount(found: Found) -> str:
+    """Say how many pairs there are, or how many images of which domains."""
+    domains = Counter(pair.domain for pair in found.pairs if pair.domain)
+    if not domains:
+        return f"{len(found.pairs)} pairs, {found.layout}"
+    return f"{len(found.pairs)} images: " + ", ".join(f"{d} {n}" for d, n in domains.items())
+
+
 def line(label: str, text: str) -> str:
     """Return a line of the report."""
     return f"{label:{LABEL}}{text}"
@@ -86,14 +90,6 @@ def counted(kinds: Iterable[str]) -> str:
     told = [f"{count} of {kind}" for kind, count in counts[:MOST_KINDS]]
     rest = len(counts) - len(told)
     return ", ".join(told + [f"{rest} other kinds"] * (rest > 0)) or "none"
-
-
-def sizes(found: Found) -> str:
-    """Count the images of each domain, such as `apple 400, orange 300`."""
-    counts = Counter(file.domain for file in found.pairs)
-    told = [f"{domain} {count}" for domain, count in islice(counts.items(), MOST_DOMAINS)]
-    rest = len(counts) - len(told)
-    return ", ".join(told) + f" and {rest} more" * (rest > 0)
 
 
 def some(paths: list[Path]) -> str:
