@@ -120,6 +120,7 @@ class CycleGANConfig(Settings):
     architecture: ClassVar[tuple[str, ...]] = (
         "size", "height", "width", "channels", "n_blocks", "ngf", "ndf", "n_layers", "norm",
     )  # fmt: skip
+    networks: ClassVar[tuple[str, ...]] = ("generator_AtoB", "generator_BtoA")
     # What the PatchGAN and the translator ask of a config, and is never otherwise here.
     conditional: ClassVar[bool] = False
     colours: ClassVar[str] = "rgb"
