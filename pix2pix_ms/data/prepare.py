@@ -91,7 +91,7 @@ def write_splits(
                 write_rows(
                     progress(rows, name, len(found.pairs)),
                     room / f"{name}{SUFFIX}",
-                    pairs_layout(colours),
+                    layout,
                 )
     return [out / f"{name}{SUFFIX}" for name in splits]
 
