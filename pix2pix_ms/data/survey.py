@@ -36,7 +36,7 @@ def look(pair: PairFiles, recipe: Recipe) -> Seen:
         headers += map(header, [path for path in (pair.a, pair.b) if path])
         if pair.b is not None:
             check_equal(pair.a, headers[0].size, pair.b, headers[1].size)
-        elif recipe.make is None:
+        elif recipe.make is None and not recipe.unpaired:
             check_halves(pair.a, headers[0].width, headers[0].height, recipe.halves)
     except Pix2PixError as error:
         return Seen(headers, str(error))
@@ -53,7 +53,7 @@ def refuse_unfit(seen: list[Seen]) -> None:
 def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterator[str]:
     """Yield the lines of the report."""
     for name, found in splits.items():
-        yield line(name, f"{len(found.pairs)} pairs, {found.layout}")
+        yield line(name, amount(found))
     yield line("size", counted(head.size for pair in seen for head in pair.headers))
     yield line("mode", counted(modes(seen, recipe.stored)))
     headers = [head for pair in seen for head in pair.headers]
@@ -69,6 +69,14 @@ def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterato
     for pair in seen:
         if pair.fault:
             yield line("unfit", pair.fault)
+
+
+def amount(found: Found) -> str:
+    """Say how many pairs there are, or how many images of which domains."""
+    domains = Counter(pair.domain for pair in found.pairs if pair.domain)
+    if not domains:
+        return f"{len(found.pairs)} pairs, {found.layout}"
+    return f"{len(found.pairs)} images: " + ", ".join(f"{d} {n}" for d, n in domains.items())
 
 
 def line(label: str, text: str) -> str:
