@@ -22,6 +22,7 @@ class Stream(IntEnum):
     PIPELINE = 2
     SPLIT = 3
     INFERENCE = 4
+    POOL = 5
 
 
 def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:
