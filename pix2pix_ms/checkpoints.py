@@ -1,7 +1,7 @@
 """Checkpoints: saved whole or not at all, and loaded only where they fit."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ from pix2pix_ms import safetensors_file
 from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole
-from pix2pix_ms.models import settings_from_json
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.settings import Settings
+from pix2pix_ms.models import MODELS, imported, settings_from_json
+from pix2pix_ms.settings import Direction, Settings
 
 SUFFIX = ".ckpt"
 
@@ -163,7 +162,7 @@ def check_holds(network: str, found: Iterable[str], path: Path) -> None:
         Pix2PixError: naming the networks it does hold.
     """
     networks = sorted({name.split(".")[0] for name in found})
-    if network not in networks:
+    if not any(name.startswith(network) for name in networks):
         raise Pix2PixError(
             f"{path}: expected a checkpoint with a {network}, found one with "
             f"{', '.join(networks) or 'no network'}; give another file"
@@ -180,16 +179,33 @@ def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
     fill(generator.parameters_dict(), found, path, (config, theirs))
 
 
-def load_generator(path: Path) -> tuple[UNet, Config]:
+def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any, Any]:
     """Return the generator of a checkpoint, as `file_of` finds it, and its config.
 
+    Args:
+        direction: which of CycleGAN's two; unless given, that of its config.
+
     Raises:
-        Pix2PixError: as `file_of`, `load` and `fill` do.
+        Pix2PixError: as `file_of`, `load` and `fill` do, or if it does not translate an image to
+            an image, or not in that direction.
     """
     path = file_of(path)
     found, config, _ = load(path)
+    entry = MODELS[config.model]
+    if entry.generator is None:
+        raise Pix2PixError(
+            f"{path}: expected a network that makes one image of another, as pix2pix and cyclegan "
+            f"train, found {config.model}; give another checkpoint"
+        )
     check_holds("generator", found, path)
-    generator = UNet(config)
+    if direction not in (None, config.direction):
+        if config.model == Config.model:
+            raise Pix2PixError(
+                f"{path}: expected the direction it was trained in, {config.direction}, found "
+                f"{direction}; leave --direction out, or train another"
+            )
+        config = replace(config, direction=direction)
+    generator = imported(entry.generator)(config)
     fill(generator.parameters_dict(), found, path, (config, config))
     generator.set_train(False)
     return generator, config

@@ -13,6 +13,7 @@ import click
 
 from pix2pix_ms import __version__
 from pix2pix_ms.config import PRESETS, SEGMENTER, Config, segmenter_config
+from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.models import MODELS, preset, refuse_foreign
 from pix2pix_ms.options import (
     FILE,
@@ -21,9 +22,11 @@ from pix2pix_ms.options import (
     config_option,
     config_options,
     device_option,
+    direction_option,
     mode_option,
     model_options,
 )
+from pix2pix_ms.settings import Direction
 
 
 @click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
@@ -162,6 +165,10 @@ def interruption(run: Any, words: list[str]) -> str:
     help="How an image of another shape comes to the network's: squeezed, or its edges mirrored "
     "[resize, or pad where the network was trained so].",
 )
+@direction_option
+@click.option("--domain", help="What to turn images into, with a checkpoint of stargan.")
+@click.option("--reference", type=FILE, help="stargan: an image of that domain, for its style.")
+@click.option("--seed", default=0, show_default=True, help="stargan: draws a style instead.")
 @device_option
 def translate(
     inputs: tuple[Path, ...],
@@ -171,6 +178,10 @@ def translate(
     side_by_side: bool,
     pairs: bool,
     fit: Literal["resize", "pad"] | None,
+    direction: Direction | None,
+    domain: str | None,
+    reference: Path | None,
+    seed: int,
     device: str,
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.
@@ -179,11 +190,19 @@ def translate(
     """
     from pix2pix_ms.checkpoints import shipped_generator
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.translate import Style
     from pix2pix_ms.translate import translate as translate_files
 
+    if domain is None and reference is not None:
+        raise Pix2PixError(
+            f"{reference}: expected the domain of the reference, found none; give it with --domain"
+        )
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
-    written = translate_files(inputs, out, checkpoint, mode, side_by_side, pairs, fit)
+    style = Style(domain, reference, seed) if domain else None
+    written = translate_files(
+        inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style
+    )
     click.echo(f"{len(written)} images in {out}")
 
 
@@ -242,6 +261,7 @@ def export(checkpoint: Path, out: Path) -> None:
     type=click.Choice(["labels", "photos", "other"]),
     help="What the target images are [judged by the colours of the first pair].",
 )
+@direction_option
 @mode_option
 @device_option
 def evaluate(
@@ -251,6 +271,7 @@ def evaluate(
     save_images: Path | None,
     segmenter: Path | None,
     target: Literal["labels", "photos", "other"] | None,
+    direction: Direction | None,
     mode: Literal["paper", "eval"],
     device: str,
 ) -> None:
@@ -264,7 +285,7 @@ def evaluate(
     from pix2pix_ms.report import evaluate_checkpoint
 
     choose_device(device)
-    report = evaluate_checkpoint(checkpoint, data, mode, segmenter, target, save_images)
+    report = evaluate_checkpoint(checkpoint, data, mode, segmenter, target, save_images, direction)
     click.echo(report.table())
     if json_file is not None:
         replace_text(json_file, report.to_json())

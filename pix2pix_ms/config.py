@@ -62,7 +62,6 @@ class Config(Settings):
             "above 0 where gan_weight is 0",
             0,
         )
-        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
         self.check_channels()
         self.check_shape()

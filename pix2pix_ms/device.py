@@ -22,7 +22,8 @@ class Stream(IntEnum):
     PIPELINE = 2
     SPLIT = 3
     INFERENCE = 4
-    POOL = 5
+    NOISE = 5
+    POOL = 6
 
 
 def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:

@@ -16,28 +16,38 @@ from pix2pix_ms.settings import Settings
 
 
 class Entry(NamedTuple):
-    """A model: its settings, its presets, and where its task is, as module and class."""
+    """A model: its settings, its presets, and where the rest is, as module and name."""
 
     config: type[Settings]
     presets: Mapping[str, Settings]
     task: str
+    generator: str | None = None
+    """What makes of a config the network that translates an image to an image."""
 
     def task_class(self) -> Any:
         """Import the task and return its class."""
-        module, name = self.task.split(":")
-        return getattr(importlib.import_module(module), name)
+        return imported(self.task)
+
+
+def imported(place: str) -> Any:
+    """Return what stands at "module:name"."""
+    module, name = place.split(":")
+    return getattr(importlib.import_module(module), name)
 
 
 MODELS: dict[str, Entry] = {
     entry.config.model: entry
     for entry in (
-        Entry(Config, PRESETS, "pix2pix_ms.tasks.pairs:PairsTask"),
+        Entry(Config, PRESETS, "pix2pix_ms.tasks.pairs:PairsTask", "pix2pix_ms.nets.unet:UNet"),
         Entry(family.GANConfig, family.GAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
         Entry(family.DCGANConfig, family.DCGAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
         Entry(family.LSGANConfig, family.LSGAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
         Entry(family.WGANConfig, family.WGAN_PRESETS, "pix2pix_ms.tasks.noise:NoiseTask"),
         Entry(
-            family.CycleGANConfig, family.CYCLEGAN_PRESETS, "pix2pix_ms.tasks.unpaired:UnpairedTask"
+            family.CycleGANConfig,
+            family.CYCLEGAN_PRESETS,
+            "pix2pix_ms.tasks.unpaired:UnpairedTask",
+            "pix2pix_ms.family.cyclegan:translating_generator",
         ),
         Entry(family.StarGANConfig, family.STARGAN_PRESETS, "pix2pix_ms.tasks.styles:StylesTask"),
     )
@@ -84,7 +94,7 @@ def settings_from_json(text: str, where: str) -> Any:
         model = json.loads(text).get("model", Config.model)
     except (ValueError, AttributeError):
         model = Config.model  # which says what is wrong with the text
-    if model not in MODELS:
+    if not isinstance(model, str) or model not in MODELS:
         raise Pix2PixError(
             f"{where}: expected settings of one of {', '.join(MODELS)}, found those of {model!r}; "
             "was it written by another version?"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from mindspore import Tensor, ops
 
-from pix2pix_ms.config import GanMode, PixelLoss
+from pix2pix_ms.config import PixelLoss
 
 AdversarialLoss = Callable[[Tensor, bool], Tensor]
 
@@ -33,7 +33,32 @@ def lsgan(logits: Tensor, real: bool) -> Tensor:
     return ops.square(logits - 1.0 if real else logits).mean()
 
 
-ADVERSARIAL: dict[GanMode, AdversarialLoss] = {"vanilla": vanilla, "lsgan": lsgan}
+ADVERSARIAL: dict[str, AdversarialLoss] = {
+    "minimax": vanilla,  # D's side of that game; G's is `minimax`
+    "vanilla": vanilla,
+    "lsgan": lsgan,
+}
+
+
+def minimax(logits: Tensor) -> Tensor:
+    """log(1 - D) of generated images, which G minimises in the minimax game (Goodfellow 2014).
+
+    What D gains there is what G loses: this is D's own loss on them, negated (equation 1).
+    """
+    return -vanilla(logits, real=False)
+
+
+def generator_loss(gan_mode: str) -> Callable[[Tensor], Tensor]:
+    """Return what G minimises, of D's logits of generated images.
+
+    Outside the minimax game that is D's own loss with its verdict turned round: be judged real.
+    """
+    adversarial = ADVERSARIAL[gan_mode]
+
+    def judged_real(logits: Tensor) -> Tensor:
+        return adversarial(logits, True)
+
+    return minimax if gan_mode == "minimax" else judged_real
 
 
 def l1(generated: Tensor, target: Tensor) -> Tensor:

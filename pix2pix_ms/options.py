@@ -12,7 +12,7 @@ from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.models import MODELS
-from pix2pix_ms.settings import Settings
+from pix2pix_ms.settings import Direction, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -117,6 +117,11 @@ mode_option = click.option(
     default="paper",
     show_default=True,
     help="paper: the image's own statistics, dropout on; eval: moving statistics, dropout off.",
+)
+direction_option = click.option(
+    "--direction",
+    type=click.Choice(get_args(Direction)),
+    help="Which of cyclegan's two generators [as it was trained with].",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, CPU, GPU or Ascend."

@@ -10,11 +10,11 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
 from pix2pix_ms.interrupt import interruptible
-from pix2pix_ms.nets.blocks import tensor_over
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
+from pix2pix_ms.optimisers import adam, set_rate
 
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
@@ -139,27 +139,3 @@ class Pix2Pix:
     def kept(self) -> Iterable[ms.Parameter]:
         """Return what translates: the generator's parameters."""
         return iter(self.generator.get_parameters())
-
-
-def adam(network: nn.Cell, config: Config) -> nn.Adam:
-    """Return Adam over a network, its state named after the network so that two can coexist.
-
-    The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
-    layer's gradient is computed, used and dropped before the next (MindSpore 2.8).
-    """
-    rates = {"beta1": config.beta1, "beta2": config.beta2}
-    optimiser = nn.Adam(network.trainable_params()[::-1], config.learning_rate, **rates)
-    for moment in (*optimiser.moment1, *optimiser.moment2):
-        zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
-        moment.set_data(tensor_over(zeros))
-    own = {parameter.name for parameter in network.get_parameters()}
-    for parameter in optimiser.get_parameters():
-        if parameter.name not in own:
-            prefix = type(network).__name__.lower()
-            parameter.name = f"{prefix}.{parameter.name}"
-    return optimiser
-
-
-def set_rate(optimiser: nn.Optimizer, rate: float) -> None:
-    """Set a learning rate: assigned, because a compiled step sees no `set_data` (MindSpore 2.8)."""
-    ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))

@@ -164,6 +164,7 @@ def evaluate_checkpoint(
     segmenter: Path | None = None,
     target: Target | None = None,
     images: Path | None = None,
+    direction: Direction | None = None,
 ) -> Report:
     """Measure a generator on held-out pairs, in the direction and at the size of its config.
 
@@ -174,12 +175,13 @@ def evaluate_checkpoint(
             ships, where it is there.
         target: what the target images are; unless given, the first pair's colours decide.
         images: a new folder for PNG files, `input/`, `generated/` and `target/`.
+        direction: which of CycleGAN's two generators; unless given, that of its config.
 
     Raises:
         Pix2PixError: if something cannot be read, the images folder is in use, or there is a
             segmenter and nothing for it to read.
     """
-    generator, config = load_generator(checkpoint)
+    generator, config = load_generator(checkpoint, direction)
     translator = Translator(generator, config, mode)
     with new_folder(images) as writing, tempfile.TemporaryDirectory() as made:
         path, description = held_out_record(data, Path(made), recipe_for(config))

@@ -34,7 +34,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.pix2pix import adam, set_rate
+from pix2pix_ms.optimisers import adam, set_rate
 from pix2pix_ms.segmentation import CLASSES, SegmentationScores, confusion, segmentation_scores
 from pix2pix_ms.settings import Direction
 from pix2pix_ms.translate import Translator, to_network

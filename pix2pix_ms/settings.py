@@ -97,6 +97,7 @@ class Settings:
             found = getattr(self, name)
             expect(found is None or found >= bound, name, f"at least {bound}", found)
         expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
+        expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
         self.check()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import mindspore as ms
 import numpy as np
@@ -10,7 +10,7 @@ from mindspore import Tensor
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix_ms.checkpoints import load_generator
+from pix2pix_ms.checkpoints import file_of, load, load_generator
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.images import (
     Pixels,
@@ -29,16 +29,25 @@ from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.records import rows_of, to_pixels
 from pix2pix_ms.device import Stream
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.settings import Fit
+from pix2pix_ms.settings import Direction, Fit
 
 Mode = Literal["paper", "eval"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
 WHOLE: tuple[Fit, ...] = ("resize", "pad")  # what loses nothing of an image
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
+
+
+class Style(NamedTuple):
+    """What StarGAN turns images into: a domain, in a reference's style or one drawn by seed."""
+
+    domain: str
+    reference: Path | None = None
+    seed: int = 0
 
 
 class Translator:
@@ -138,6 +147,8 @@ def translate(
     side_by_side: bool = False,
     pairs: bool = False,
     fit: Fit | None = None,
+    direction: Direction | None = None,
+    style: Style | None = None,
 ) -> list[Path]:
     """Translate images, or all images of folders, to PNG files of the same names in `out`.
 
@@ -148,13 +159,15 @@ def translate(
         side_by_side: put the input image to the left of the generated one.
         pairs: the inputs are side-by-side pairs; take the half the network was trained to read.
         fit: how an image of another size comes to the network's, as `Translator.image` takes it.
+        direction: which of CycleGAN's two generators; unless given, that of its config.
+        style: for StarGAN, what to turn the images into.
 
     Raises:
         Pix2PixError: if an input or the checkpoint cannot be read, or two would have one name.
     """
     sources = input_files(inputs)
-    generator, config = load_generator(checkpoint)
-    translator = Translator(generator, config, mode)
+    translator = open_translator(checkpoint, mode, direction, style)
+    config = translator.config
     for source in sources:  # unfit ones are told before anything is written
         head = header(source)
         if pairs:
@@ -171,6 +184,35 @@ def translate(
         with appearing_whole(path) as writing:
             to_image(generated).save(writing, "PNG")
     return written
+
+
+def open_translator(
+    checkpoint: Path, mode: Mode, direction: Direction | None, style: Style | None
+) -> Any:
+    """Return what translates with a checkpoint: it has a `config` and `image(picture, index, fit)`.
+
+    Raises:
+        Pix2PixError: if the checkpoint cannot be read, or a style is given to a network that has
+            none, or none to one that has.
+    """
+    path = file_of(checkpoint)
+    found, config, _ = load(path)
+    if config.model == StarGANConfig.model:
+        if style is None:
+            raise Pix2PixError(
+                f"{path}: expected a domain to turn the images into, one of "
+                f"{', '.join(config.domains)}, found none; give it with --domain"
+            )
+        from pix2pix_ms.family.styling import StyleTranslator
+
+        reference = read_image(style.reference, 3) if style.reference else None
+        return StyleTranslator(found, config, style.domain, reference, style.seed)
+    if style is not None:
+        raise Pix2PixError(
+            f"{path}: expected a network with domains, as stargan trains, found one of "
+            f"{config.model}; leave --domain out"
+        )
+    return Translator(*load_generator(path, direction), mode)
 
 
 def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:

@@ -60,7 +60,7 @@ def test_json_round_trip() -> None:
         ({"n_layers": 6}, "n_layers: expected 0 to 5, found 6"),
         ({"norm": "layer"}, "norm: expected one of batch, instance, none, found 'layer'"),
         ({"direction": "AB"}, "direction: expected one of AtoB, BtoA, found 'AB'"),
-        ({"beta1": 0.0}, "beta1: expected between 0 and 1, found 0.0"),
+        ({"beta1": 1.0}, "beta1: expected 0 or more, below 1, found 1.0"),
         ({"learning_rate": -1.0}, "learning_rate: expected between 0 and 1"),
         ({"epochs": 0}, "epochs: expected at least 1, found 0"),
         ({"constant_epochs": 9}, "constant_epochs: expected 0 to epochs, found 9"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pix2pix_ms.settings import Direction, Norm, Settings, expect, other_default, setting
+from pix2pix_ms.settings import Direction, InitType, Norm, Settings, expect, other_default, setting
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class GANConfig(Settings):
     mirror: bool = other_default(Settings, "mirror", False)
     batch_size: int = other_default(Settings, "batch_size", 64)
     learning_rate: float = other_default(Settings, "learning_rate", 1e-3)
+    init_type: InitType = other_default(Settings, "init_type", "kaiming")
     epochs: int = other_default(Settings, "epochs", 100)
     samples: int = other_default(Settings, "samples", 50)
 
@@ -30,7 +31,7 @@ class GANConfig(Settings):
     ngf: int = setting(128, "width of the generator's narrowest hidden layer")
     ndf: int = setting(128, "width of the discriminator's narrowest hidden layer")
     discriminator_rate: float = setting(1.0, "D's learning rate, as a multiple of G's")
-    gan_mode: Literal["minimax", "vanilla", "lsgan", "wgan", "wgan-gp"] = setting(
+    gan_mode: Literal["minimax", "vanilla", "lsgan"] = setting(
         "vanilla", "adversarial loss; minimax: G minimises log(1 - D), vanilla: -log D"
     )
 
@@ -38,6 +39,12 @@ class GANConfig(Settings):
         """Return the least value of every field that has one."""
         own = {"channels": 1, "classes": 1, "latent_dim": 1, "ngf": 1, "ndf": 1}
         return super().lower_bounds() | own
+
+    def check(self) -> None:
+        """Refuse a rate no optimiser takes."""
+        expect(
+            self.discriminator_rate > 0, "discriminator_rate", "above 0", self.discriminator_rate
+        )
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class DCGANConfig(GANConfig):
     jitter_size: int = other_default(Settings, "jitter_size", 64)
     batch_size: int = other_default(Settings, "batch_size", 128)
     learning_rate: float = other_default(Settings, "learning_rate", 2e-4)
+    init_type: InitType = other_default(Settings, "init_type", "normal")
     channels: int = other_default(GANConfig, "channels", 3)
     latent_dim: int = other_default(GANConfig, "latent_dim", 100)
     ngf: int = other_default(GANConfig, "ngf", 64)
@@ -57,9 +65,11 @@ class DCGANConfig(GANConfig):
 
     def check(self) -> None:
         """Refuse images that cannot be halved to 4x4."""
+        super().check()
+        powers = [2**power for power in range(3, 11)]
         for side in self.shape:
-            powers = [2**power for power in range(3, 11)]
-            expect(side in powers, "size, height, width", "powers of 2 from 8 to 1024", side)
+            square = side in powers and side == self.size
+            expect(square, "size, height, width", "one power of 2 from 8 to 1024", side)
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,7 @@ class LSGANConfig(DCGANConfig):
 
     model: ClassVar[str] = "lsgan"
 
-    gan_mode: Literal["minimax", "vanilla", "lsgan", "wgan", "wgan-gp"] = other_default(
-        GANConfig, "gan_mode", "lsgan"
-    )
+    gan_mode: Literal["lsgan"] = setting("lsgan", "adversarial loss")
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,8 @@ class WGANConfig(DCGANConfig):
 
     batch_size: int = other_default(Settings, "batch_size", 64)
     learning_rate: float = other_default(Settings, "learning_rate", 5e-5)
-    gan_mode: Literal["minimax", "vanilla", "lsgan", "wgan", "wgan-gp"] = other_default(
-        GANConfig, "gan_mode", "wgan"
+    gan_mode: Literal["wgan", "wgan-gp"] = setting(  # type: ignore[assignment]
+        "wgan", "how the critic is kept smooth: its weights clipped, or its gradient penalised"
     )
     critic_steps: int = setting(5, "updates of the critic for one of the generator")
     clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan")
@@ -133,7 +141,6 @@ class CycleGANConfig(Settings):
 
     def check(self) -> None:
         """Refuse settings that do not fit together."""
-        expect(0 < self.beta1 < 1, "beta1", "between 0 and 1", self.beta1)  # nn.Adam refuses 0
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
         for side in self.shape:  # the generator halves twice
             expect(side % 4 == 0, "size, height, width", "multiples of 4", side)

@@ -6,21 +6,20 @@ import zlib
 import numpy as np
 from mindspore import Parameter, Tensor, nn
 
-from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.nets.blocks import BatchNorm, tensor_over
-from pix2pix_ms.settings import InitType
+from pix2pix_ms.settings import InitType, Settings
 
 GAMMA_DEVIATION = 0.02
 
 
-def initialise(network: nn.Cell, config: Config) -> None:
+def initialise(network: nn.Cell, config: Settings) -> None:
     """Set every weight of `network` from the seed; biases to 0, BatchNorm's gamma to N(1, 0.02).
 
     Each tensor draws from a stream of its own name, on the host: the same start on any device.
     """
     for _, cell in network.cells_and_names():
-        if isinstance(cell, nn.Conv2d | nn.Conv2dTranspose):
+        if isinstance(cell, nn.Conv2d | nn.Conv2dTranspose | nn.Dense):
             rng = stream_of(cell.weight, config.seed)
             value = weights(cell.weight.shape, config.init_type, config.init_gain, rng)
             cell.weight.set_data(tensor_over(value))
@@ -39,7 +38,7 @@ def stream_of(parameter: Parameter, seed: int) -> np.random.Generator:
 def weights(
     shape: tuple[int, ...], init_type: InitType, gain: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw a convolution's weights, float32 [out, in, k, k] (transposed: [in, out, k, k]).
+    """Draw a layer's weights, float32 [out, in] or [out, in, k, k] (transposed: [in, out, k, k]).
 
     `gain` is the deviation of "normal", the gain of "xavier", the value of "constant"; "kaiming"
     does not use it. Fans are counted as PyTorch counts them: axis 1 in, axis 0 out.

@@ -1,0 +1,61 @@
+"""Adam and RMSProp as the networks here are trained with them, and how their rate is set."""
+
+from collections.abc import Iterable
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.nets.blocks import tensor_over
+from pix2pix_ms.settings import Settings
+
+
+def adam(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Adam:
+    """Return Adam over a network, with the learning rate, beta1 and beta2 of the config.
+
+    The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
+    layer's gradient is computed, used and dropped before the next (MindSpore 2.8).
+
+    Args:
+        name: what its state is named after, so that several can coexist; unless given, the
+            network's class.
+    """
+    weights = network.trainable_params()[::-1]
+    optimiser = nn.Adam(weights, config.learning_rate, beta2=config.beta2)
+    # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
+    optimiser.beta1 = Tensor(config.beta1, ms.float32)
+    start((*optimiser.moment1, *optimiser.moment2))
+    return named(optimiser, network, name)
+
+
+def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.RMSProp:
+    """Return RMSProp over a network, with the config's learning rate and a decay of 0.99.
+
+    Decay and start are those of PyTorch, with which WGAN was published. MindSpore starts the mean
+    square at 1, which holds the first hundred steps back.
+    """
+    optimiser = nn.RMSProp(network.trainable_params()[::-1], config.learning_rate, decay=0.99)
+    start(optimiser.ms)
+    return named(optimiser, network, name)
+
+
+def start(moments: Iterable[ms.Parameter]) -> None:
+    """Set moments to 0."""
+    for moment in moments:
+        zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
+        moment.set_data(tensor_over(zeros))
+
+
+def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:
+    """Put `name`, or that of the network's class, before the names of an optimiser's state."""
+    own = {parameter.name for parameter in network.get_parameters()}
+    prefix = type(network).__name__.lower() if name is None else name
+    for parameter in optimiser.get_parameters():
+        if parameter.name not in own:
+            parameter.name = f"{prefix}.{parameter.name}"
+    return optimiser
+
+
+def set_rate(optimiser: nn.Optimizer, rate: float) -> None:
+    """Set a learning rate: assigned, because a compiled step sees no `set_data` (MindSpore 2.8)."""
+    ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))

@@ -1,0 +1,126 @@
+"""Every relative through the one training: run folder, resume to the bit, translate or generate."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.cli import command
+from pix2pix_ms.data.facades import facade
+from pix2pix_ms.models import MODELS, preset
+from pix2pix_ms.run import Run
+from pix2pix_ms.training import train
+
+SMALL: dict[str, dict[str, Any]] = {
+    "gan": {"ngf": 8, "ndf": 8},
+    "dcgan": {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4},
+    "lsgan": {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4, "conditional": True},
+    "wgan": {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4},
+    "cyclegan": {"ngf": 4, "ndf": 4, "n_blocks": 1, "facades": 8},
+    "stargan": {"ngf": 4, "max_filters": 8, "facades": 12, "batch_size": 2},
+}
+EPOCHS = 2
+FROM_NOISE = ("gan", "dcgan", "lsgan", "wgan")
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words])
+
+
+def options(model: str) -> list[str]:
+    """The small settings as words of the command."""
+    words = ["--model", model, "--epochs", str(EPOCHS), "--device", "CPU"]
+    for name, value in SMALL[model].items():
+        flag = f"--{name.replace('_', '-')}"
+        words += [flag] if value is True else [flag, str(value)]
+    return words
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp(request.param) / "run"
+    result = call("train", *options(request.param), "--out", folder)
+    assert result.exit_code == 0, result.output
+    return Run(folder)
+
+
+def weights(run: Run) -> dict[str, bytes]:
+    found, _, _ = checkpoints.load(run.last)
+    return {name: value.asnumpy().tobytes() for name, value in found.items()}
+
+
+def without_seconds(run: Run) -> str:
+    return repr([{k: v for k, v in row.items() if k != "seconds"} for row in run.log()])
+
+
+def test_a_run_is_as_pix2pixs(run: Run) -> None:
+    names = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*.*")}
+    assert names > {
+        "config.json", "data.json", "log.csv", "losses.png", "checkpoints/last.ckpt",
+        "checkpoints/epoch_002.ckpt",
+        *(f"samples/epoch_{epoch:03d}.png" for epoch in range(EPOCHS + 1)),
+    }  # fmt: skip
+    log, task = run.log(), MODELS[run.config().model].task_class()
+    assert [row["epoch"] for row in log] == list(range(EPOCHS + 1))
+    assert tuple(log[0]) == task.columns()
+    assert all(np.isfinite(row[f"loss_{name}"]) for row in log[1:] for name in task.losses)
+    grid = np.asarray(Image.open(run.sample_file(EPOCHS)).convert("RGB"))
+    assert grid.std() > 10  # something is to be seen
+
+
+def test_stopped_and_resumed_equals_straight_to_the_bit(run: Run, tmp_path: Path) -> None:
+    config = run.config()
+    task = MODELS[config.model].task_class()
+    data = task.open_data(Path(run.data()["train"]), config)
+    train(config, data, tmp_path / "run", stop_after=1, report=lambda _: None)
+    again = train(config, data, tmp_path / "run", resume=True, report=lambda _: None)
+    assert without_seconds(again) == without_seconds(run)
+    ours, theirs = weights(again), weights(run)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+def test_the_command_goes_on_without_being_told_the_model(run: Run) -> None:
+    result = call("train", "--resume", "--out", run.folder)
+    assert result.exit_code == 0, result.output
+    assert "epoch 1" not in result.output
+
+
+def test_translate_or_generate(run: Run, tmp_path: Path) -> None:
+    model = run.config().model
+    Image.fromarray(facade(1, 64).photo[:48]).save(tmp_path / "a photo.png")
+    words = ["translate", tmp_path / "a photo.png", "--checkpoint", run.folder, "--out"]
+    if model in FROM_NOISE:
+        result = call(*words, tmp_path / "out")
+        assert result.exit_code == 1
+        assert "pix2pix-ms generate" in result.output
+        assert call("generate", run.folder, "--count", "3", "--out", tmp_path / "a").exit_code == 0
+        assert call("generate", run.folder, "--count", "3", "--out", tmp_path / "b", "--seed",
+                    "1").exit_code == 0  # fmt: skip
+    elif model == "cyclegan":
+        for name, direction in (("a", "AtoB"), ("b", "BtoA")):
+            assert call(*words, tmp_path / name, "--direction", direction).exit_code == 0
+    else:
+        one, other = run.config().domains[:2]
+        assert call(*words, tmp_path / "a", "--domain", one).exit_code == 0
+        assert call(*words, tmp_path / "b", "--domain", other, "--reference",
+                    tmp_path / "a photo.png").exit_code == 0  # fmt: skip
+        result = call(*words, tmp_path / "c", "--domain", "marzipan")
+        assert result.exit_code == 1
+        assert "marzipan" in result.output
+        assert "expected a domain" in call(*words, tmp_path / "c").output
+    pictures = [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob("[ab]/*.png"))]
+    assert len(pictures) == (6 if model in FROM_NOISE else 2)
+    assert not np.array_equal(pictures[0], pictures[-1])
+    if model not in FROM_NOISE:
+        assert all(picture.shape == (48, 64, 3) for picture in pictures)
+
+
+def test_the_presets_of_the_small_runs_are_the_quick_ones() -> None:
+    """So that what is tested here is what `train --model` runs, but for the widths."""
+    assert all(preset("quick", model, **small) for model, small in SMALL.items())
+    assert set(SMALL) == set(MODELS) - {"pix2pix"}
