@@ -57,6 +57,11 @@ def generator(config: CycleGANConfig, direction: Direction) -> ResNet:
     return named(ResNet(config), f"generator_{direction}")
 
 
+def translating_generator(config: CycleGANConfig) -> ResNet:
+    """Return the generator of the config's direction."""
+    return generator(config, config.direction)
+
+
 class Generators(nn.Cell):
     """G and F, which share an optimiser."""
 
