@@ -52,6 +52,7 @@ def command(debug: bool) -> None:
 @click.option("--val-ratio", default=0.0, show_default=True, help="Share of train to become val.")
 @click.option("--seed", default=0, show_default=True, help="Draws that share.")
 @click.option("--skip-unpaired", is_flag=True, help="Leave out files without a partner.")
+@click.option("--unpaired", is_flag=True, help="No pairs: each subfolder is a domain of images.")
 def prepare(
     source: Path,
     out_folder: Path,
@@ -64,18 +65,20 @@ def prepare(
     """Write the pairs in SOURCE to OUT_FOLDER/train.mindrecord, and val and test likewise.
 
     SOURCE holds side-by-side images (left A, right B), or folders A and B with equal names, or
-    photos (--make); or folders train, val and test of any of these, or trainA, trainB and so on.
+    photos (--make), or a folder for each domain (--unpaired); or folders train, val and test of
+    any of these, or trainA, trainB and so on.
     What was found is told before anything is written.
     """
     from pix2pix_ms.data import prepare as preparing
     from pix2pix_ms.data.encoding import Recipe
-    from pix2pix_ms.data.records import open_record
+    from pix2pix_ms.data.records import inspect
 
     recipe = Recipe(**settings)
     for path in preparing.prepare(
         source, out_folder, split, val_ratio, seed, recipe, skip_unpaired, report=say
     ):
-        click.echo(f"{path}: {len(open_record(path))} pairs")
+        kind = "images" if recipe.unpaired else "pairs"
+        click.echo(f"{path}: {inspect(path).rows} {kind}")
 
 
 @command.command()

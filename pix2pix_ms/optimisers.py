@@ -10,7 +10,9 @@ from pix2pix_ms.nets.blocks import tensor_over
 from pix2pix_ms.settings import Settings
 
 
-def adam(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Adam:
+def adam(
+    network: nn.Cell, config: Settings, name: str | None = None, weight_decay: float = 0.0
+) -> nn.Adam:
     """Return Adam over a network, with the learning rate, beta1 and beta2 of the config.
 
     The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
@@ -19,9 +21,11 @@ def adam(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Adam
     Args:
         name: what its state is named after, so that several can coexist; unless given, the
             network's class.
+        weight_decay: share of each weight that is added to its gradient.
     """
     weights = network.trainable_params()[::-1]
-    optimiser = nn.Adam(weights, config.learning_rate, beta2=config.beta2)
+    rates = {"beta2": config.beta2, "weight_decay": weight_decay}
+    optimiser = nn.Adam(weights, config.learning_rate, **rates)
     # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
     optimiser.beta1 = Tensor(config.beta1, ms.float32)
     start((*optimiser.moment1, *optimiser.moment2))

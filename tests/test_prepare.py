@@ -454,6 +454,6 @@ def test_a_row_too_large_for_mindrecord_says_so(
     from pix2pix_ms.data.pairs import facade_pairs
 
     monkeypatch.setattr(writing, "LARGEST_ROW", 1 << 10)
-    with pytest.raises(Pix2PixError, match=r"facade_0: expected a pair of at most .*--shrink"):
+    with pytest.raises(Pix2PixError, match=r"facade_0: expected a row of at most .*--shrink"):
         writing.write_record(facade_pairs(1, 32), tmp_path / "out" / "x.mindrecord")
     assert not (tmp_path / "out").exists()

@@ -39,6 +39,14 @@ class Row(NamedTuple):
     name: str
 
 
+class ImageRow(NamedTuple):
+    """An image as it is stored: encoded, its domain, and what to call it."""
+
+    image: bytes
+    domain: str
+    name: str
+
+
 def gray(photo: Pixels) -> Pixels:
     """Return a photo, uint8 [H, W, 3], in shades of grey: uint8 [H, W, 1]."""
     return to_array(to_image(photo).convert("L"))
@@ -80,8 +88,20 @@ class Recipe:
     """Cut images of any even width down the middle, not only two squares."""
     shrink: int | None = None
     """Make the shorter side of larger images this many pixels."""
+    unpaired: bool = False
+    """Every image is by itself, of the domain that its folder is."""
 
     def __post_init__(self) -> None:
+        if self.unpaired and (self.make or self.swap or self.halves):
+            raise Pix2PixError(
+                "unpaired: expected no make, swap or halves beside it, for the images are no "
+                "pairs, found one of them; leave it out"
+            )
+        if self.unpaired and self.channels and self.channels[0] != self.channels[1]:
+            raise Pix2PixError(
+                "channels: expected the same number twice for unpaired images, found "
+                f"{self.channels[0]} and {self.channels[1]}"
+            )
         if self.make is not None and self.make not in MAKERS:
             raise Pix2PixError(f"make: expected one of {', '.join(MAKERS)}, found {self.make!r}")
         if self.make and (self.channels or self.swap or self.halves):
@@ -125,6 +145,12 @@ def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
         a = encode(MAKERS[recipe.make](read_shrunk(files.a, recipe.shrink)))
         return Row(a, encode_file(files.a, channels_b, recipe.shrink), files.name)
     return Row(*encode_halves(files.a, recipe), files.name)
+
+
+def encode_image(files: PairFiles, recipe: Recipe) -> ImageRow:
+    """Read an image of a domain and encode it as the recipe says; raises as `encode_pair` does."""
+    image = encode_file(files.a, recipe.stored[0], recipe.shrink)
+    return ImageRow(image, files.domain or "", files.name)
 
 
 def encode_file(path: Path, channels: int, shrink: int | None) -> bytes:

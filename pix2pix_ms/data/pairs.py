@@ -26,11 +26,15 @@ class Pair(NamedTuple):
 
 
 class PairFiles(NamedTuple):
-    """Where a pair lies: one image holding both (or from which A is made), or two images."""
+    """Where a pair lies: one image holding both (or from which A is made), or two images.
+
+    With a domain it is no pair, but one image of that domain.
+    """
 
     name: str
     a: Path
     b: Path | None = None
+    domain: str | None = None
 
     def read(self) -> Pair:
         """Decode the pair as RGB; raises Pix2PixError where a file is unfit."""
@@ -194,6 +198,37 @@ def matched(folder_a: Path, folder_b: Path, swap: bool = False) -> Found:
     pairs = [PairFiles(name, first[name], second[name]) for name in a if name in b]
     ignored = entries(folder_a)[1] + entries(folder_b)[1]
     return Found(f"folders {folder_a.name} and {folder_b.name}", pairs, lonely, ignored)
+
+
+def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
+    """Return the images of a folder's subfolders, each a domain.
+
+    Args:
+        names: of the subfolders to take, and of their domains; unless given, all, under their own.
+
+    Raises:
+        Pix2PixError: if there is none, or one holds no image, or two of the same name.
+    """
+    images, others = entries(folder)
+    below = [path for path in others if path.is_dir() and path.name[0] != "."]
+    names = names or {path.name: path.name for path in sorted(below)}
+    if not names:
+        raise Pix2PixError(
+            f"{folder}: expected a subfolder of images for each domain, found none; "
+            "put the images of each domain into a folder of its own"
+        )
+    found, ignored, counts = [], images + [p for p in others if p not in below], []
+    for subfolder, domain in names.items():
+        members = by_stem(folder / subfolder)
+        if not members:
+            raise Pix2PixError(
+                f"{folder / subfolder}: expected images of the domain {domain}, found none; "
+                "add some, or remove the folder"
+            )
+        found += [PairFiles(name, path, domain=domain) for name, path in members.items()]
+        ignored += entries(folder / subfolder)[1]
+        counts.append(f"{domain} {len(members)}")
+    return Found(f"domains {', '.join(counts)}", found, [], ignored)
 
 
 def by_stem(folder: Path) -> dict[str, Path]:

@@ -56,13 +56,24 @@ class TrainingData:
     @property
     def fingerprint(self) -> str:
         """What tells these records from others: the sha256 of their indexes."""
-        indexes = (index_of(subset.record.path) for subset in (self.train, self.held_out))
-        return hashlib.sha256(b"".join(index.read_bytes() for index in indexes)).hexdigest()
+        return fingerprint_of(self.train.record.path, self.held_out.record.path)
 
     def identity(self) -> dict[str, str]:
         """Return what a run notes of its data: where it is, which it is, and the sentence."""
         place = str(self.train.record.path.absolute())
         return {"train": place, "pairs": self.description, "fingerprint": self.fingerprint}
+
+
+def fingerprint_of(*records: Path) -> str:
+    """Return what tells records from others: the sha256 of their indexes."""
+    return hashlib.sha256(b"".join(index_of(path).read_bytes() for path in records)).hexdigest()
+
+
+def held_out_beside(path: Path) -> tuple[Path, Path | None]:
+    """Return the training record of a file or folder, and the record val beside it, if any."""
+    path = path / f"train{SUFFIX}" if path.is_dir() else path
+    val = path.with_name(f"val{SUFFIX}")
+    return path, val if val.is_file() and val != path else None
 
 
 def training_data(path: Path, seed: int) -> TrainingData:
@@ -74,10 +85,9 @@ def training_data(path: Path, seed: int) -> TrainingData:
     Raises:
         Pix2PixError: if there is no record, it is unfit, or too small to hold a pair out.
     """
-    path = path / f"train{SUFFIX}" if path.is_dir() else path
+    path, val = held_out_beside(path)
     record = open_record(path)
-    val = path.with_name(f"val{SUFFIX}")
-    if val.is_file() and val != path:
+    if val is not None:
         held = open_record(val)
         train, held_out = whole(record), whole(held)
         origin = str(val)
@@ -135,8 +145,9 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
     }
     rows = reshaped(subset, order, config, config.jitter_shape, workers)
     rows = rows.zip(ds.NumpySlicesDataset(jitter, shuffle=False))
-    cut = Cut(*config.shape)
-    rows = rows.map(cut, [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers)
+    rows = rows.map(
+        Cut(config.shape), [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers
+    )
     rows = rows.project(list(COLUMNS))
     rows = normalised(rows, subset.record, config, workers)
     return rows.batch(config.batch_size, drop_remainder=True)
@@ -225,17 +236,17 @@ class Cut:
     MindSpore's own random crop draws inside the worker, so its result depends on their number.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = height, width
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
 
     def __call__(
-        self, a: Pixels, b: Pixels, top: np.ndarray, left: np.ndarray, mirror: np.ndarray
-    ) -> tuple[Pixels, Pixels]:
+        self, a: Pixels, b: Pixels, top: int, left: int, mirror: int
+    ) -> tuple[Pixels, ...]:
         """Return the window at (top, left) of both, mirrored if `mirror` is 1."""
-        rows = slice(int(top), int(top) + self.height)
-        columns = slice(int(left), int(left) + self.width)
-        step = -1 if mirror else 1
-        return (
-            np.ascontiguousarray(a[rows, columns][:, ::step]),
-            np.ascontiguousarray(b[rows, columns][:, ::step]),
-        )
+        return tuple(cut(image, top, left, mirror, self.shape) for image in (a, b))
+
+
+def cut(image: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]) -> Pixels:
+    """Return the window of a shape at (top, left), mirrored if `mirror` is 1."""
+    rows, columns = slice(int(top), int(top) + shape[0]), slice(int(left), int(left) + shape[1])
+    return np.ascontiguousarray(image[rows, columns][:, :: -1 if mirror else 1])

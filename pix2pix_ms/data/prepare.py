@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from pix2pix_ms.config import Config
-from pix2pix_ms.data.encoding import DEFAULT, Recipe, Row, encode_pair
-from pix2pix_ms.data.facades import SIZES
-from pix2pix_ms.data.pairs import SPLITS, Found, facade_pairs, refuse_lonely
+from pix2pix_ms.data.embedded import Make, paired_facades
+from pix2pix_ms.data.encoding import DEFAULT, Recipe, encode_image, encode_pair
+from pix2pix_ms.data.pairs import SPLITS, Found, refuse_lonely
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.splits import found_splits, lonely_in
 from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
-from pix2pix_ms.data.writing import appearing_records, write_record, write_rows
+from pix2pix_ms.data.writing import IMAGES, appearing_records, pairs_layout, write_rows
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.settings import Colours
+from pix2pix_ms.settings import Colours, Settings
 
 HELD_OUT = ("val", "test")  # in the order of preference
 WHOLE = "images"  # what a folder without splits is called
@@ -83,19 +83,27 @@ def write_splits(
             refuse_lonely(lonely_in(splits))
         refuse_unfit(seen)
         refuse_empty(splits)
-        colours: Colours = "lab" if recipe.make == "lab" else "rgb"
+        encode = encode_image if recipe.unpaired else encode_pair
+        layout = IMAGES if recipe.unpaired else pairs_layout(colours_of(recipe))
         with appearing_records(out) as room:
             for name, found in splits.items():
-                rows = workers.map(encode_pair, found.pairs, recipe)
+                rows = workers.map(encode, found.pairs, recipe)
                 write_rows(
-                    progress(rows, name, len(found.pairs)), room / f"{name}{SUFFIX}", colours
+                    progress(rows, name, len(found.pairs)),
+                    room / f"{name}{SUFFIX}",
+                    pairs_layout(colours),
                 )
     return [out / f"{name}{SUFFIX}" for name in splits]
 
 
-def progress(rows: Iterable[Row], name: str, total: int) -> Iterable[Row]:
+def colours_of(recipe: Recipe) -> Colours:
+    """Return the colours in which pairs so made are learned."""
+    return "lab" if recipe.make == "lab" else "rgb"
+
+
+def progress(rows: Iterable[Any], name: str, total: int) -> Iterable[Any]:
     """Show a progress bar on a terminal, nothing elsewhere."""
-    return tqdm(rows, desc=name, total=total, unit="pair", disable=None, leave=False)
+    return tqdm(rows, desc=name, total=total, unit="image", disable=None, leave=False)
 
 
 def refuse_empty(splits: dict[str, Found]) -> None:
@@ -144,13 +152,21 @@ def held_out_split(present: Iterable[str], where: Path) -> str:
     )
 
 
-def run_records(data: Path | None, run: Path, config: Config, resuming: bool) -> Path:
+def run_records(
+    data: Path | None,
+    run: Path,
+    config: Settings,
+    resuming: bool,
+    make: Make = paired_facades,
+    recipe: Recipe = DEFAULT,
+) -> Path:
     """Return the records a run trains on, made in the run folder where they do not exist yet.
 
     Args:
-        data: a MindRecord file, a folder of records, a folder of images, or None for procedural
-            facades, `config.facades` of them.
+        data: a MindRecord file, a folder of records, a folder of images, or None.
         resuming: take the records the run already made; otherwise make them anew.
+        make: writes records to a folder where there are no data.
+        recipe: what becomes of a folder of images.
 
     Raises:
         Pix2PixError: as `prepare` and `find_pairs` do.
@@ -160,22 +176,14 @@ def run_records(data: Path | None, run: Path, config: Config, resuming: bool) ->
     records = run / "data"
     if resuming and (records / f"train{SUFFIX}").is_file():
         return records
-    if data is not None:
-        if "train" not in (splits := found_splits(data)):
-            raise Pix2PixError(
-                f"{data}: expected images to train on, found only {', '.join(splits)}; "
-                "add a folder train"
-            )
-        prepare(data, records)
-    else:
-        size = next((size for size in SIZES if size >= max(config.shape)), None)
-        if size is None:
-            raise Pix2PixError(
-                f"size: expected at most {SIZES[-1]} for procedural facades, found "
-                f"{max(config.shape)}; give data of your own"
-            )
+    if data is None:
         refuse_older(["train"], records)
-        pairs = facade_pairs(config.facades, size)
-        bar = tqdm(pairs, "facades", config.facades, unit="pair", disable=None, leave=False)
-        write_record(bar, records / f"train{SUFFIX}")
+        make(records, config)
+        return records
+    if "train" not in (splits := found_splits(data, recipe=recipe)):
+        raise Pix2PixError(
+            f"{data}: expected images to train on, found only {', '.join(splits)}; "
+            "add a folder train"
+        )
+    prepare(data, records, recipe=recipe)
     return records

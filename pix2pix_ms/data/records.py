@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import mindspore.dataset as ds
 import numpy as np
@@ -27,6 +28,7 @@ from pix2pix_ms.settings import Colours, check_choice
 COLUMNS = ("input_images", "target_images")
 NAME = "name"
 COLOURS = "colours"
+IMAGE, DOMAIN = "image", "domain"  # columns of a record of images that are no pairs
 SUFFIX = ".mindrecord"
 
 
@@ -131,16 +133,7 @@ def open_record(path: Path) -> Record:
         Pix2PixError: if it or its `.db` is missing, it was renamed, is damaged, or its columns
             are not those of either layout.
     """
-    check_files(path)
-    try:
-        reader = FileReader(str(path))
-        schema, rows = reader.schema(), reader.len()
-        first = next(reader.get_next())
-        reader.close()
-    except (RuntimeError, ValueError, KeyError, StopIteration) as error:
-        raise Pix2PixError(
-            f"{path}: expected a MindRecord file, found a damaged one; write it again"
-        ) from error
+    schema, rows, first = inspect(path)
     kinds = [schema.get(column, {}).get("type") for column in COLUMNS]
     if kinds not in (["bytes"] * 2, ["float32"] * 2):
         found = ", ".join(f"{name} ({entry.get('type')})" for name, entry in schema.items())
@@ -156,6 +149,32 @@ def open_record(path: Path) -> Record:
     colours: Colours = first[COLOURS]
     check_choice(f"{path}: colours", Colours, colours)
     return Record(path, False, rows, NAME in schema, (a, b), colours)
+
+
+class Inspected(NamedTuple):
+    """What a MindRecord file says of itself: its columns, its rows, and the first of them."""
+
+    schema: dict[str, dict[str, Any]]
+    rows: int
+    first: dict[str, Any]
+
+
+def inspect(path: Path) -> Inspected:
+    """Look into a MindRecord file.
+
+    Raises:
+        Pix2PixError: if it or its `.db` is missing, it was renamed, or is damaged.
+    """
+    check_files(path)
+    try:
+        reader = FileReader(str(path))
+        found = Inspected(reader.schema(), reader.len(), next(reader.get_next()))
+        reader.close()
+    except (RuntimeError, ValueError, KeyError, StopIteration) as error:
+        raise Pix2PixError(
+            f"{path}: expected a MindRecord file, found a damaged one; write it again"
+        ) from error
+    return found
 
 
 def channels_of(data: bytes, path: Path) -> int:

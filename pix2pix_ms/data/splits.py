@@ -9,6 +9,7 @@ from pix2pix_ms.data.pairs import (
     PairFiles,
     entries,
     find,
+    in_domains,
     matched,
     refuse_lonely,
 )
@@ -50,7 +51,7 @@ def found_splits(
     if seed < 0:
         raise Pix2PixError(f"seed: expected at least 0, found {seed}")
     splits = present_splits(source, recipe)
-    splits = splits or {name: find(source, photos=recipe.make is not None, swap=recipe.swap)}
+    splits = splits or {name: found_in(source, recipe)}
     if val_ratio == 0:
         return splits
     if "val" in splits or "train" not in splits:
@@ -59,7 +60,7 @@ def found_splits(
             f"{', '.join(splits)}; leave val_ratio out"
         )
     train = splits["train"]
-    rest, held = divided(train.pairs, val_ratio, seed)
+    rest, held = divided_by_domain(train.pairs, val_ratio, seed)
     return splits | {
         "train": train._replace(pairs=rest),
         "val": Found(f"drawn from train with seed {seed}", held, [], []),
@@ -79,8 +80,9 @@ def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
                 "move one of them away"
             )
         if split in names:
-            photos = recipe.make is not None
-            splits[split] = find(source / split, photos=photos, swap=recipe.swap)
+            splits[split] = found_in(source / split, recipe)
+        elif names & set(sides) and recipe.unpaired:
+            splits[split] = in_domains(source, dict(zip(sides, "AB", strict=True)))
         elif names & set(sides) and recipe.make is None:
             splits[split] = matched(source / sides[0], source / sides[1], recipe.swap)
     if splits:
@@ -91,9 +93,29 @@ def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
     return splits
 
 
+def found_in(folder: Path, recipe: Recipe) -> Found:
+    """Return what a folder without splits holds: pairs, photos, or images of domains."""
+    if recipe.unpaired:
+        return in_domains(folder)
+    return find(folder, photos=recipe.make is not None, swap=recipe.swap)
+
+
 def lonely_in(splits: dict[str, Found]) -> list[Path]:
     """Return the files without a partner of all splits."""
     return [path for found in splits.values() for path in found.lonely]
+
+
+def divided_by_domain(
+    files: list[PairFiles], share: float, seed: int
+) -> tuple[list[PairFiles], list[PairFiles]]:
+    """Split each domain as `divided` does; pairs are all of one."""
+    rest, held = [], []
+    for domain in dict.fromkeys(file.domain for file in files):
+        members = [file for file in files if file.domain == domain]
+        stays, leaves = divided(members, share, seed)
+        rest += stays
+        held += leaves
+    return rest, held
 
 
 def divided(
@@ -103,7 +125,7 @@ def divided(
     held = max(1, round(len(pairs) * share))
     if held >= len(pairs):
         raise Pix2PixError(
-            f"val_ratio: expected pairs left to train on, found {len(pairs)} in all; add images"
+            f"val_ratio: expected some left to train on, found {len(pairs)} in all; add images"
         )
     chosen = set(random(seed, Stream.SPLIT).permutation(len(pairs))[-held:].tolist())
     rest = [pair for index, pair in enumerate(pairs) if index not in chosen]

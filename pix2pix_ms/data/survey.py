@@ -36,7 +36,7 @@ def look(pair: PairFiles, recipe: Recipe) -> Seen:
         headers += map(header, [path for path in (pair.a, pair.b) if path])
         if pair.b is not None:
             check_equal(pair.a, headers[0].size, pair.b, headers[1].size)
-        elif recipe.make is None:
+        elif recipe.make is None and not recipe.unpaired:
             check_halves(pair.a, headers[0].width, headers[0].height, recipe.halves)
     except Pix2PixError as error:
         return Seen(headers, str(error))
@@ -53,7 +53,8 @@ def refuse_unfit(seen: list[Seen]) -> None:
 def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterator[str]:
     """Yield the lines of the report."""
     for name, found in splits.items():
-        yield line(name, f"{len(found.pairs)} pairs, {found.layout}")
+        kind = "images" if recipe.unpaired else "pairs"
+        yield line(name, f"{len(found.pairs)} {kind}, {found.layout}")
     yield line("size", counted(head.size for pair in seen for head in pair.headers))
     yield line("mode", counted(modes(seen, recipe.stored)))
     headers = [head for pair in seen for head in pair.headers]

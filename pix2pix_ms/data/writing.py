@@ -12,21 +12,45 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from mindspore.mindrecord import FileWriter
 
-from pix2pix_ms.data.encoding import Row
-from pix2pix_ms.data.images import encode
+from pix2pix_ms.data.encoding import ImageRow, Row
+from pix2pix_ms.data.images import Pixels, encode
 from pix2pix_ms.data.pairs import Pair
-from pix2pix_ms.data.records import COLOURS, COLUMNS, NAME
+from pix2pix_ms.data.records import COLOURS, COLUMNS, DOMAIN, IMAGE, NAME
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Colours
 
-SCHEMA = {
-    **{column: {"type": "bytes"} for column in COLUMNS},
-    **{column: {"type": "string"} for column in (NAME, COLOURS)},
-}
+BYTES, STRING = {"type": "bytes"}, {"type": "string"}
+
+
+class LabelledImage(NamedTuple):
+    """An image that is no pair, uint8 [H, W, C], its domain, and what to call it."""
+
+    image: Pixels
+    domain: str
+    name: str
+
+
+class Layout(NamedTuple):
+    """How rows are stored: a column for each of their fields, and columns that are all alike."""
+
+    schema: dict[str, dict[str, str]]
+    fields: tuple[str, ...]
+    alike: dict[str, str]
+
+
+def pairs_layout(colours: Colours) -> Layout:
+    """Return the layout of a record of pairs, `Row`s."""
+    schema = dict.fromkeys(COLUMNS, BYTES) | dict.fromkeys((NAME, COLOURS), STRING)
+    return Layout(schema, (*COLUMNS, NAME), {COLOURS: colours})
+
+
+IMAGES = Layout(
+    {IMAGE: BYTES, DOMAIN: STRING, NAME: STRING}, (IMAGE, DOMAIN, NAME), {}
+)  # of `ImageRow`s
 # With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. Pages just
 # large enough for a row, and a header with room for an entry a page, take what the images take.
 SMALLEST_HEADER = 2**14
@@ -50,7 +74,14 @@ def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") ->
     """
     rows = (Row(encode(pair.a), encode(pair.b), pair.name) for pair in pairs)
     with appearing_records(path.parent) as folder:
-        return write_rows(rows, folder / path.name, colours)
+        return write_rows(rows, folder / path.name, pairs_layout(colours))
+
+
+def write_images(images: Iterable[LabelledImage], path: Path) -> int:
+    """Write images that are no pairs likewise, and return how many; raises the same."""
+    rows = (ImageRow(encode(image), domain, name) for image, domain, name in images)
+    with appearing_records(path.parent) as folder:
+        return write_rows(rows, folder / path.name, IMAGES)
 
 
 @contextmanager
@@ -96,7 +127,7 @@ def is_running(process: str) -> bool:
     return True
 
 
-def write_rows(rows: Iterable[Row], path: Path, colours: Colours) -> int:
+def write_rows(rows: Iterable[Row | ImageRow], path: Path, layout: Layout) -> int:
     """Write encoded rows, pages and header no larger than they need; return how many."""
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         sizes = []
@@ -105,38 +136,39 @@ def write_rows(rows: Iterable[Row], path: Path, colours: Colours) -> int:
             sizes.append(sum(map(len, row)))
             if sizes[-1] > LARGEST_ROW:
                 raise Pix2PixError(
-                    f"{row.name}: expected a pair of at most {LARGEST_ROW >> 20} MB as it is "
-                    f"stored, found {sizes[-1] >> 20} MB; prepare with --shrink"
+                    f"{row.name}: expected a row of at most {LARGEST_ROW >> 20} MB as it is stored, "
+                    f"found {sizes[-1] >> 20} MB; prepare with --shrink"
                 )
         if not sizes:
-            raise Pix2PixError(f"{path}: expected at least one pair to write, found none")
+            raise Pix2PixError(f"{path}: expected at least one pair or image to write, found none")
         spool.seek(0)
         page = min(max(SMALLEST_PAGE, 4 * 2 ** max(sizes).bit_length()), LARGEST_PAGE)
         pages = 2 + 2 * sum(sizes) // page  # a page may be left half empty
         header = max(SMALLEST_HEADER, 2 ** (pages * HEADER_BYTES_A_PAGE).bit_length())
         try:
-            write_file(spooled(spool, len(sizes)), path, colours, page, header)
+            write_file(spooled(spool, len(sizes)), path, layout, page, header)
         except RuntimeError as error:
             raise OSError(0, reason_of(error)) from error
     return len(sizes)
 
 
-def spooled(spool: IO[bytes], count: int) -> Iterator[Row]:
+def spooled(spool: IO[bytes], count: int) -> Iterator[Row | ImageRow]:
     """Read rows back one by one."""
     for _ in range(count):
         yield pickle.load(spool)  # our own: the file has no name under which others could write
 
 
-def write_file(rows: Iterator[Row], path: Path, colours: str, page: int, header: int) -> None:
+def write_file(
+    rows: Iterator[Row | ImageRow], path: Path, layout: Layout, page: int, header: int
+) -> None:
     """Write rows with MindRecord's own writer, a few at a time."""
     writer = FileWriter(str(path), shard_num=1)
     writer.set_header_size(header)
     writer.set_page_size(page)
-    writer.add_schema(SCHEMA, "a pair of images a row")
-    keys = (*COLUMNS, NAME)
+    writer.add_schema(layout.schema, "a pair or an image a row")
     while some := list(islice(rows, ROWS_AT_ONCE)):
         writer.write_raw_data(
-            [dict(zip(keys, row, strict=True)) | {COLOURS: colours} for row in some]
+            [dict(zip(layout.fields, row, strict=True)) | layout.alike for row in some]
         )
     writer.commit()
 

@@ -152,7 +152,8 @@ class StarGANConfig(Settings):
 
     model: ClassVar[str] = "stargan"
     architecture: ClassVar[tuple[str, ...]] = (
-        "size", "height", "width", "domains", "latent_dim", "style_dim", "ngf", "max_filters",
+        "size", "height", "width", "domains", "latent_dim", "mapping_dim", "style_dim",
+        "ngf", "max_filters",
     )  # fmt: skip
 
     jitter_size: int = other_default(Settings, "jitter_size", 286)
@@ -160,25 +161,57 @@ class StarGANConfig(Settings):
     learning_rate: float = other_default(Settings, "learning_rate", 1e-4)
     beta1: float = other_default(Settings, "beta1", 0.0)
     beta2: float = other_default(Settings, "beta2", 0.99)
+    init_type: InitType = other_default(Settings, "init_type", "kaiming")
+    constant_epochs: int | None = setting(
+        None, "epochs before the learning rate falls linearly; unless given: it does not"
+    )
 
     domains: tuple[str, ...] = setting((), "names of the domains; as the data have")
     latent_dim: int = setting(16, "numbers of noise an image or a style is made of")
+    mapping_dim: int = setting(512, "width of the mapping network")
     style_dim: int = setting(64, "numbers in a style code")
     mapping_rate: float = setting(0.01, "the mapping network's learning rate, times the others'")
+    weight_decay: float = setting(1e-4, "pull of all weights towards 0")
+    ema: float = setting(0.999, "share of the averaged networks that a step keeps")
     ngf: int = setting(64, "filters in the first layer of G, D and the style encoder")
     max_filters: int = setting(512, "most filters of a layer")
     lambda_style: float = setting(1.0, "weight of the style reconstruction")
-    lambda_diversity: float = setting(1.0, "weight of the diversity loss, which falls to 0")
+    lambda_diversity: float = setting(
+        2.0, "weight of the diversity loss at first; it falls to 0 over the training"
+    )
     lambda_cycle: float = setting(1.0, "weight of the cycle loss")
     lambda_r1: float = setting(1.0, "weight of R1, the penalty on D's gradient at real images")
 
     def lower_bounds(self) -> dict[str, float]:
         """Return the least value of every field that has one."""
         own = {
-            "latent_dim": 1, "style_dim": 1, "ngf": 1, "max_filters": 1, "lambda_style": 0,
-            "lambda_diversity": 0, "lambda_cycle": 0, "lambda_r1": 0,
+            "latent_dim": 1, "mapping_dim": 1, "style_dim": 1, "ngf": 1, "max_filters": 1,
+            "weight_decay": 0, "lambda_style": 0, "lambda_diversity": 0, "lambda_cycle": 0,
+            "lambda_r1": 0,
         }  # fmt: skip
         return super().lower_bounds() | own
+
+    def check(self) -> None:
+        """Refuse images that cannot be halved to 4x4, and rates no update is made of."""
+        powers = [2**power for power in range(3, 11)]
+        for side in self.shape:
+            square = side in powers and side == self.size
+            expect(square, "size, height, width", "one power of 2 from 8 to 1024", side)
+        expect(0 <= self.beta1 < 1, "beta1", "at least 0 and below 1", self.beta1)
+        expect(0 <= self.ema < 1, "ema", "at least 0 and below 1", self.ema)
+        expect(0 < self.mapping_rate <= 1, "mapping_rate", "above 0, at most 1", self.mapping_rate)
+
+    @property
+    def constant(self) -> int:
+        """Epochs at the full learning rate: all of them, unless set."""
+        return self.epochs if self.constant_epochs is None else self.constant_epochs
+
+    def diversity_at(self, epoch: int) -> float:
+        """Return the diversity loss's weight in `epoch`, counted from 1: falling to 0 at the end.
+
+        Linear as in the reference, there by iterations, here by whole epochs.
+        """
+        return self.lambda_diversity * (1 - (epoch - 1) / self.epochs)
 
 
 # Each has the presets of pix2pix: quick, about a minute on two CPU cores; cpu, what a laptop does

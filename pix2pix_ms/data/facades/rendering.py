@@ -45,14 +45,15 @@ def render(building: Building, seed: int, size: int) -> npt.NDArray[np.uint8]:
     look = choose_look(building, side, rng)
     canvas = surroundings(building, side, rng)
     for part in building.parts:
-        if part.kind in RELIEF:
-            cast_shadow(canvas, part, building.wall)
+        cast_shadow(canvas, part, building.wall)
         paint(canvas, part, look)
     return expose(shrink(canvas, size), rng)
 
 
 def cast_shadow(canvas: Floats, part: Part, wall: Box) -> None:
     """Darken the wall below and right of what stands out, softly; the sky takes no shadow."""
+    if part.kind not in RELIEF:
+        return
     depth = RELIEF[part.kind]
     left, top, right, bottom = part.box
     reach = Box(left + depth / 2, top + depth, right + 0.7 * depth, bottom + 1.5 * depth)
