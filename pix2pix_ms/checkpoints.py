@@ -195,7 +195,7 @@ def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any,
     if entry.generator is None:
         raise Pix2PixError(
             f"{path}: expected a network that makes one image of another, as pix2pix and cyclegan "
-            f"train, found {config.model}; give another checkpoint"
+            f"train, found {config.model}; for images from noise: pix2pix-ms generate"
         )
     check_holds("generator", found, path)
     if direction not in (None, config.direction):

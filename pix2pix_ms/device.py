@@ -23,6 +23,7 @@ class Stream(IntEnum):
     SPLIT = 3
     INFERENCE = 4
     NOISE = 5
+    INTERPOLATION = 7
 
 
 def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:
