@@ -23,6 +23,7 @@ class Stream(IntEnum):
     SPLIT = 3
     INFERENCE = 4
     NOISE = 5
+    POOL = 6
     INTERPOLATION = 7
 
 

@@ -120,6 +120,7 @@ class CycleGANConfig(Settings):
     architecture: ClassVar[tuple[str, ...]] = (
         "size", "height", "width", "channels", "n_blocks", "ngf", "ndf", "n_layers", "norm",
     )  # fmt: skip
+    networks: ClassVar[tuple[str, ...]] = ("generator_AtoB", "generator_BtoA")
     # What the PatchGAN and the translator ask of a config, and is never otherwise here.
     conditional: ClassVar[bool] = False
     colours: ClassVar[str] = "rgb"
@@ -259,9 +260,12 @@ CYCLEGAN_PRESETS = {
 }  # fmt: skip
 STARGAN_PRESETS = {
     "quick": StarGANConfig(
-        size=32, jitter_size=36, ngf=16, max_filters=64, style_dim=16, epochs=4, facades=120,
-        batch_size=4, save_every=2,
+        size=32, jitter_size=32, ngf=16, max_filters=64, style_dim=16, mapping_dim=64, batch_size=4,
+        learning_rate=5e-4, mapping_rate=0.1, ema=0.99, epochs=4, facades=120, save_every=2,
     ),
-    "cpu": StarGANConfig(size=64, jitter_size=72, ngf=32, max_filters=128, epochs=30),
+    "cpu": StarGANConfig(
+        size=64, jitter_size=64, ngf=32, max_filters=128, style_dim=32, mapping_dim=128,
+        learning_rate=5e-4, mapping_rate=0.1, ema=0.995, epochs=30,
+    ),
     "paper": StarGANConfig(),
 }  # fmt: skip

@@ -186,7 +186,16 @@ class GAN:
         set_statistics(self.generator, "moving")
         self.generator.set_train(False)
         with interruptible():
-            return self.generator(Tensor(z), *self.given(labels)).asnumpy()
+            batches = [
+                self.generator(Tensor(z[rows]), *self.given(labels[rows])).asnumpy()
+                for rows in self.batches(len(z))
+            ]
+        return np.concatenate(batches)
+
+    def batches(self, count: int) -> Iterable[slice]:
+        """Divide a count into batches."""
+        size = self.config.batch_size
+        return (slice(start, start + size) for start in range(0, count, size))
 
     def set_learning_rate(self, rate: float) -> None:
         """Set G's rate, and D's `discriminator_rate` times as high (Heusel et al. 2017)."""
