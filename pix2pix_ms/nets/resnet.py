@@ -25,9 +25,7 @@ def unpadded(channels_in: int, channels_out: int, kernel: int, bias: bool) -> nn
 
 def halving(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2d:
     """3x3 convolution with stride 2: [N, in, H, W] to [N, out, H/2, W/2], padded with zeros."""
-    return nn.Conv2d(
-        channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=1, has_bias=bias
-    )
+    return nn.Conv2d(channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=1, has_bias=bias)
 
 
 def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:
@@ -136,7 +134,10 @@ class ResNet(nn.Cell):
         self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
         down, up = (ngf, 2 * ngf, 4 * ngf), (4 * ngf, 2 * ngf, ngf)
         self.downs = nn.CellList(
-            [Layer(halving(*pair, bias), norm, pair[1]) for pair in zip(down, down[1:], strict=False)]
+            [
+                Layer(halving(*pair, bias), norm, pair[1])
+                for pair in zip(down, down[1:], strict=False)
+            ]
         )
         self.residuals = nn.CellList([Residual(4 * ngf, norm) for _ in range(config.n_blocks)])
         self.ups = nn.CellList(

@@ -125,7 +125,9 @@ class UnpairedTask(Task):
         cycle = (row["held_out_cycle_a"] + row["held_out_cycle_b"]) / 2
         held_out = f"held-out cycle {cycle:.3f}"
         if not isnan(row["held_out_l1_ab"]):
-            held_out += f", L1 A to B {row['held_out_l1_ab']:.3f}, B to A {row['held_out_l1_ba']:.3f}"
+            held_out += (
+                f", L1 A to B {row['held_out_l1_ab']:.3f}, B to A {row['held_out_l1_ba']:.3f}"
+            )
         return "  ".join([*losses, held_out])
 
 
