@@ -65,7 +65,7 @@ class UnpairedTask(Task):
         return unpaired_steps(self.data, self.config)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield (a, b), float32 [N, C, height, width] each, that have nothing to do with another."""
+        """Yield (a, b), float32 [N, C, height, width] each, in orders of their own."""
         yield from unpaired(self.data, self.config, epoch)
 
     def measure(self) -> Sequence[float]:
