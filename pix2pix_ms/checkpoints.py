@@ -162,7 +162,7 @@ def check_holds(network: str, found: Iterable[str], path: Path) -> None:
         Pix2PixError: naming the networks it does hold.
     """
     networks = sorted({name.split(".")[0] for name in found})
-    if not any(name.startswith(network) for name in networks):
+    if network not in networks:
         raise Pix2PixError(
             f"{path}: expected a checkpoint with a {network}, found one with "
             f"{', '.join(networks) or 'no network'}; give another file"
@@ -195,9 +195,9 @@ def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any,
     if entry.generator is None:
         raise Pix2PixError(
             f"{path}: expected a network that makes one image of another, as pix2pix and cyclegan "
-            f"train, found {config.model}; give another checkpoint"
+            f"train, found {config.model}; for images from noise: pix2pix-ms generate"
         )
-    check_holds("generator", found, path)
+    check_holds(config.networks[0], found, path)
     if direction not in (None, config.direction):
         if config.model == Config.model:
             raise Pix2PixError(

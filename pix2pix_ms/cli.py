@@ -210,6 +210,24 @@ def translate(
 
 
 @command.command()
+@click.argument("checkpoint", type=PATH)
+@click.option("--out", required=True, type=PATH, help="Folder for the PNG files.")
+@click.option("--count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
+@click.option("--label", type=int, help="The class, of a conditional generator [all in turn].")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The noise.")
+@device_option
+def generate(
+    checkpoint: Path, out: Path, count: int, label: int | None, seed: int, device: str
+) -> None:
+    """Make images from noise with a CHECKPOINT or run of gan, dcgan, lsgan or wgan."""
+    from pix2pix_ms.device import choose_device
+    from pix2pix_ms.generate import generate as generate_files
+
+    choose_device(device)
+    click.echo(f"{len(generate_files(checkpoint, out, count, label, seed))} images in {out}")
+
+
+@command.command()
 @click.argument("source", type=PATH)
 @click.argument("out", type=PATH)
 @click.option(

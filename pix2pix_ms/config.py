@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pix2pix_ms.settings import Colours, Direction, Norm, Settings, expect, setting
 
-GanMode = Literal["vanilla", "lsgan"]
+GanMode = Literal["vanilla", "lsgan", "wgan-gp"]
 PixelLoss = Literal["l1", "l2"]
 
 LAB = (1, 2, "AtoB")  # channels and direction of colourisation: L to a and b
@@ -46,12 +46,14 @@ class Config(Settings):
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
     gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator")
+    lambda_gp: float = setting(10.0, "weight of the gradient penalty, with gan_mode wgan-gp")
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
     lambda_l1: float = setting(100.0, "weight of that distance")
 
     def lower_bounds(self) -> dict[str, float]:
         """Return the least value of every field that has one."""
-        own = {"ngf": 1, "ndf": 1, "n_layers": 0, "gan_weight": 0, "lambda_l1": 0}
+        own = {"ngf": 1, "ndf": 1, "n_layers": 0, "gan_weight": 0, "lambda_l1": 0,
+               "lambda_gp": 0}  # fmt: skip
         return super().lower_bounds() | own
 
     def check(self) -> None:
@@ -63,6 +65,12 @@ class Config(Settings):
             0,
         )
         expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
+        expect(
+            self.gan_mode != "wgan-gp" or self.norm != "batch",
+            "norm",
+            "instance or none where gan_mode is wgan-gp, whose penalty is of single images",
+            self.norm,
+        )
         self.check_channels()
         self.check_shape()
 

@@ -24,6 +24,7 @@ class Stream(IntEnum):
     INFERENCE = 4
     NOISE = 5
     POOL = 6
+    INTERPOLATION = 7
 
 
 def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from pix2pix_ms import checkpoints, safetensors_file
-from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole, replace_text
+from pix2pix_ms.models import settings_from_json
 
-NETWORKS = ("generator", "segmenter")  # what ships; a discriminator only trains
+SEGMENTER = ("segmenter",)
 
 
 def export(source: Path, out: Path) -> tuple[Path, Path]:
-    """Write the generator or segmenter of a checkpoint to `out`, with its config.json beside.
+    """Write what translates, generates or segments of a checkpoint to `out`, config.json beside.
 
     The two files are what `load_generator` and `load_segmenter` read, and the folder stands for
     them. Kernels are rounded to float16: half the size of a run's `epoch_NNN.ckpt`.
@@ -34,16 +34,17 @@ def export(source: Path, out: Path) -> tuple[Path, Path]:
         )
     path = checkpoints.file_of(source)
     found, config, _ = checkpoints.load(path)
-    held = [network for network in NETWORKS if any(n.startswith(f"{network}.") for n in found)]
-    if not held:
-        checkpoints.check_holds(NETWORKS[0], found, path)
+    held = {name.split(".")[0] for name in found}
+    networks = SEGMENTER if held >= {*SEGMENTER} else config.networks
+    for network in networks:
+        checkpoints.check_holds(network, found, path)
     arrays = {
         name: parameter.asnumpy()
         for name, parameter in found.items()
-        if name.startswith(f"{held[0]}.")
+        if name.split(".")[0] in networks
     }
     beside = checkpoints.config_beside(out)
-    if beside.exists() and Config.from_json(beside.read_text(), str(beside)) != config:
+    if beside.exists() and settings_from_json(beside.read_text(), str(beside)) != config:
         raise Pix2PixError(
             f"{beside}: expected none or that of this network, found another; choose a folder of "
             "its own with --out"

@@ -1,7 +1,8 @@
 """What the networks minimise (paper, section 3.1): sibling losses, comparable at a glance.
 
 An adversarial loss takes the discriminator's logits, float32 [N, 1, H', W'], and returns the mean
-over all patches of how badly they say what is wanted: "real" or "generated".
+over all patches of how badly they say what is wanted: "real" or "generated". `vanilla` takes them
+for log(D / (1 - D)), the others for plain numbers.
 """
 
 from collections.abc import Callable
@@ -33,10 +34,21 @@ def lsgan(logits: Tensor, real: bool) -> Tensor:
     return ops.square(logits - 1.0 if real else logits).mean()
 
 
+def wasserstein(logits: Tensor, real: bool) -> Tensor:
+    """Minus the critic's mean if real, its mean if not (Arjovsky et al. 2017).
+
+    So the critic's two losses add up to minus its estimate of the distance, E[f(x)] - E[f(G(z))],
+    and G's, judged real, is -E[f(G(z))].
+    """
+    return -logits.mean() if real else logits.mean()
+
+
 ADVERSARIAL: dict[str, AdversarialLoss] = {
     "minimax": vanilla,  # D's side of that game; G's is `minimax`
     "vanilla": vanilla,
     "lsgan": lsgan,
+    "wgan": wasserstein,
+    "wgan-gp": wasserstein,  # and `penalty.gradient_penalty` beside it
 }
 
 

@@ -15,8 +15,14 @@ from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
 from pix2pix_ms.optimisers import adam, set_rate
+from pix2pix_ms.penalty import draw_shares, gradient_penalty
 
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
+
+
+def is_penalised(config: Config) -> bool:
+    """Tell whether D's loss has a gradient penalty (Gulrajani et al. 2017)."""
+    return config.gan_mode == "wgan-gp" and config.gan_weight > 0
 
 
 class Losses(NamedTuple):
@@ -38,7 +44,10 @@ def training_step(
     optim_d: nn.Optimizer,
     config: Config,
 ) -> Step:
-    """Return the step: (x, y, *masks) to the four losses, updating D and then G (section 3.3).
+    """Return the step: (x, y, *drawn) to the four losses, updating D and then G (section 3.3).
+
+    `drawn` is what chance decides: G's dropout masks and, with gan_mode wgan-gp, how much of each
+    image between y and the generated one is y, float32 [N, 1, 1, 1] in [0, 1].
 
     One forward pass of the generator serves both: its image, detached, trains D; then G follows
     the updated D's gradient back through the same pass. D's step stands inside G's loss because
@@ -46,20 +55,30 @@ def training_step(
     """
     adversarial = ADVERSARIAL[config.gan_mode]
     pixel_loss = PIXEL[config.pixel_loss]
+    shares = 1 if is_penalised(config) else 0  # the last of `drawn`, or none
 
-    def loss_d(x: Tensor, y: Tensor, generated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        real = adversarial(discriminator(x, y), True)
-        fake = adversarial(discriminator(x, generated), False)
-        return (real + fake) * 0.5, real, fake  # halved: D learns at half G's pace
+    def loss_d(
+        x: Tensor, y: Tensor, generated: Tensor, *between: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        def critic(image: Tensor) -> Tensor:
+            return discriminator(x, image)
+
+        real = adversarial(critic(y), True)
+        fake = adversarial(critic(generated), False)
+        loss = real + fake
+        if shares:
+            loss = loss + config.lambda_gp * gradient_penalty(critic, y, generated, *between)
+        return loss * 0.5, real, fake  # halved: D learns at half G's pace
 
     gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
 
     def loss_g(
-        x: Tensor, y: Tensor, *masks: Tensor
+        x: Tensor, y: Tensor, *drawn: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        masks, between = drawn[: len(drawn) - shares], drawn[len(drawn) - shares :]
         generated = generator(x, *masks)
 
-        (_, real, fake), towards_d = gradient_d(x, y, ops.stop_gradient(generated))
+        (_, real, fake), towards_d = gradient_d(x, y, ops.stop_gradient(generated), *between)
         optim_d(towards_d)
 
         gan = adversarial(discriminator(x, generated), True)
@@ -68,8 +87,8 @@ def training_step(
 
     gradient_g = ms.value_and_grad(loss_g, None, optim_g.parameters, has_aux=True)
 
-    def step(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        (_, real, fake, gan, distance), towards_g = gradient_g(x, y, *masks)
+    def step(x: Tensor, y: Tensor, *drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (_, real, fake, gan, distance), towards_g = gradient_g(x, y, *drawn)
         optim_g(towards_g)
         return real, fake, gan, distance
 
@@ -120,11 +139,13 @@ class Pix2Pix:
         """
         x, y = Tensor(x), Tensor(y)
         self.step += 1
-        masks = self.generator.masks(x.shape, self.config.seed, Stream.DROPOUT, self.step)
+        drawn = self.generator.masks(x.shape, self.config.seed, Stream.DROPOUT, self.step)
+        if is_penalised(self.config):
+            drawn = *drawn, draw_shares(y.shape, self.config.seed, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
-            return Losses(*map(float, self._train_step(x, y, *masks)))
+            return Losses(*map(float, self._train_step(x, y, *drawn)))
 
     def set_learning_rate(self, rate: float) -> None:
         """Set both optimisers' learning rate, also where the step is already compiled."""

@@ -59,6 +59,8 @@ class Settings:
     """What the command calls the model."""
     architecture: ClassVar[tuple[str, ...]]
     """The settings that decide which parameters its networks have, and their shapes."""
+    networks: ClassVar[tuple[str, ...]] = ("generator",)
+    """What the names of the parameters begin with that translate or generate."""
 
     size: int = setting(256, "side of the square images the networks see, in pixels")
     height: int | None = setting(None, "their height, where it is not size")

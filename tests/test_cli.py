@@ -51,6 +51,7 @@ def test_help_names_every_command_and_setting() -> None:
         "prepare",
         "train",
         "translate",
+        "generate",
         "evaluate",
         "segmenter",
         "convert",

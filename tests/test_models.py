@@ -28,14 +28,17 @@ def test_presets_named_paper_are_the_papers() -> None:
     wanted = {
         "dcgan": {"size": 64, "batch_size": 128, "learning_rate": 2e-4, "beta1": 0.5},
         "lsgan": {"gan_mode": "lsgan"},
-        "wgan": {"critic_steps": 5, "clip": 0.01, "learning_rate": 5e-5, "batch_size": 64},
+        "wgan": {
+            "critic_steps": 5, "clip": 0.01, "lambda_gp": 10.0, "learning_rate": 1e-4,
+            "beta1": 0.0, "beta2": 0.9,
+        },
         "cyclegan": {
             "size": 256, "n_blocks": 9, "batch_size": 1, "learning_rate": 2e-4, "epochs": 200,
             "lambda_cycle": 10.0, "lambda_identity": 0.5, "pool_size": 50, "gan_mode": "lsgan",
         },
         "stargan": {
             "size": 256, "batch_size": 8, "learning_rate": 1e-4, "beta1": 0.0, "beta2": 0.99,
-            "latent_dim": 16, "style_dim": 64, "lambda_style": 1.0, "lambda_diversity": 1.0,
+            "latent_dim": 16, "style_dim": 64, "lambda_style": 1.0, "lambda_diversity": 2.0,
             "lambda_cycle": 1.0, "lambda_r1": 1.0,
         },
     }  # fmt: skip

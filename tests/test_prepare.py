@@ -245,6 +245,24 @@ def test_links_in_a_circle_or_to_nowhere_are_named(place: str, tmp_path: Path) -
         assert str(link) in str(found.value)
 
 
+def test_a_source_that_links_to_itself_is_named(tmp_path: Path) -> None:
+    (source := tmp_path / "in").symlink_to("in")
+    with pytest.raises(Pix2PixError, match=r"/in: expected a link to a file or folder"):
+        prepare(source, tmp_path / "out")
+
+
+def test_a_folder_of_images_is_read_once_for_splits_and_once_for_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side in ("A", "B"):
+        save(tmp_path / "in" / side / "1.png")
+    scanned: list[str] = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: scanned.append(Path(path).name) or scan(path))
+    find_splits(tmp_path / "in")
+    assert scanned == ["in", "in", "A", "B"]
+
+
 def test_other_entries_do_no_harm(tmp_path: Path) -> None:
     save(tmp_path / "in/1.png")
     (tmp_path / "in/up").symlink_to("..")

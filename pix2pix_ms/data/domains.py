@@ -299,9 +299,13 @@ def jittered(
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
     rows = [data.train[number].rows[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    stored = ds.MindDataset(
-        str(data.train[0].path), kinds, num_parallel_workers=1, sampler=ds.SubsetSampler(rows)
-    )
+    path = data.train[0].path
+    # A sampler takes no more rows than the record has (MindSpore 2.7 to 2.10).
+    most = 1 + max(max(domain.rows) for domain in data.train)
+    parts = [ds.SubsetSampler(rows[start : start + most]) for start in range(0, len(rows), most)]
+    stored = ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=parts[0])
+    for part in parts[1:]:
+        stored = stored + ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=part)
     drawn = ds.NumpySlicesDataset({WHICH: which, **jitter}, shuffle=False)
     draw = Jitter(config, data.channels)
     return (

@@ -4,6 +4,7 @@ A is the left half or the folder A, B the right half or the folder B; which of t
 input is a choice of training (`Config.direction`), not of the data.
 """
 
+import os
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,34 +102,48 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
     Raises:
         Pix2PixError: if it is missing or cannot be read, or a link or a name in it is broken.
     """
+    check_link(folder)
     if not folder.is_dir():
         raise Pix2PixError(f"{folder}: expected a folder of images, found none; check the path")
+    images: list[Path] = []
+    others: list[Path] = []
     try:
-        every = sorted(folder.iterdir(), key=lambda path: (len(path.stem), path.stem, path.suffix))
-        files = {path for path in every if path.name[0] != "." and is_file(path)}
+        with os.scandir(folder) as found:  # says which are files without asking for each
+            every = [(folder / entry.name, entry) for entry in found]
+        for path, entry in sorted(every, key=lambda each: counting(each[0])):
+            (images if is_image(path, entry) else others).append(path)
     except PermissionError as error:
         raise Pix2PixError(
             f"{error.filename}: expected to read it, found no permission; change its permissions"
         ) from error
-    images = [path for path in every if path in files and path.suffix.lower() in SUFFIXES]
-    chosen = set(images)
-    return images, [path for path in every if path not in chosen]
+    return images, others
 
 
-def is_file(path: Path) -> bool:
-    """Tell whether a path is a plain file; `Path.is_file` says of a broken link only that not."""
-    odd = any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name)
-    if odd and path.suffix.lower() in SUFFIXES:
+def counting(path: Path) -> tuple[int, str, str]:
+    """Return what to sort paths by, so that 9 comes before 10."""
+    return len(path.stem), path.stem, path.suffix
+
+
+def is_image(path: Path, entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry of a folder is a file that is called an image."""
+    named = path.suffix.lower() in SUFFIXES
+    if named and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name):
         raise Pix2PixError(
             f"{str(path)!a}: expected a name that can be printed, found control signs or "
             "another encoding than UTF-8; rename it"
         )
+    if entry.is_symlink():
+        check_link(path)
+    return named and path.name[0] != "." and entry.is_file()
+
+
+def check_link(path: Path) -> None:
+    """Refuse a broken link; of one, `is_file` and `is_dir` say only that it is neither."""
     if path.is_symlink() and not path.exists():
         raise Pix2PixError(
-            f"{path}: expected a link to a file, found one that leads nowhere or in a circle; "
-            "mend or remove it"
+            f"{path}: expected a link to a file or folder, found one that leads nowhere or in a "
+            "circle; mend or remove it"
         )
-    return path.is_file()
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -173,12 +188,12 @@ def find(folder: Path, *, photos: bool = False, swap: bool = False) -> Found:
     Raises:
         Pix2PixError: if there is no image, or two have the same name.
     """
-    _, others = entries(folder)
+    files, others = entries(folder)
     if not photos and {"A", "B"} & {path.name for path in others}:
         found = matched(folder / "A", folder / "B", swap)
         here = [path for path in folder.iterdir() if path.name not in ("A", "B")]
         return found._replace(ignored=found.ignored + sorted(here))
-    images = by_stem(folder)
+    images = by_stem(files)
     if not images:
         raise Pix2PixError(
             f"{folder}: expected images ({', '.join(SUFFIXES)}), found none; "
@@ -190,14 +205,15 @@ def find(folder: Path, *, photos: bool = False, swap: bool = False) -> Found:
 
 def matched(folder_a: Path, folder_b: Path, swap: bool = False) -> Found:
     """Pair the images of two folders by name, extensions aside; raises as `find` does."""
-    a, b = by_stem(folder_a), by_stem(folder_b)
+    (files_a, others_a), (files_b, others_b) = entries(folder_a), entries(folder_b)
+    a, b = by_stem(files_a), by_stem(files_b)
     lonely = [side[name] for side, other in ((a, b), (b, a)) for name in side if name not in other]
     if not (a or b):
         raise Pix2PixError(f"{folder_a}: expected images in it and in {folder_b}, found none")
     first, second = (b, a) if swap else (a, b)
     pairs = [PairFiles(name, first[name], second[name]) for name in a if name in b]
-    ignored = entries(folder_a)[1] + entries(folder_b)[1]
-    return Found(f"folders {folder_a.name} and {folder_b.name}", pairs, lonely, ignored)
+    layout = f"folders {folder_a.name} and {folder_b.name}"
+    return Found(layout, pairs, lonely, others_a + others_b)
 
 
 def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
@@ -217,24 +233,24 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
             f"{folder}: expected a subfolder of images for each domain, found none; "
             "put the images of each domain into a folder of its own"
         )
-    found, ignored, counts = [], images + [p for p in others if p not in below], []
+    found, ignored = [], images + [path for path in others if path not in below]
     for subfolder, domain in names.items():
-        members = by_stem(folder / subfolder)
+        inside, beside = entries(folder / subfolder)
+        members = by_stem(inside)
         if not members:
             raise Pix2PixError(
                 f"{folder / subfolder}: expected images of the domain {domain}, found none; "
                 "add some, or remove the folder"
             )
         found += [PairFiles(name, path, domain=domain) for name, path in members.items()]
-        ignored += entries(folder / subfolder)[1]
-        counts.append(f"{domain} {len(members)}")
-    return Found(f"domains {', '.join(counts)}", found, [], ignored)
+        ignored += beside
+    return Found("domains", found, [], ignored)
 
 
-def by_stem(folder: Path) -> dict[str, Path]:
-    """Return the images of a folder by their names without extension, each of which counts once."""
+def by_stem(images: list[Path]) -> dict[str, Path]:
+    """Return images by their names without extension, each of which counts once."""
     found: dict[str, Path] = {}
-    for path in images_in(folder):
+    for path in images:
         if path.stem in found:
             other = found[path.stem].name
             raise Pix2PixError(

@@ -19,6 +19,7 @@ from pix2pix_ms.settings import Colours, Settings
 
 HELD_OUT = ("val", "test")  # in the order of preference
 WHOLE = "images"  # what a folder without splits is called
+PAIRS_AT_ONCE = 4  # a process goes on to the next before this one has taken the last
 
 
 def quiet(_: str) -> None:
@@ -87,11 +88,11 @@ def write_splits(
         layout = IMAGES if recipe.unpaired else pairs_layout(colours_of(recipe))
         with appearing_records(out) as room:
             for name, found in splits.items():
-                rows = workers.map(encode, found.pairs, recipe)
+                rows = workers.map(encode, found.pairs, recipe, PAIRS_AT_ONCE)
                 write_rows(
                     progress(rows, name, len(found.pairs)),
                     room / f"{name}{SUFFIX}",
-                    pairs_layout(colours),
+                    layout,
                 )
     return [out / f"{name}{SUFFIX}" for name in splits]
 

@@ -53,8 +53,7 @@ def refuse_unfit(seen: list[Seen]) -> None:
 def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterator[str]:
     """Yield the lines of the report."""
     for name, found in splits.items():
-        kind = "images" if recipe.unpaired else "pairs"
-        yield line(name, f"{len(found.pairs)} {kind}, {found.layout}")
+        yield line(name, amount(found))
     yield line("size", counted(head.size for pair in seen for head in pair.headers))
     yield line("mode", counted(modes(seen, recipe.stored)))
     headers = [head for pair in seen for head in pair.headers]
@@ -70,6 +69,14 @@ def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterato
     for pair in seen:
         if pair.fault:
             yield line("unfit", pair.fault)
+
+
+def amount(found: Found) -> str:
+    """Say how many pairs there are, or how many images of which domains."""
+    domains = Counter(pair.domain for pair in found.pairs if pair.domain)
+    if not domains:
+        return f"{len(found.pairs)} pairs, {found.layout}"
+    return f"{len(found.pairs)} images: " + ", ".join(f"{d} {n}" for d, n in domains.items())
 
 
 def line(label: str, text: str) -> str:

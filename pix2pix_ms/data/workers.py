@@ -27,7 +27,7 @@ Use = Callable[[PairFiles, Recipe], Result]
 Process = subprocess.Popen[bytes]
 
 WORTH_IT = 32  # pairs: fewer are done sooner than processes start
-WINDOW = 3  # calls a process, one of them at work
+WINDOW = 2  # calls a process, one of them at work
 
 
 class Workers:

@@ -136,8 +136,8 @@ def write_rows(rows: Iterable[Row | ImageRow], path: Path, layout: Layout) -> in
             sizes.append(sum(map(len, row)))
             if sizes[-1] > LARGEST_ROW:
                 raise Pix2PixError(
-                    f"{row.name}: expected a row of at most {LARGEST_ROW >> 20} MB as it is stored, "
-                    f"found {sizes[-1] >> 20} MB; prepare with --shrink"
+                    f"{row.name}: expected a row of at most {LARGEST_ROW >> 20} MB, found "
+                    f"{sizes[-1] >> 20} MB; prepare with --shrink"
                 )
         if not sizes:
             raise Pix2PixError(f"{path}: expected at least one pair or image to write, found none")

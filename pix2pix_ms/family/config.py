@@ -83,18 +83,33 @@ class LSGANConfig(DCGANConfig):
 
 @dataclass(frozen=True)
 class WGANConfig(DCGANConfig):
-    """DCGAN's networks, D a critic (Arjovsky et al. 2017, Gulrajani et al. 2017)."""
+    """DCGAN's networks, D a critic (Arjovsky et al. 2017); the defaults are WGAN-GP's.
+
+    Gulrajani et al. 2017 train with Adam (0, 0.9) at 1e-4; with gan_mode wgan, Arjovsky et al. with
+    RMSProp at 5e-5.
+    """
 
     model: ClassVar[str] = "wgan"
 
     batch_size: int = other_default(Settings, "batch_size", 64)
-    learning_rate: float = other_default(Settings, "learning_rate", 5e-5)
+    learning_rate: float = other_default(Settings, "learning_rate", 1e-4)
+    beta1: float = other_default(Settings, "beta1", 0.0)
+    beta2: float = other_default(Settings, "beta2", 0.9)
     gan_mode: Literal["wgan", "wgan-gp"] = setting(  # type: ignore[assignment]
-        "wgan", "how the critic is kept smooth: its weights clipped, or its gradient penalised"
+        "wgan-gp", "how the critic is kept smooth: wgan clips weights, wgan-gp penalises slopes"
     )
     critic_steps: int = setting(5, "updates of the critic for one of the generator")
     clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan")
     lambda_gp: float = setting(10.0, "weight of the gradient penalty, with gan_mode wgan-gp")
+
+    def lower_bounds(self) -> dict[str, float]:
+        """Return the least value of every field that has one."""
+        return super().lower_bounds() | {"critic_steps": 1, "lambda_gp": 0}
+
+    def check(self) -> None:
+        """Refuse to clip every weight to nothing."""
+        super().check()
+        expect(self.clip > 0, "clip", "above 0", self.clip)
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,7 @@ class CycleGANConfig(Settings):
     architecture: ClassVar[tuple[str, ...]] = (
         "size", "height", "width", "channels", "n_blocks", "ngf", "ndf", "n_layers", "norm",
     )  # fmt: skip
+    networks: ClassVar[tuple[str, ...]] = ("generator_AtoB", "generator_BtoA")
     # What the PatchGAN and the translator ask of a config, and is never otherwise here.
     conditional: ClassVar[bool] = False
     colours: ClassVar[str] = "rgb"
@@ -244,9 +260,12 @@ CYCLEGAN_PRESETS = {
 }  # fmt: skip
 STARGAN_PRESETS = {
     "quick": StarGANConfig(
-        size=32, jitter_size=36, ngf=16, max_filters=64, style_dim=16, epochs=4, facades=120,
-        batch_size=4, save_every=2,
+        size=32, jitter_size=32, ngf=16, max_filters=64, style_dim=16, mapping_dim=64, batch_size=4,
+        learning_rate=5e-4, mapping_rate=0.1, ema=0.99, epochs=4, facades=120, save_every=2,
     ),
-    "cpu": StarGANConfig(size=64, jitter_size=72, ngf=32, max_filters=128, epochs=30),
+    "cpu": StarGANConfig(
+        size=64, jitter_size=64, ngf=32, max_filters=128, style_dim=32, mapping_dim=128,
+        learning_rate=5e-4, mapping_rate=0.1, ema=0.995, epochs=30,
+    ),
     "paper": StarGANConfig(),
 }  # fmt: skip

@@ -131,6 +131,7 @@ class GAN:
     """Generator, discriminator and their optimisers; its relatives have other `networks`."""
 
     networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = (Generator, Discriminator)
+    optimiser: ClassVar[Callable[..., nn.Optimizer]] = staticmethod(adam)
 
     def __init__(self, config: GANConfig) -> None:
         self.config = config
@@ -138,8 +139,8 @@ class GAN:
         self.step = 0
         initialise(self.generator, config)
         initialise(self.discriminator, config)
-        self.optim_g = adam(self.generator, config)
-        self.optim_d = adam(self.discriminator, config)
+        self.optim_g = self.optimiser(self.generator, config)
+        self.optim_d = self.optimiser(self.discriminator, config)
         self.set_learning_rate(config.learning_rate)
         both = (self.generator, self.discriminator)
         self.step_d = discriminator_step(*both, self.optim_d, config)
@@ -185,7 +186,16 @@ class GAN:
         set_statistics(self.generator, "moving")
         self.generator.set_train(False)
         with interruptible():
-            return self.generator(Tensor(z), *self.given(labels)).asnumpy()
+            batches = [
+                self.generator(Tensor(z[rows]), *self.given(labels[rows])).asnumpy()
+                for rows in self.batches(len(z))
+            ]
+        return np.concatenate(batches)
+
+    def batches(self, count: int) -> Iterable[slice]:
+        """Divide a count into batches."""
+        size = self.config.batch_size
+        return (slice(start, start + size) for start in range(0, count, size))
 
     def set_learning_rate(self, rate: float) -> None:
         """Set G's rate, and D's `discriminator_rate` times as high (Heusel et al. 2017)."""

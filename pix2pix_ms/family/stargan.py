@@ -23,6 +23,7 @@ from pix2pix_ms.objectives import l1, softplus
 from pix2pix_ms.optimisers import adam, set_rate
 
 Terms = tuple[Tensor, ...]
+CHANNELS = 3  # of the images: styles are colours
 
 
 class Losses(NamedTuple):

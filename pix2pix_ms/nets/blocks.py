@@ -106,11 +106,36 @@ class InstanceNorm(nn.GroupNorm):
         super().__init__(channels, channels, eps=EPSILON, affine=False)
 
 
-def normalisation(norm: Norm, channels: int) -> nn.Cell:
-    """Return the layer named by `norm` for this many channels."""
+class SmoothInstanceNorm(nn.Cell):
+    """InstanceNorm of plain operators, whose gradient has a gradient: for a gradient penalty.
+
+    `nn.GroupNorm` has no second derivative (MindSpore 2.8); it stays where none is needed, because
+    on a CPU a step of preset quick takes 130 ms with this and 112 ms with that.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sum = ops.ReduceSum(keep_dims=True)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Normalise x, float32 [N, C, H, W]."""
+        share = 1.0 / (x.shape[2] * x.shape[3])  # a sum and a product: `mean` is slower on a CPU
+        centred = x - self.sum(x, (2, 3)) * share
+        variance = self.sum(centred * centred, (2, 3)) * share
+        return centred * ops.rsqrt(variance + EPSILON)
+
+
+def normalisation(norm: Norm, channels: int, smooth: bool = False) -> nn.Cell:
+    """Return the layer named by `norm` for this many channels.
+
+    Args:
+        smooth: make it one that has a second derivative.
+    """
     if norm == "batch":
         return BatchNorm(channels)
-    return InstanceNorm(channels) if norm == "instance" else nn.Identity()
+    if norm == "instance":
+        return SmoothInstanceNorm() if smooth else InstanceNorm(channels)
+    return nn.Identity()
 
 
 def has_bias(norm: Norm) -> bool:

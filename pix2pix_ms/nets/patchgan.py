@@ -92,6 +92,11 @@ def channels_seen(config: Config) -> int:
     return config.target_channels + config.input_channels * config.conditional
 
 
+def normalisation(config: Config, channels: int) -> nn.Cell:
+    """Return D's layer of normalisation, with a second derivative where a penalty asks for it."""
+    return blocks.normalisation(config.norm, channels, smooth=config.gan_mode == "wgan-gp")
+
+
 def patch_layers(config: Config) -> Layers:
     """C64-C128-C256-C512 and the verdict, for three layers; the C512 has stride 1."""
     widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
@@ -100,7 +105,7 @@ def patch_layers(config: Config) -> Layers:
     hidden = [
         Layer(
             blocks.convolution(before, after, stride, bias),
-            blocks.normalisation(config.norm, after),
+            normalisation(config, after),
         )
         for before, after, stride in zip(widths, widths[1:], strides, strict=False)
     ]
@@ -113,7 +118,7 @@ def pixel_layers(config: Config) -> Layers:
     bias = blocks.has_bias(config.norm)
     hidden = Layer(
         nn.Conv2d(config.ndf, 2 * config.ndf, 1, has_bias=bias),
-        blocks.normalisation(config.norm, 2 * config.ndf),
+        normalisation(config, 2 * config.ndf),
     )
     first = nn.Conv2d(channels_seen(config), config.ndf, 1, has_bias=True)
     return first, [hidden], nn.Conv2d(2 * config.ndf, 1, 1, has_bias=bias)

@@ -1,0 +1,47 @@
+"""How far two sets of images are apart, as sets: the Frechet distance of two Gaussians.
+
+Images made of noise have no target to be compared with. Heusel et al. 2017 fit a Gaussian to the
+features of either set and take the distance of the two (equation 6); their features are those of
+an Inception network, which makes it the FID. Here they are the images shrunk to 8x8: computed in
+milliseconds without any network, blind to all that is finer, and not comparable with a FID.
+"""
+
+import numpy as np
+
+SIDE = 8
+
+
+def frechet(images: np.ndarray, others: np.ndarray) -> float:
+    """Return the distance of two sets of images, float32 [N, C, H, W] each: 0 where alike.
+
+    |m - m'|^2 + tr(S + S' - 2 (S S')^(1/2)), of means m and covariances S.
+    """
+    (mean, covariance), (other, its) = (gaussian(shrunk(each)) for each in (images, others))
+    half = root(covariance)
+    overlap = np.sqrt(np.clip(np.linalg.eigvalsh(half @ its @ half), 0, None)).sum()
+    apart = ((mean - other) ** 2).sum()
+    return float(apart + np.trace(covariance) + np.trace(its) - 2 * overlap)
+
+
+def gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean [F] and covariance [F, F] of features [N, F]."""
+    return features.mean(0), np.cov(features, rowvar=False, bias=True)
+
+
+def root(covariance: np.ndarray) -> np.ndarray:
+    """Return the symmetric square root of a covariance."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+
+
+def shrunk(images: np.ndarray) -> np.ndarray:
+    """Average images over the cells of an 8x8 grid: [N, C, H, W] to float64 [N, C * 64]."""
+    down, across = (cells(side) for side in images.shape[2:])
+    return (down @ images.astype(np.float64) @ across.T).reshape(len(images), -1)
+
+
+def cells(side: int) -> np.ndarray:
+    """Return the share of each of `side` pixels in each of 8 cells: [8, side], rows sum to 1."""
+    edges = np.arange(SIDE + 1)[:, None] * side / SIDE
+    covered = np.clip(edges - np.arange(side), 0, 1)
+    return np.diff(covered, axis=0) * SIDE / side

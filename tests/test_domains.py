@@ -1,0 +1,286 @@
+"""Images that are no pairs: layouts, what is held out, what an epoch takes, and its labels."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from pix2pix_ms.cli import command
+from pix2pix_ms.data.domains import (
+    Domain,
+    DomainData,
+    all_steps,
+    check_images,
+    domain_data,
+    labelled,
+    plain_images,
+    unpaired,
+    unpaired_steps,
+    with_references,
+)
+from pix2pix_ms.data.embedded import digits, styled_facades, unpaired_facades
+from pix2pix_ms.data.pairs import Pair
+from pix2pix_ms.data.pipeline import training_data
+from pix2pix_ms.data.prepare import run_records
+from pix2pix_ms.data.records import open_record
+from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.models import preset
+
+CONFIG = preset("quick", "stargan", size=32, jitter_size=32, mirror=False, batch_size=2)
+COUNTS = {"dark": 7, "light": 4, "mid": 5}
+GREY = {"dark": 20, "light": 220, "mid": 120}  # plus the image's number
+
+
+def flat(value: int, size: int = 32) -> np.ndarray:
+    return np.full((size, size, 3), value, np.uint8)
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    """Images of one grey each, which tells domain and number; the domains come mixed."""
+    images = [
+        LabelledImage(flat(GREY[name] + number), name, f"{name}_{number}")
+        for number in range(max(COUNTS.values()))
+        for name in COUNTS
+        if number < COUNTS[name]
+    ]
+    assert write_images(images, tmp_path / "train.mindrecord") == 16
+    return tmp_path / "train.mindrecord"
+
+
+def values(images: np.ndarray) -> list[int]:
+    """The greys of flat images, float32 [N, C, H, W] in [-1, 1]."""
+    assert images.dtype == np.float32
+    assert (np.ptp(images, axis=(1, 2, 3)) == 0).all()
+    return np.rint((images[:, 0, 0, 0] + 1) * 127.5).astype(int).tolist()
+
+
+def of(value: int) -> int:
+    """The number of the domain a grey belongs to, in the alphabet's order."""
+    return next(n for n, name in enumerate(COUNTS) if 0 <= value - GREY[name] < COUNTS[name])
+
+
+def test_a_tenth_of_each_domain_is_held_out_by_seed(record: Path) -> None:
+    data = domain_data(record.parent, 0)
+    assert data.names == ("dark", "light", "mid")
+    assert [len(domain) for domain in data.train] == [6, 3, 4]
+    assert [len(domain) for domain in data.held_out] == [1, 1, 1]
+    assert data.pairs is None
+    assert "dark 6, light 3, mid 4; held out: 3, a tenth of each by seed" in data.description
+    both = [set(a.rows) | set(b.rows) for a, b in zip(data.train, data.held_out, strict=True)]
+    assert sorted(row for rows in both for row in rows) == list(range(16))
+    assert domain_data(record, 0) == data
+    assert any(domain_data(record, seed) != data for seed in (1, 2, 3))
+    assert data.identity()["train"] == str(record)
+
+
+def test_labels_belong_to_images_and_each_comes_once(record: Path) -> None:
+    data = domain_data(record, 0)
+    batches = list(labelled(data, CONFIG, 1))
+    assert len(batches) == all_steps(data, CONFIG) == 6
+    seen = [value for images, _ in batches for value in values(images)]
+    assert [of(value) for value in seen] == np.concatenate(
+        [labels for _, labels in batches]
+    ).tolist()
+    assert max(Counter(seen).values()) == 1
+    again = [value for images, _ in labelled(data, CONFIG, 1) for value in values(images)]
+    other = [value for images, _ in labelled(data, CONFIG, 2) for value in values(images)]
+    assert again == seen != other
+
+
+def test_unpaired_takes_all_of_the_larger_and_goes_round_the_smaller(record: Path) -> None:
+    data = domain_data(record, 0)  # dark 6, light 3
+    config = replace(CONFIG, batch_size=1)
+    xs, ys = zip(*unpaired(data, config, 1), strict=True)
+    assert len(xs) == unpaired_steps(data, config) == 6
+    dark, light = ([values(image)[0] for image in images] for images in (xs, ys))
+    assert sorted(dark) == sorted(set(dark)) and {of(value) for value in dark} == {0}
+    assert set(Counter(light).values()) == {2} and {of(value) for value in light} == {1}
+
+
+def test_references_are_two_of_the_domain_that_is_wanted(record: Path) -> None:
+    data = domain_data(record, 0)
+    wanted: set[int] = set()
+    for epoch in range(1, 4):
+        for x, own, one, other, target in with_references(data, CONFIG, epoch):
+            assert [of(value) for value in values(x)] == own.tolist()
+            assert [of(value) for value in values(one)] == target.tolist()
+            assert [of(value) for value in values(other)] == target.tolist()
+            assert not set(values(one)[:1]) & set(values(other)[:1])
+            assert target.dtype == own.dtype == np.int32
+            wanted |= set(target.tolist())
+    assert wanted == {0, 1, 2}
+
+
+def test_each_image_has_a_jitter_of_its_own(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(40, dtype=np.uint8)[None, :, None], (40, 1, 3))
+    images = [LabelledImage(ramp, name, f"{name}{n}") for name in "ab" for n in range(20)]
+    write_images(images, tmp_path / "train.mindrecord")
+    data = domain_data(tmp_path, 0)
+    config = replace(CONFIG, jitter_size=40, mirror=True, batch_size=1)
+    corners = [(values_at(x), values_at(y)) for x, y in unpaired(data, config, 1)]
+    assert len({corner for both in corners for corner in both}) > 9  # 9 windows, each also mirrored
+    assert any(x != y for x, y in corners)
+
+
+def values_at(images: np.ndarray) -> int:
+    return int(np.rint((images[0, 0, 0, 0] + 1) * 127.5))
+
+
+def test_pairs_are_two_domains_and_hold_out_the_same_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "train.mindrecord"
+    write_record((Pair(flat(n), flat(100 + n), str(n)) for n in range(12)), path)
+    data, pairs = domain_data(path, 5), training_data(path, 5)
+    assert data.names == ("A", "B")
+    assert data.train[0].rows == data.train[1].rows == pairs.train.indices
+    assert data.pairs == pairs.held_out
+    greys = [(values(x)[0], values(y)[0]) for x, y in unpaired(data, CONFIG, 1)]
+    assert all(x < 100 <= y for x, y in greys)
+    assert sum(y - x == 100 for x, y in greys) < len(greys)  # no longer pairs
+    both = [value for images, labels in labelled(data, CONFIG, 1)
+            for value, label in zip(values(images), labels, strict=True)
+            if (value >= 100) == label]  # fmt: skip
+    assert len(both) == 2 * len(pairs.train)  # one column of a batch, two of the record
+
+
+def test_true_pairs_beside_unpaired_images_are_held_out(tmp_path: Path) -> None:
+    config = preset("quick", "cyclegan", facades=10)
+    unpaired_facades(tmp_path, config)
+    data = domain_data(tmp_path, 0)
+    assert [len(domain) for domain in data.train] == [5, 5]
+    assert data.pairs is not None and len(data.pairs) == 1
+    assert "val.mindrecord" in data.description
+
+
+def test_plain_images_are_as_stored(record: Path) -> None:
+    data = domain_data(record, 0)
+    found = list(plain_images(data.train[1], CONFIG, 3, count=2))
+    assert [image.shape for image in found] == [(1, 3, 32, 32)] * 2
+    assert [of(values(image)[0]) for image in found] == [1, 1]
+    assert len(list(plain_images(data.train[1], CONFIG, 3))) == len(data.train[1])
+
+
+def test_embedded_data_have_domains_and_nothing_twice(tmp_path: Path) -> None:
+    styled_facades(tmp_path / "styles", preset("quick", "stargan", facades=9))
+    styles = domain_data(tmp_path / "styles", 0)
+    assert styles.names == ("brick", "night", "stucco")
+    assert [len(domain) for domain in styles.train] == [3, 3, 3]
+    digits(tmp_path / "digits", preset("quick", "gan"))
+    found = domain_data(tmp_path / "digits", 0)
+    assert found.names == tuple("0123456789")
+    assert sum(map(len, found.train + found.held_out)) == 1797
+    assert found.channels == 1
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda path: write_images([LabelledImage(flat(1), "lonely", "1")], path),
+         "expected 2 images or more in lonely, one to hold out, found 1"),
+        (lambda path: write_record([Pair(flat(1)[..., :1], flat(1), "1")] * 3, path),
+         r"expected pairs with as many channels in A as in B, .* found \(1, 3\)"),
+    ],
+)  # fmt: skip
+def test_records_that_are_unfit_are_refused(tmp_path: Path, write: Any, words: str) -> None:
+    write(tmp_path / "train.mindrecord")
+    with pytest.raises(Pix2PixError, match=words):
+        domain_data(tmp_path, 0)
+
+
+def test_held_out_domains_that_differ_are_refused(record: Path) -> None:
+    write_images([LabelledImage(flat(1), "dark", "1")], record.with_name("val.mindrecord"))
+    with pytest.raises(Pix2PixError, match="expected domains dark, light, mid with 3 channels .* "
+                       "found dark with 3; prepare both again"):  # fmt: skip
+        domain_data(record, 0)
+
+
+def test_pix2pix_says_what_it_was_given(record: Path) -> None:
+    with pytest.raises(Pix2PixError, match=r"expected columns input_images and .* found .*domain"):
+        open_record(record)
+
+
+def test_channels_and_batches_that_do_not_fit_are_refused(record: Path) -> None:
+    data = domain_data(record, 0)
+    check_images(data, CONFIG, 3)
+    with pytest.raises(Pix2PixError, match="expected images with 1 channels, .* found 3"):
+        check_images(data, CONFIG, 1)
+    with pytest.raises(Pix2PixError, match="expected at most the 13 training images, found 14"):
+        check_images(data, replace(CONFIG, batch_size=14), 3)
+
+
+def test_domain_and_data_tell_their_size(record: Path) -> None:
+    assert len(Domain("a", record, "image", (1, 2))) == 2
+    assert isinstance(domain_data(record, 0), DomainData)
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two domains of images of different sizes, kinds and modes."""
+    for domain, value in (("dusk", 30), ("naïve dawn 晨", 200)):
+        place = tmp_path / "images" / domain
+        place.mkdir(parents=True)
+        for number in range(4):
+            picture = Image.fromarray(flat(value + number, 40 + number))
+            picture.save(place / f"{number}.{'png' if number % 2 else 'jpg'}")
+        Image.new("LA", (30, 50), (value, 255)).save(place / "grey.png")
+    (tmp_path / "images" / "dusk" / "notes.txt").write_text("no image")
+    return tmp_path / "images"
+
+
+def test_prepare_writes_each_subfolder_as_a_domain(folder: Path, tmp_path: Path) -> None:
+    result = call("prepare", folder, tmp_path / "out", "--unpaired", "--val-ratio", "0.2")
+    assert result.exit_code == 0, result.output
+    assert "train     8 images: dusk 4, naïve dawn 晨 4" in result.output
+    assert "ignored   1 that are no images: dusk/notes.txt" in result.output
+    assert result.output.splitlines()[-2:] == [
+        f"{tmp_path}/out/train.mindrecord: 8 images",
+        f"{tmp_path}/out/val.mindrecord: 2 images",
+    ]
+    data = domain_data(tmp_path / "out", 0)
+    assert data.names == ("dusk", "naïve dawn 晨")
+    assert [len(domain) for domain in data.train] == [4, 4]
+    assert all(a < 60 < b for a, b in (
+        (values(x)[0], values(y)[0]) for x, y in unpaired(data, CONFIG, 1)))  # fmt: skip
+
+
+def test_prepare_takes_the_published_layout(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "published"
+    source.mkdir()
+    for name, old in (("trainA", "dusk"), ("trainB", "naïve dawn 晨")):
+        (folder / old).rename(source / name)
+    Image.fromarray(flat(9)).save(source / "trainA" / "one more.png")  # A and B need not match
+    assert call("prepare", source, tmp_path / "out", "--unpaired").exit_code == 0
+    data = domain_data(tmp_path / "out", 0)
+    assert data.names == ("A", "B")
+    assert [len(d) + len(h) for d, h in zip(data.train, data.held_out, strict=True)] == [6, 5]
+    config = preset("quick", "cyclegan")
+    assert run_records(tmp_path / "out", tmp_path / "run", config, False) == tmp_path / "out"
+
+
+def test_prepare_refuses_what_is_unfit(folder: Path, tmp_path: Path) -> None:
+    (folder / "dusk" / "5.jpg").write_bytes(b"no picture")
+    result = call("prepare", folder, tmp_path / "out", "--unpaired")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith(f"error: {folder}/dusk/5.jpg: expected")
+    (folder / "dusk" / "5.jpg").unlink()
+    (folder / "empty").mkdir()
+    result = call("prepare", folder, tmp_path / "out", "--unpaired")
+    assert "empty: expected images of the domain empty, found none" in result.output
+    result = call("prepare", folder / "dusk", tmp_path / "out", "--unpaired")
+    assert "expected a subfolder of images for each domain, found none" in result.output
+    for words in (["--swap"], ["--make", "gray"]):
+        result = call("prepare", folder, tmp_path / "out", "--unpaired", *words)
+        assert "unpaired: expected no make, swap or halves beside it" in result.output
+    result = call("prepare", folder, tmp_path / "out", "--unpaired", "--channels", "1", "3")
+    assert "expected the same number twice for unpaired images" in result.output
+    assert not (tmp_path / "out").exists()

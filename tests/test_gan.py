@@ -1,0 +1,315 @@
+"""GAN, DCGAN and LSGAN: shapes and counts of the papers, each term's gradient where it belongs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Tensor
+
+from pix2pix_ms import objectives
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.family import dcgan
+from pix2pix_ms.family.config import DCGANConfig, GANConfig, LSGANConfig
+from pix2pix_ms.family.dcgan import DCGAN
+from pix2pix_ms.family.gan import GAN, Losses
+from pix2pix_ms.family.lsgan import LSGAN
+from pix2pix_ms.family.ring import (
+    MODES,
+    RingGAN,
+    centres,
+    modes_covered,
+    modes_of,
+    ring_points,
+    share_near,
+)
+from pix2pix_ms.frechet import frechet, shrunk
+from pix2pix_ms.nets.blocks import BatchNorm
+
+RNG = np.random.default_rng(5)
+FULL = DCGANConfig()
+SMALL: dict[str, Any] = {"size": 16, "jitter_size": 16, "channels": 1, "ngf": 4, "ndf": 4,
+                         "latent_dim": 5, "batch_size": 6}  # fmt: skip
+MODELS: list[Callable[..., GAN]] = [
+    lambda **changes: GAN(GANConfig(**{**SMALL, "size": 8, **changes})),
+    lambda **changes: DCGAN(DCGANConfig(**{**SMALL, **changes})),
+    lambda **changes: LSGAN(LSGANConfig(**{**SMALL, **changes})),
+]
+every_model = pytest.mark.parametrize("build", MODELS, ids=["gan", "dcgan", "lsgan"])
+
+
+def batch(model: GAN) -> tuple[np.ndarray, np.ndarray]:
+    config = model.config
+    shape = (config.batch_size, config.channels, *config.shape)
+    images = RNG.uniform(-1, 1, shape).astype(np.float32)
+    return images, RNG.integers(config.classes, size=config.batch_size).astype(np.int32)
+
+
+def bits(model: GAN) -> dict[str, bytes]:
+    return {name: p.asnumpy().tobytes() for name, p in model.parameters().items()}
+
+
+def weights(network: ms.nn.Cell) -> np.ndarray:
+    return np.concatenate([p.asnumpy().ravel() for p in network.trainable_params()])
+
+
+def count(network: ms.nn.Cell) -> int:
+    return sum(p.size for p in network.trainable_params())
+
+
+@every_model
+@pytest.mark.parametrize("conditional", [False, True])
+def test_shapes(build: Callable[..., GAN], conditional: bool) -> None:
+    model = build(conditional=conditional)
+    config = model.config
+    images = model.generate(7)
+    assert images.shape == (7, 1, *config.shape)
+    assert images.dtype == np.float32
+    assert np.abs(images).max() <= 1
+    given = model.given(np.arange(7) % 10)
+    assert len(given) == conditional
+    assert model.discriminator(Tensor(images), *given).shape == (7, 1)
+
+
+def test_dcgan_at_full_size_has_the_parameters_of_pytorchs_example() -> None:
+    generator, discriminator = dcgan.Generator(FULL), dcgan.Discriminator(FULL)
+    assert (count(generator), count(discriminator)) == (3_576_704, 2_765_568)
+
+
+def test_dcgan_is_the_network_of_pytorchs_example() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    def up(*sides: int) -> list[Any]:
+        return [nn.ConvTranspose2d(*sides, bias=False), nn.BatchNorm2d(sides[1]), nn.ReLU()]
+
+    def down(before: int, after: int) -> list[Any]:
+        conv = nn.Conv2d(before, after, 4, 2, 1, bias=False)
+        return [conv, nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+
+    theirs_g = nn.Sequential(
+        *up(100, 512, 4, 1, 0), *up(512, 256, 4, 2, 1), *up(256, 128, 4, 2, 1),
+        *up(128, 64, 4, 2, 1), nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh(),
+    )  # fmt: skip
+    theirs_d = nn.Sequential(
+        nn.Conv2d(3, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2), *down(64, 128), *down(128, 256),
+        *down(256, 512), nn.Conv2d(512, 1, 4, 1, 0, bias=False),
+    )  # fmt: skip
+    model = DCGAN(FULL)
+    z = RNG.normal(size=(4, 100)).astype(np.float32)
+    for ours, theirs in ((model.generator, theirs_g), (model.discriminator, theirs_d)):
+        own = ours.trainable_params()
+        assert [p.shape for p in own] == [tuple(p.shape) for p in theirs.parameters()]
+        with torch.no_grad():
+            for mine, other in zip(own, theirs.parameters(), strict=True):
+                other.copy_(torch.from_numpy(mine.asnumpy()))
+    model.generator.set_train(), model.discriminator.set_train()
+    images = model.generator(Tensor(z))
+    wanted = theirs_g(torch.from_numpy(z[:, :, None, None]))
+    np.testing.assert_allclose(images.asnumpy(), wanted.detach().numpy(), atol=1e-4)
+    logits = model.discriminator(images).asnumpy()
+    np.testing.assert_allclose(logits, theirs_d(wanted).detach().numpy().reshape(4, 1), atol=1e-3)
+
+
+def test_dcgans_rules() -> None:
+    model = DCGAN(FULL)
+    for network in (model.generator, model.discriminator):
+        kinds = [type(cell).__name__ for _, cell in network.cells_and_names()]
+        assert not [kind for kind in kinds if "Pool" in kind or kind == "Dense"]
+        norms = [cell for _, cell in network.cells_and_names() if isinstance(cell, BatchNorm)]
+        convolutions = [p for p in network.trainable_params() if p.ndim == 4]
+        # None at G's output; in D none at its input, and none after its one-logit end.
+        assert len(norms) == len(convolutions) - (1 if network is model.generator else 2)
+        for weight in convolutions:
+            assert weight.asnumpy().std() == pytest.approx(0.02, rel=0.1)
+    assert (model.config.beta1, model.config.learning_rate) == (0.5, 2e-4)
+
+
+def test_the_losses_are_torchs() -> None:
+    torch = pytest.importorskip("torch")
+    logits = RNG.normal(0, 3, (9, 1)).astype(np.float32)
+    theirs = torch.from_numpy(logits).requires_grad_()
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    ones, zeros = torch.ones(9, 1), torch.zeros(9, 1)
+    wanted = {
+        "minimax": -bce(theirs, zeros),
+        "vanilla": bce(theirs, ones),
+        "lsgan": torch.nn.functional.mse_loss(theirs, ones),
+    }
+    for mode, value in wanted.items():
+        ours, slope = ms.value_and_grad(objectives.generator_loss(mode))(Tensor(logits))
+        (gradient,) = torch.autograd.grad(value, theirs)
+        assert float(ours) == pytest.approx(value.item(), rel=1e-5)
+        np.testing.assert_allclose(slope.asnumpy(), gradient.numpy(), atol=1e-6)
+    for mode in ("minimax", "vanilla"):
+        for real, target in ((True, ones), (False, zeros)):
+            ours = objectives.ADVERSARIAL[mode](Tensor(logits), real)
+            assert float(ours) == pytest.approx(bce(theirs, target).item(), rel=1e-5)
+
+
+@every_model
+def test_each_alone_learns_and_leaves_the_other_as_it_is(build: Callable[..., GAN]) -> None:
+    model = build(conditional=True, learning_rate=2e-3)
+    images, labels = batch(model)
+    given, z = model.given(labels), Tensor(model.noise(len(images), 1))
+    model.generator.set_train(), model.discriminator.set_train()
+
+    g, d = weights(model.generator), weights(model.discriminator)
+    falling = [sum(map(float, model.step_d(Tensor(images), z, *given))) for _ in range(40)]
+    assert falling[-1] < 0.8 * falling[0]
+    np.testing.assert_array_equal(weights(model.generator), g)
+    assert not np.array_equal(weights(model.discriminator), d)
+
+    d = weights(model.discriminator)
+    falling = [float(model.step_g(z, *given)[0]) for _ in range(40)]
+    assert falling[-1] < 0.8 * falling[0]
+    np.testing.assert_array_equal(weights(model.discriminator), d)
+    moved = [np.any(p.asnumpy().ravel() != old) for p, old in split(model.generator, g)]
+    assert all(moved)
+
+
+def split(network: ms.nn.Cell, flat: np.ndarray) -> list[tuple[ms.Parameter, np.ndarray]]:
+    own = network.trainable_params()
+    return list(zip(own, np.split(flat, np.cumsum([p.size for p in own])[:-1]), strict=True))
+
+
+@every_model
+def test_a_first_step_is_the_papers(build: Callable[..., GAN]) -> None:
+    """The reported terms are those of D before its update, and of G against the updated D."""
+    model, twin = build(jit=False), build(jit=False)
+    images, labels = batch(model)
+    real, fake = (objectives.ADVERSARIAL[model.config.gan_mode](twin.discriminator(x), kind)
+                  for x, kind in ((Tensor(images), True),
+                                  (generated(twin, 0), False)))  # fmt: skip
+    losses = model.train_step(images, labels)
+    assert losses.d_real == pytest.approx(float(real), rel=1e-3)
+    assert losses.d_fake == pytest.approx(float(fake), rel=1e-3)
+    ms.load_param_into_net(twin.discriminator, trained(model.discriminator))
+    g = objectives.generator_loss(model.config.gan_mode)(twin.discriminator(generated(twin, 1)))
+    assert losses.g == pytest.approx(float(g), rel=1e-3)
+
+
+def trained(network: ms.nn.Cell) -> dict[str, ms.Parameter]:
+    return {p.name: p for p in network.get_parameters()}
+
+
+def generated(model: GAN, draw: int) -> Tensor:
+    model.generator.set_train(), model.discriminator.set_train()
+    return model.generator(Tensor(model.noise(model.config.batch_size, 1, draw)))
+
+
+@every_model
+def test_same_seed_same_bits_another_seed_others(build: Callable[..., GAN]) -> None:
+    one, same, other = build(), build(), build(seed=1)
+    batches = [batch(one) for _ in range(3)]
+    for images, labels in batches:
+        assert one.train_step(images, labels) == same.train_step(images, labels)
+        other.train_step(images, labels)
+    assert bits(one) == bits(same)
+    assert not np.array_equal(weights(one.generator), weights(other.generator))
+
+
+@every_model
+def test_resumed_equals_straight(build: Callable[..., GAN]) -> None:
+    straight, first, second = build(), build(), build(seed=0)
+    batches = [batch(straight) for _ in range(4)]
+    for images, labels in batches:
+        straight.train_step(images, labels)
+    for images, labels in batches[:2]:
+        first.train_step(images, labels)
+    own = second.parameters()
+    for name, parameter in first.parameters().items():
+        ms.ops.assign(own[name], Tensor(parameter.asnumpy()))
+    second.step = first.step
+    for images, labels in batches[2:]:
+        second.train_step(images, labels)
+    assert bits(second) == bits(straight)
+
+
+@every_model
+def test_graph_and_pynative_agree(build: Callable[..., GAN]) -> None:
+    graph, plain = build(conditional=True), build(conditional=True, jit=False)
+    for _ in range(3):
+        images, labels = batch(graph)
+        ours, theirs = graph.train_step(images, labels), plain.train_step(images, labels)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+    for name in ("generator", "discriminator"):
+        ours, theirs = weights(getattr(graph, name)), weights(getattr(plain, name))
+        assert np.linalg.norm(ours - theirs) < 1e-3 * np.linalg.norm(theirs)
+
+
+@every_model
+def test_generate_changes_nothing_and_obeys_noise_and_label(build: Callable[..., GAN]) -> None:
+    model = build(conditional=True)
+    model.train_step(*batch(model))
+    before = bits(model)
+    images = model.generate(10)
+    assert bits(model) == before
+    z = model.noise(10)
+    np.testing.assert_array_equal(model.generate(z, np.arange(10)), images)
+    # One by one or together: an image depends on its own noise and label alone.
+    np.testing.assert_allclose(model.generate(z[3:4], np.array([3])), images[3:4], atol=1e-5)
+    assert np.abs(model.generate(z, np.full(10, 4)) - images)[[3, 5]].max() > 1e-4
+    assert np.abs(images[0] - model.generate(z[1:2], np.array([0]))[0]).max() > 1e-4
+
+
+def test_without_a_condition_labels_are_not_looked_at() -> None:
+    one, other = MODELS[0](), MODELS[0]()
+    images, labels = batch(one)
+    assert one.train_step(images, labels) == other.train_step(images, labels[::-1])
+
+
+def test_two_time_scales() -> None:
+    model = MODELS[0](discriminator_rate=4.0)
+    for rate in (model.config.learning_rate, 1e-5):
+        model.set_learning_rate(rate)
+        assert float(model.optim_g.learning_rate) == pytest.approx(rate)
+        assert float(model.optim_d.learning_rate) == pytest.approx(4 * rate)
+
+
+def test_what_a_config_refuses() -> None:
+    for changes in ({"size": 24}, {"height": 32}, {"discriminator_rate": 0.0}):
+        with pytest.raises(Pix2PixError, match="|".join(changes)):
+            replace(FULL, **changes)
+    with pytest.raises(Pix2PixError, match="gan_mode"):
+        replace(GANConfig(), gan_mode="wgan")
+
+
+def test_modes_are_counted_within_three_sigma() -> None:
+    points = ring_points(4000, np.random.default_rng(0))
+    assert points.shape == (4000, 2)
+    assert modes_covered(points) == MODES
+    assert share_near(points) == pytest.approx(1 - np.exp(-4.5), abs=0.01)  # of a 2-D Gaussian
+    assert modes_of(points).min() > 400
+    two = points[np.linalg.norm(points[:, None] - centres()[:2], axis=2).min(1) < 0.5]
+    assert modes_covered(two) == 2
+    circle = np.linspace(0, 2 * np.pi, 4000)
+    assert modes_covered(2 * np.stack([np.cos(circle), np.sin(circle)], 1)) == 0
+
+
+def test_a_gan_of_points_takes_a_step() -> None:
+    model = RingGAN(GANConfig(latent_dim=2, ngf=8, ndf=8))
+    losses = model.train_step(ring_points(32, RNG), np.zeros(32, np.int32))
+    assert isinstance(losses, Losses)
+    assert model.generate(5).shape == (5, 2)
+
+
+def test_the_frechet_distance_of_known_gaussians() -> None:
+    white = RNG.normal(size=(20_000, 1, 8, 8))
+    assert frechet(white, white) == pytest.approx(0, abs=1e-6)
+    # Means 0.5 apart in 64 numbers, and deviations 1 and 2: 64 (0.25 + (2 - 1)^2).
+    assert frechet(white, 2 * white[::-1] + 0.5) == pytest.approx(80, rel=0.02)
+    stretched = white * np.linspace(1, 3, 64).reshape(8, 8)
+    assert frechet(stretched, white) == pytest.approx(frechet(white, stretched), rel=1e-6)
+
+
+@pytest.mark.parametrize("side", [8, 12, 16])
+def test_images_are_averaged_over_cells(side: int) -> None:
+    images = RNG.normal(size=(3, 2, side, side))
+    fine = np.kron(images, np.ones((2, 2))).reshape(3, 2, 2 * side, 2 * side)
+    np.testing.assert_allclose(shrunk(fine), shrunk(images))
+    np.testing.assert_allclose(shrunk(images).mean(1), images.mean((1, 2, 3)))
+    if side == 8:
+        np.testing.assert_allclose(shrunk(images), images.reshape(3, -1))
