@@ -103,17 +103,20 @@ def test_outputs_and_gradients_are_pytorchs(
     def loss(x: Tensor) -> Tensor:
         return ((network(x) - Tensor(wanted)) ** 2).sum()
 
-    def gradients(x: Tensor) -> Any:
-        return ms.value_and_grad(loss, 0, network.trainable_params())(x)
+    gradients = ms.value_and_grad(loss, 0, network.trainable_params())
 
-    _, (towards_x, towards_weights) = ms.jit(gradients)(Tensor(x))
+    @ms.jit
+    def towards(x: Tensor) -> Any:
+        return gradients(x)
+
+    _, (towards_x, towards_weights) = towards(Tensor(x))
     seen = torch.from_numpy(x).requires_grad_()
     y = theirs(seen)
     ((y - torch.from_numpy(wanted)) ** 2).sum().backward()
     np.testing.assert_allclose(network(Tensor(x)).asnumpy(), y.detach().numpy(), atol=1e-4)
-    np.testing.assert_allclose(towards_x.asnumpy(), seen.grad.numpy(), atol=1e-3)
+    np.testing.assert_allclose(towards_x.asnumpy(), seen.grad.numpy(), rtol=1e-3, atol=1e-2)
+    scale = max(float(their.grad.abs().max()) for their in theirs.parameters())
     for mine, their in zip(towards_weights, theirs.parameters(), strict=True):
-        scale = max(1.0, float(their.grad.abs().max()))
         np.testing.assert_allclose(mine.asnumpy(), their.grad.numpy(), atol=1e-4 * scale)
 
 

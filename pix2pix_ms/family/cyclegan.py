@@ -6,7 +6,7 @@ be a again.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import mindspore as ms
 import numpy as np
@@ -20,7 +20,7 @@ from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.resnet import ResNet
 from pix2pix_ms.objectives import ADVERSARIAL, l1
-from pix2pix_ms.pix2pix import adam, set_rate
+from pix2pix_ms.optimisers import adam, set_rate
 from pix2pix_ms.settings import Direction
 
 Terms = tuple[Tensor, ...]
@@ -73,7 +73,7 @@ class Generators(nn.Cell):
 class Discriminators(nn.Cell):
     """D_A and D_B, which share an optimiser."""
 
-    def __init__(self, config: CycleGANConfig) -> None:
+    def __init__(self, config: Any) -> None:  # has all that a PatchGAN asks of pix2pix's
         super().__init__(auto_prefix=False)
         self.a = named(PatchGAN(config), "discriminator_A")
         self.b = named(PatchGAN(config), "discriminator_B")

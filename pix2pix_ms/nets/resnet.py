@@ -6,6 +6,8 @@ are no skips across, since input and target image need not share their outlines.
 that keeps the size is padded by reflection, so that no border of zeros enters the image.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from mindspore import Tensor, nn, ops
 
@@ -19,15 +21,13 @@ NARROW = 3  # kernel of all others
 
 
 def unpadded(channels_in: int, channels_out: int, kernel: int, bias: bool) -> nn.Conv2d:
-    """Convolution of an image that is padded already: [N, in, H + k - 1, ...] to [N, out, H, ...]."""
+    """Convolution of what is padded already: [N, in, H + k - 1, W + k - 1] to [N, out, H, W]."""
     return nn.Conv2d(channels_in, channels_out, kernel, pad_mode="valid", has_bias=bias)
 
 
 def halving(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2d:
     """3x3 convolution with stride 2: [N, in, H, W] to [N, out, H/2, W/2], padded with zeros."""
-    return nn.Conv2d(
-        channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=1, has_bias=bias
-    )
+    return nn.Conv2d(channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=1, has_bias=bias)
 
 
 def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:
@@ -136,11 +136,11 @@ class ResNet(nn.Cell):
         self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
         down, up = (ngf, 2 * ngf, 4 * ngf), (4 * ngf, 2 * ngf, ngf)
         self.downs = nn.CellList(
-            [Layer(halving(*pair, bias), norm, pair[1]) for pair in zip(down, down[1:], strict=False)]
+            [Layer(halving(*pair, bias), norm, pair[1]) for pair in pairwise(down)]
         )
         self.residuals = nn.CellList([Residual(4 * ngf, norm) for _ in range(config.n_blocks)])
         self.ups = nn.CellList(
-            [Layer(doubling(*pair, bias), norm, pair[1]) for pair in zip(up, up[1:], strict=False)]
+            [Layer(doubling(*pair, bias), norm, pair[1]) for pair in pairwise(up)]
         )
         self.last = ToImage(ngf, config.target_channels)
         self.update_parameters_name("generator.")

@@ -57,7 +57,7 @@ class UnpairedTask(Task):
         self.config, self.data = config, data
         self.model = CycleGAN(config)
         self.to_b, self.to_a = (
-            Translator(self.model.generator(direction), config) for direction in ("AtoB", "BtoA")
+            Translator(self.model.generator(direction), self.config) for direction in ("AtoB", "BtoA")
         )
 
     def steps(self) -> int:
@@ -65,7 +65,7 @@ class UnpairedTask(Task):
         return unpaired_steps(self.data, self.config)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield (a, b), float32 [N, C, height, width] each, that have nothing to do with another."""
+        """Yield (a, b), float32 [N, C, height, width] each, in orders of their own."""
         yield from unpaired(self.data, self.config, epoch)
 
     def measure(self) -> Sequence[float]:
@@ -125,7 +125,9 @@ class UnpairedTask(Task):
         cycle = (row["held_out_cycle_a"] + row["held_out_cycle_b"]) / 2
         held_out = f"held-out cycle {cycle:.3f}"
         if not isnan(row["held_out_l1_ab"]):
-            held_out += f", L1 A to B {row['held_out_l1_ab']:.3f}, B to A {row['held_out_l1_ba']:.3f}"
+            held_out += (
+                f", L1 A to B {row['held_out_l1_ab']:.3f}, B to A {row['held_out_l1_ba']:.3f}"
+            )
         return "  ".join([*losses, held_out])
 
 

@@ -1,0 +1,246 @@
+"""CycleGAN: the step is the textbook's, the pool the reference's, and a resume is exact."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Tensor, ops
+
+from pix2pix_ms.checkpoints import load_generator
+from pix2pix_ms.family.config import CycleGANConfig
+from pix2pix_ms.family.cyclegan import CycleGAN, ImagePool, Losses
+from pix2pix_ms.nets.patchgan import PatchGAN
+from pix2pix_ms.nets.unet import parameter_count
+from pix2pix_ms.run import Run
+from pix2pix_ms.tasks.unpaired import UnpairedTask
+from pix2pix_ms.training import train
+
+TINY = CycleGANConfig(
+    size=16, jitter_size=18, n_blocks=1, ngf=4, ndf=4, n_layers=1, pool_size=2, epochs=4,
+    facades=12, save_every=2, samples=1, jit=False,  # compiling takes longer than these tests
+)  # fmt: skip
+RNG = np.random.default_rng(5)
+NETWORKS = ("generator_AtoB", "generator_BtoA", "discriminator_A", "discriminator_B")
+
+
+def images(height: int = 16, width: int = 16, batch: int = 1) -> np.ndarray:
+    return RNG.uniform(-1, 1, (batch, 3, height, width)).astype(np.float32)
+
+
+def values(model: CycleGAN) -> dict[str, np.ndarray]:
+    return {name: p.asnumpy().copy() for name, p in model.parameters().items()}
+
+
+def test_the_discriminators_have_the_references_parameters() -> None:
+    assert parameter_count(PatchGAN(CycleGANConfig())) == 2_764_737
+
+
+def test_four_networks_have_names_of_their_own() -> None:
+    model = CycleGAN(TINY)
+    names = {name.split(".")[0] for name in model.parameters()}
+    assert names >= {*NETWORKS, "pool_A", "pool_B"}
+    assert {p.name.split(".")[0] for p in model.kept()} == set(NETWORKS[:2])
+    starts = [
+        model.parameters()[f"generator_{d}.first.conv.weight"].asnumpy() for d in ("AtoB", "BtoA")
+    ]
+    assert not np.array_equal(*starts)
+
+
+def plain(model: CycleGAN, a: Tensor, b: Tensor, shown: Any) -> Losses:
+    """One step as a textbook writes it: least squares, every term by itself, nothing shared."""
+    config, g, f = model.config, model.generator("AtoB"), model.generator("BtoA")
+    d_a, d_b = model.discriminators.a, model.discriminators.b
+    fake_a, fake_b = f(b), g(a)
+
+    def generators() -> tuple[Tensor, ...]:
+        g_a, g_b = ((d_a(b, f(b)) - 1) ** 2).mean(), ((d_b(a, g(a)) - 1) ** 2).mean()
+        cycle_a, cycle_b = ops.abs(f(g(a)) - a).mean(), ops.abs(g(f(b)) - b).mean()
+        identity_a, identity_b = ops.abs(f(a) - a).mean(), ops.abs(g(b) - b).mean()
+        loss = g_a + g_b + 10 * (cycle_a + cycle_b) + 5 * (identity_a + identity_b)
+        return loss, g_a, g_b, cycle_a, cycle_b, identity_a, identity_b
+
+    def discriminators() -> tuple[Tensor, ...]:
+        of_a = (((d_a(b, a) - 1) ** 2).mean() + (d_a(b, shown_a) ** 2).mean()) / 2
+        of_b = (((d_b(a, b) - 1) ** 2).mean() + (d_b(a, shown_b) ** 2).mean()) / 2
+        return of_a + of_b, of_a, of_b
+
+    assert (config.lambda_cycle, config.lambda_identity) == (10, 0.5)
+    (_, *terms), towards = ms.value_and_grad(generators, None, model.optim_g.parameters, True)()
+    model.optim_g(towards)
+    shown_a, shown_b = (Tensor(image) for image in shown(fake_a.asnumpy(), fake_b.asnumpy()))
+    (_, *judged), towards = ms.value_and_grad(
+        discriminators, None, model.optim_d.parameters, True
+    )()
+    model.optim_d(towards)
+    return Losses(*(float(term.asnumpy()) for term in (*judged, *terms)))
+
+
+def textbook_pool(model: CycleGAN) -> Any:
+    """The pools as lists in Python, with the same draws."""
+    kept: tuple[list[np.ndarray], ...] = ([], [])
+
+    def shown(*generated: np.ndarray) -> list[np.ndarray]:
+        out = []
+        for number, (pool, image) in enumerate(zip(kept, generated, strict=True)):
+            places, past = model.pools[number].draw(model.step, 1, model.config.seed, number)
+            place = int(places.asnumpy()[0])
+            out.append(pool[place] if past.asnumpy()[0] else image)
+            if len(pool) < model.config.pool_size:
+                assert place == len(pool)
+                pool.append(image)
+            elif past.asnumpy()[0]:
+                pool[place] = image
+        return out
+
+    return shown
+
+
+def test_the_fast_step_is_the_plain_step() -> None:
+    fast, slow = CycleGAN(replace(TINY, jit=True)), CycleGAN(TINY)
+    shown = textbook_pool(slow)
+    for _ in range(6):
+        a, b = images(), images()
+        slow.step += 1
+        expected = plain(slow, Tensor(a), Tensor(b), shown)
+        np.testing.assert_allclose(fast.train_step(a, b), expected, rtol=2e-3)
+    ours, theirs = values(fast), values(slow)
+    for network in NETWORKS:
+        names = [name for name in ours if name.startswith(network)]
+        moved, same = (
+            np.concatenate([own[name].ravel() for name in names]) for own in (ours, theirs)
+        )
+        assert np.linalg.norm(moved - same) < 2e-3 * np.linalg.norm(same)
+
+
+def test_non_square_batches_and_weights_of_zero() -> None:
+    config = replace(TINY, height=16, width=24, batch_size=2, lambda_cycle=0, norm="batch")
+    losses = CycleGAN(config).train_step(images(16, 24, 2), images(16, 24, 2))
+    assert np.isfinite(losses[:4]).all()
+    assert np.isnan(losses[4:]).all()  # the identity's weight is a multiple of the cycle's
+
+
+@pytest.mark.parametrize("identity", [0.0, 0.5])
+def test_a_step_moves_all_four_networks(identity: float) -> None:
+    model = CycleGAN(replace(TINY, lambda_identity=identity))
+    before = values(model)
+    losses = model.train_step(images(), images())
+    after = values(model)
+    moved = {name.split(".")[0] for name in after if not np.array_equal(before[name], after[name])}
+    assert moved >= {*NETWORKS, "pool_A", "pool_B"}
+    assert np.isnan(losses.identity_a) == (identity == 0)
+
+
+def reached(model: CycleGAN, loss: Any) -> set[str]:
+    """The networks whose weights a loss has a gradient for."""
+    every = [*model.optim_g.parameters, *model.optim_d.parameters]
+    towards = ms.grad(loss, None, every)()
+    return {
+        p.name.split(".")[0]
+        for p, gradient in zip(every, towards, strict=True)
+        if np.abs(gradient.asnumpy()).max() > 0
+    }
+
+
+def test_each_term_reaches_the_networks_it_should() -> None:
+    model = CycleGAN(TINY)
+    g, f = model.generator("AtoB"), model.generator("BtoA")
+    a = Tensor(images())
+    assert reached(model, lambda: ops.abs(f(g(a)) - a).mean()) == set(NETWORKS[:2])
+    assert reached(model, lambda: ops.abs(f(a) - a).mean()) == {"generator_BtoA"}
+    # In the step each gradient is taken for its optimiser's weights alone.
+    of_g = {p.name.split(".")[0] for p in model.optim_g.parameters}
+    of_d = {p.name.split(".")[0] for p in model.optim_d.parameters}
+    assert (of_g, of_d) == (set(NETWORKS[:2]), set(NETWORKS[2:]))
+    judged = reached(model, lambda: model.discriminators.b(a, g(a)).mean())
+    assert judged == {"generator_AtoB", "discriminator_B"}
+    seen = ops.stop_gradient(g(a))
+    assert reached(model, lambda: model.discriminators.b(a, seen).mean()) == {"discriminator_B"}
+
+
+def pooled(size: int, steps: int) -> tuple[list[float], ImagePool]:
+    """Show a pool the numbers 1, 2, ... as images and return what it shows."""
+    config = replace(TINY, size=8, jitter_size=8, pool_size=size)
+    pool = ImagePool(config, "pool")
+    shown = []
+    for step in range(1, steps + 1):
+        new = Tensor(np.full((1, 3, 8, 8), step, np.float32))
+        shown.append(float(pool(new, *pool.draw(step, 1, 0)).asnumpy()[0, 0, 0, 0]))
+    return shown, pool
+
+
+def test_a_pool_shows_its_first_images_then_half_from_the_past() -> None:
+    shown, pool = pooled(20, 220)
+    assert shown[:20] == [*range(1, 21)]
+    past = [image for step, image in enumerate(shown, 1) if image != step]
+    assert 70 < len(past) < 130  # of 200
+    assert len(past) == len(set(past))  # what was shown has left the pool
+    kept = set(pool.images.asnumpy()[:20, 0, 0, 0].tolist())
+    assert not kept & set(past)
+    assert len(kept) == 20
+
+
+def test_a_pool_of_none_shows_what_is_new() -> None:
+    assert pooled(0, 9)[0] == [*range(1, 10)]
+
+
+def test_a_batch_meets_the_pool_image_by_image() -> None:
+    pool = ImagePool(replace(TINY, size=8, jitter_size=8, pool_size=3), "pool")
+    new = np.arange(1, 5, dtype=np.float32).reshape(4, 1, 1, 1).repeat(3, 1).repeat(8, 2)
+    places, _ = pool.draw(1, 4, 0)
+    assert places.asnumpy()[:3].tolist() == [0, 1, 2]
+    images = Tensor(new.repeat(8, 3))
+    shown = pool(images, Tensor([0, 1, 2, 1], ms.int32), Tensor([0.0, 0, 0, 1])).asnumpy()
+    assert shown[:, 0, 0, 0].tolist() == [1, 2, 3, 2]
+    assert pool.images.asnumpy()[:3, 0, 0, 0].tolist() == [1, 4, 3]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Run]:
+    folder = tmp_path_factory.mktemp("unpaired")
+    data = UnpairedTask.open_data(UnpairedTask.records(None, folder, TINY, False), TINY)
+    return data, train(TINY, data, folder / "straight", report=lambda _: None)
+
+
+def test_a_resumed_run_is_the_same_to_the_bit(trained: tuple[Any, Run], tmp_path: Path) -> None:
+    data, straight = trained
+    train(TINY, data, tmp_path, stop_after=2, report=lambda _: None)
+    parts = train(TINY, data, tmp_path, resume=True, report=lambda _: None)
+    ours, theirs = (ms.load_checkpoint(str(run.last)) for run in (straight, parts))
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        if isinstance(ours[name], ms.Parameter):
+            assert np.array_equal(ours[name].asnumpy(), theirs[name].asnumpy()), name
+    assert np.abs(ours["pool_A.images"].asnumpy()[:2]).min() > 0  # it is full
+
+
+def test_a_run_learns_decays_and_is_shown(trained: tuple[Any, Run]) -> None:
+    _, run = trained
+    log = run.log()
+    assert log[-1]["loss_cycle_a"] < log[1]["loss_cycle_a"]
+    assert log[-1]["held_out_cycle_b"] < log[0]["held_out_cycle_b"]
+    rates = [row["learning_rate"] for row in log[1:]]
+    assert rates[0] == rates[1] == TINY.learning_rate > rates[2] > rates[3] > 0
+    assert run.sample_file(4).is_file()
+    assert (run.folder / "losses.png").is_file()
+
+
+def test_both_generators_are_read_from_one_checkpoint(trained: tuple[Any, Run]) -> None:
+    _, run = trained
+    found = ms.load_checkpoint(str(run.generator_file(4)))
+    for direction in ("AtoB", "BtoA"):
+        network, config = load_generator(run.folder, direction)
+        assert config.direction == direction
+        name = f"generator_{direction}.first.conv.weight"
+        weights = network.first.conv.weight.asnumpy()
+        assert np.array_equal(weights, found[name].asnumpy())
+
+
+def test_the_same_seed_gives_the_same_step_and_another_another() -> None:
+    a, b = images(), images()
+    first, again, other = (
+        CycleGAN(replace(TINY, seed=seed)).train_step(a, b) for seed in (0, 0, 1)
+    )
+    assert first == again != other
