@@ -234,15 +234,21 @@ class StarGANConfig(Settings):
 # in a sitting; paper, as its paper has it.
 GAN_PRESETS = {"quick": GANConfig(epochs=60), "cpu": GANConfig(), "paper": GANConfig(epochs=200)}
 DCGAN_PRESETS = {
-    "quick": DCGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
+    "quick": DCGANConfig(
+        size=16, jitter_size=16, channels=1, ngf=16, ndf=16, latent_dim=16, batch_size=32,
+        learning_rate=1e-3, epochs=12,
+    ),
     "cpu": DCGANConfig(size=32, jitter_size=32, ngf=32, ndf=32, batch_size=64),
     "paper": DCGANConfig(),
-}
+}  # fmt: skip
 LSGAN_PRESETS = {
-    "quick": LSGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
+    "quick": LSGANConfig(
+        size=16, jitter_size=16, channels=1, ngf=16, ndf=16, latent_dim=16, batch_size=32,
+        learning_rate=1e-3, epochs=12,
+    ),
     "cpu": LSGANConfig(size=32, jitter_size=32, ngf=32, ndf=32, batch_size=64),
     "paper": LSGANConfig(),
-}
+}  # fmt: skip
 WGAN_PRESETS = {
     "quick": WGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
     "cpu": WGANConfig(size=32, jitter_size=32, ngf=32, ndf=32),
