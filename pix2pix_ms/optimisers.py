@@ -1,6 +1,6 @@
 """Adam and RMSProp as the networks here are trained with them, and how their rate is set."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import mindspore as ms
 import numpy as np
@@ -8,6 +8,8 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.nets.blocks import tensor_over
 from pix2pix_ms.settings import Settings
+
+DECAY, EPSILON = 0.99, 1e-8  # RMSProp's
 
 
 def adam(
@@ -28,26 +30,37 @@ def adam(
     optimiser = nn.Adam(weights, config.learning_rate, **rates)
     # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
     optimiser.beta1 = Tensor(config.beta1, ms.float32)
-    start((*optimiser.moment1, *optimiser.moment2))
-    return named(optimiser, network, name)
-
-
-def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.RMSProp:
-    """Return RMSProp over a network, with the config's learning rate and a decay of 0.99.
-
-    Decay and start are those of PyTorch, with which WGAN was published. MindSpore starts the mean
-    square at 1, which holds the first hundred steps back.
-    """
-    optimiser = nn.RMSProp(network.trainable_params()[::-1], config.learning_rate, decay=0.99)
-    start(optimiser.ms)
-    return named(optimiser, network, name)
-
-
-def start(moments: Iterable[ms.Parameter]) -> None:
-    """Set moments to 0."""
-    for moment in moments:
+    for moment in (*optimiser.moment1, *optimiser.moment2):
         zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
         moment.set_data(tensor_over(zeros))
+    return named(optimiser, network, name)
+
+
+class RMSProp(nn.Optimizer):
+    """RMSProp as PyTorch has it, with which WGAN was published: decay 0.99, mean square from 0.
+
+    Of plain operators, because the kernel of `nn.RMSProp` gives other last bits from run to run on
+    a CPU, depending on how its threads share the work (MindSpore 2.8).
+    """
+
+    def __init__(self, weights: Sequence[ms.Parameter], learning_rate: float) -> None:
+        super().__init__(learning_rate, weights)
+        self.squares = self._parameters.clone(prefix="mean_square", init="zeros")
+
+    def construct(self, gradients: tuple[Tensor, ...]) -> None:
+        """Update the mean squares, then the weights."""
+        rate = self.get_lr()
+        for weight, square, gradient in zip(  # noqa: B905  (a graph knows no `strict`)
+            self._parameters, self.squares, gradients
+        ):
+            follows = DECAY * square + (1 - DECAY) * gradient * gradient
+            ops.assign(square, follows)
+            ops.assign(weight, weight - rate * gradient / (ops.sqrt(follows) + EPSILON))
+
+
+def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
+    """Return RMSProp over a network, with the learning rate of the config; `name` as for Adam."""
+    return named(RMSProp(network.trainable_params()[::-1], config.learning_rate), network, name)
 
 
 def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:

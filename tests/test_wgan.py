@@ -1,0 +1,239 @@
+"""The critic: its penalty against PyTorch in float64, its clipping, what it measures; resuming."""
+
+from dataclasses import replace
+from types import ModuleType
+from typing import Any, ClassVar
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Tensor, nn
+
+from pix2pix_ms import convert
+from pix2pix_ms.config import Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.family.config import WGANConfig
+from pix2pix_ms.family.ring import POINT_NETWORKS, ring_points
+from pix2pix_ms.family.wgan import WGAN
+from pix2pix_ms.models import preset
+from pix2pix_ms.optimisers import RMSProp
+from pix2pix_ms.penalty import draw_shares, gradient_penalty
+from pix2pix_ms.pix2pix import Pix2Pix
+from pix2pix_ms.reference import reference_names
+
+NO_TORCH = "PyTorch is not installed; `make torch` installs it"
+SMALL: dict[str, Any] = {
+    "size": 16, "jitter_size": 16, "channels": 1, "latent_dim": 4, "ngf": 4, "ndf": 4,
+    "batch_size": 4,
+}  # fmt: skip
+POINTS: dict[str, Any] = {
+    "size": 8, "jitter_size": 8, "latent_dim": 2, "ngf": 16, "ndf": 32, "init_type": "kaiming",
+    "learning_rate": 5e-3,
+}  # fmt: skip
+PAIRS: dict[str, Any] = {
+    "norm": "instance", "gan_mode": "wgan-gp", "ngf": 4, "ndf": 4, "learning_rate": 1e-3,
+}  # fmt: skip
+LABELS = np.zeros(4, int)
+
+
+class RingWGAN(WGAN):
+    networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = POINT_NETWORKS
+
+
+def batches(count: int) -> list[np.ndarray]:
+    shape = (count, 4, 1, 16, 16)
+    return list(np.random.default_rng(5).uniform(-1, 1, shape).astype(np.float32))
+
+
+def state(model: WGAN | Pix2Pix) -> dict[str, bytes]:
+    return {name: value.asnumpy().tobytes() for name, value in model.parameters().items()}
+
+
+def fill(model: WGAN | Pix2Pix, other: WGAN | Pix2Pix) -> None:
+    """Take over another's state, as a resumed run takes over a checkpoint's."""
+    found = other.parameters()
+    for name, parameter in model.parameters().items():
+        parameter.set_data(Tensor(found[name].asnumpy()))
+    model.step = other.step
+
+
+def weights(network: nn.Cell) -> dict[str, bytes]:
+    return {p.name: p.asnumpy().tobytes() for p in network.trainable_params()}
+
+
+@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("norm", ["instance", "none"])
+def test_penalty_and_its_gradient_equal_pytorchs_in_float64(norm: str, jit: bool) -> None:
+    """Of the PatchGAN, so of LeakyReLU, instance normalisation and the verdict as well."""
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    from benchmarks.reference_networks import discriminator
+
+    config = preset("quick", **{**PAIRS, "norm": norm, "init_gain": 0.2})
+    critic = Pix2Pix(config).discriminator.set_train()
+    rng = np.random.default_rng(4)
+    x, y, generated = rng.uniform(-1, 1, (3, 2, 3, 64, 64)).astype(np.float32)
+    shares = draw_shares(x.shape, 0, 1)
+
+    def penalty(x: Tensor, y: Tensor, generated: Tensor) -> Tensor:
+        return gradient_penalty(lambda image: critic(x, image), y, generated, shares)
+
+    gradient = ms.value_and_grad(penalty, None, critic.trainable_params())
+    value, ours = (ms.jit(gradient) if jit else gradient)(*map(Tensor, (x, y, generated)))
+
+    theirs = discriminator(config)
+    numbers = convert.state_dict(critic, config)
+    theirs.load_state_dict({name: torch.from_numpy(each.copy()) for name, each in numbers.items()})
+    theirs.double()
+    share = torch.from_numpy(shares.asnumpy()).double()
+    x64, y64, g64 = (torch.from_numpy(each).double() for each in (x, y, generated))
+    between = (share * y64 + (1 - share) * g64).requires_grad_()
+    heights = theirs(torch.cat([x64, between], 1)).mean((1, 2, 3)).sum()
+    (slope,) = torch.autograd.grad(heights, between, create_graph=True)
+    expected = ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
+    expected.backward()
+    expected = expected.detach()
+
+    assert float(value) == pytest.approx(float(expected), rel=1e-5)
+    names, named = reference_names(critic, config), dict(theirs.named_parameters())
+    largest = max(float(p.grad.abs().max()) for p in named.values() if p.grad is not None)
+    for p, found in zip(critic.trainable_params(), ours, strict=True):
+        wanted = named[names[p.name]].grad
+        wanted = np.zeros(p.shape) if wanted is None else wanted.numpy()
+        np.testing.assert_allclose(found.asnumpy(), wanted, rtol=1e-3, atol=1e-5 * largest)
+
+
+def test_every_weight_of_the_critic_stays_in_the_clip() -> None:
+    model = WGAN(WGANConfig(**SMALL, gan_mode="wgan", clip=0.02, learning_rate=1e-3))
+    assert max(np.abs(p.asnumpy()).max() for p in model.optim_d.parameters) > 0.02
+    for images in batches(6):
+        model.train_step(images, LABELS)
+        for p in model.optim_d.parameters:
+            assert np.abs(p.asnumpy()).max() <= np.float32(0.02), p.name
+    assert isinstance(model.optim_d, RMSProp)
+    assert any(np.abs(p.asnumpy()).max() > 0.02 for p in model.optim_g.parameters)
+
+
+def test_the_critic_of_wgan_gp_normalises_no_batch() -> None:
+    names = {p.name for p in WGAN(WGANConfig(**SMALL)).discriminator.get_parameters()}
+    assert not [name for name in names if "gamma" in name]
+    clipped = WGAN(WGANConfig(**SMALL, gan_mode="wgan")).discriminator.get_parameters()
+    assert [p.name for p in clipped if "gamma" in p.name]
+
+
+@pytest.mark.parametrize("distance", [1.0, 3.0])
+def test_the_critic_measures_the_distance_of_two_points(distance: float) -> None:
+    """All of G at one point, all real data at another: how far is to be moved, is known."""
+    model = RingWGAN(WGANConfig(**POINTS, critic_steps=1000, batch_size=32))
+    last = model.generator.layers[-1]
+    last.weight.set_data(Tensor(np.zeros(last.weight.shape, np.float32)))
+    real = np.tile(np.array([[distance, 0]], np.float32), (32, 1))
+    losses = [model.train_step(real, np.zeros(32, int)) for _ in range(200)]
+    estimates = [-each.d_real - each.d_fake for each in losses]
+    # The penalty is soft: s d - 10 (s - 1)^2 is largest at the slope s = 1 + d / 20.
+    assert np.mean(estimates[-20:]) == pytest.approx(distance * (1 + distance / 20), rel=0.05)
+    assert losses[-1].g == -losses[-1].d_fake
+
+
+@pytest.mark.parametrize("gan_mode", ["wgan", "wgan-gp"])
+def test_each_step_moves_the_critic_and_each_third_the_generator(gan_mode: str) -> None:
+    model = WGAN(WGANConfig(**SMALL, gan_mode=gan_mode, critic_steps=3))
+    moved = []
+    for images in batches(6):
+        before = [weights(network) for network in (model.generator, model.discriminator)]
+        model.train_step(images, LABELS)
+        after = [weights(network) for network in (model.generator, model.discriminator)]
+        moved.append([old != new for old, new in zip(before, after, strict=True)])
+    assert moved == [[False, True], [False, True], [True, True]] * 2
+
+
+@pytest.mark.parametrize("changes", [{"gan_mode": "wgan"}, {"conditional": True}], ids=str)
+def test_same_seed_same_bits_and_resumed_inside_the_loop(changes: dict[str, Any]) -> None:
+    config = WGANConfig(**SMALL, **changes)
+    straight, resumed = WGAN(config), WGAN(config)
+    losses = [straight.train_step(images, LABELS) for images in batches(8)]
+    first = [resumed.train_step(images, LABELS) for images in batches(8)[:4]]
+    again = WGAN(replace(config))
+    fill(again, resumed)
+    assert [*first, *(again.train_step(images, LABELS) for images in batches(8)[4:])] == losses
+    assert state(again) == state(straight)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"norm": "batch"}, "norm: expected instance or none where gan_mode is wgan-gp"),
+        ({"lambda_gp": -1.0}, "lambda_gp: expected at least 0, found -1.0"),
+    ],
+)
+def test_what_a_penalty_does_not_go_with(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Pix2PixError, match=words):
+        preset("quick", **{**PAIRS, **changes})
+
+
+def test_a_clip_of_nothing_is_refused() -> None:
+    with pytest.raises(Pix2PixError, match=r"clip: expected above 0, found 0.0"):
+        WGANConfig(clip=0.0)
+
+
+def test_pix2pix_with_a_penalty_learns_and_resumes_to_the_bit() -> None:
+    config = preset("quick", **PAIRS)
+    rng = np.random.default_rng(6)
+    x, y = rng.uniform(-1, 1, (2, 1, 3, 8, 8)).astype(np.float32).repeat(8, -1).repeat(8, -2)
+    straight, stopped = Pix2Pix(config), Pix2Pix(config)
+    losses = [straight.train_step(x, y) for _ in range(40)]
+    assert np.isfinite(losses).all()
+    assert losses[-1].g_l1 < 0.8 * losses[0].g_l1
+    for _ in range(10):
+        stopped.train_step(x, y)
+    fill(again := Pix2Pix(config), stopped)
+    assert [again.train_step(x, y) for _ in range(30)] == losses[10:]
+    assert state(again) == state(straight)
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    pytest.importorskip("torch", reason=NO_TORCH)
+    import parity_reference
+
+    return parity_reference
+
+
+def test_ten_steps_of_pix2pix_with_a_penalty_equal_pytorch(reference: ModuleType) -> None:
+    import torch
+    from test_parity import batches as pairs
+
+    class Penalised(reference.Reference):  # type: ignore[name-defined]
+        def loss_d(self, x: torch.Tensor, y: torch.Tensor, generated: torch.Tensor) -> Any:
+            drawn = draw_shares(tuple(y.shape), self.config.seed, max(self.step, 1))
+            shares, generated = torch.from_numpy(drawn.asnumpy()), generated.detach()
+            between = (shares * y + (1 - shares) * generated).requires_grad_()
+            heights = self.d(torch.cat([x, between], 1)).mean((1, 2, 3)).sum()
+            (slope,) = torch.autograd.grad(heights, between, create_graph=True)
+            penalty = ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
+            real, fake = (
+                -self.d(torch.cat([x, y], 1)).mean(),
+                self.d(torch.cat([x, generated], 1)).mean(),
+            )
+            return (real + fake + self.config.lambda_gp * penalty) / 2, real, fake
+
+    config = Config(**{**PAIRS, "size": 64, "jitter_size": 72, "norm": "none", "n_layers": 2})
+    config = replace(config, learning_rate=2e-4, init_gain=0.1)
+    theirs = Penalised(config, reference.MindSporeAdam)
+    theirs.gan = lambda logits, wanted: -logits.mean() if wanted else logits.mean()
+    model = Pix2Pix(config)
+    expected = [theirs.train_step(x, y) for x, y in pairs(config)]
+    losses = [model.train_step(x, y) for x, y in pairs(config)]
+    np.testing.assert_allclose(losses, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_ring_is_approached() -> None:
+    model = RingWGAN(WGANConfig(**POINTS, lambda_gp=1.0, critic_steps=2, batch_size=64))
+    rng = np.random.default_rng(2)
+
+    def apart() -> float:
+        return float(np.abs(np.linalg.norm(model.generate(256), axis=1) - 2).mean())
+
+    before = apart()
+    for _ in range(200):
+        model.train_step(ring_points(64, rng), np.zeros(64, int))
+    assert apart() < 0.7 * before
