@@ -19,11 +19,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pix2pix_ms import checkpoints
 from pix2pix_ms.data.facades import DOMAINS, styled
 from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.family.config import StarGANConfig
-from pix2pix_ms.family.styling import Averages, load_averages, ship
+from pix2pix_ms.family.styling import SHIPPED, Averages, load_averages, ship
 from pix2pix_ms.models import preset
 from pix2pix_ms.tasks.styles import StylesTask
 from pix2pix_ms.training import train
@@ -119,7 +118,7 @@ def judged(averages: Averages, judge: Pipeline, guide: str) -> dict[str, float]:
 
 def trained(config: StarGANConfig, folder: Path) -> Path:
     """Train a run to its end."""
-    records = StylesTask.records(None, folder.parent, config, resuming=True)
+    records = StylesTask.records(None, folder, config, resuming=True)
     return train(config, StylesTask.open_data(records, config), folder, resume=True).folder
 
 
@@ -149,7 +148,7 @@ def main() -> None:
         "runs": rows,
     }  # fmt: skip
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    ship(runs["with the diversity loss"], checkpoints.SHIPPED / "stargan-32")
+    ship(runs["with the diversity loss"], SHIPPED)
 
 
 if __name__ == "__main__":
