@@ -7,6 +7,7 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
+from numpy.typing import ArrayLike
 
 from pix2pix_ms import checkpoints, safetensors_file
 from pix2pix_ms.data.images import Pixels, channelled, fitted
@@ -81,12 +82,12 @@ class Averages:
         with interruptible():
             return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
 
-    def style_of(self, reference: np.ndarray, domain: np.ndarray) -> np.ndarray:
+    def style_of(self, reference: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return the style codes, [N, style_dim], of images [N, 3, H, W] of a domain, int [N]."""
         with interruptible():
             return self._of(Tensor(reference), one_hot(domain, self.config)).asnumpy()
 
-    def style_from(self, latent: np.ndarray, domain: np.ndarray) -> np.ndarray:
+    def style_from(self, latent: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return style codes, [N, style_dim], made of latent codes, float32 [N, latent_dim]."""
         with interruptible():
             return self._from(Tensor(latent), one_hot(domain, self.config)).asnumpy()
@@ -177,7 +178,7 @@ def ship(place: Path, folder: Path) -> None:
         safetensors_file.write(arrays, writing)
 
 
-def one_hot(domain: np.ndarray, config: StarGANConfig) -> Tensor:
+def one_hot(domain: ArrayLike, config: StarGANConfig) -> Tensor:
     """Return domains by number, int [N], as one-hot, float32 [N, K]."""
     return Tensor(np.eye(len(config.domains), dtype=np.float32)[np.asarray(domain)])
 
