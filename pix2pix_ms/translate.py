@@ -34,7 +34,7 @@ from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.settings import Direction, Fit
+from pix2pix_ms.settings import Direction, Fit, Settings
 
 Mode = Literal["paper", "eval"]
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
@@ -88,15 +88,25 @@ class Translator:
         trained on padded or cropped pictures. A network that colours keeps the picture's own
         lightness, and gives RGB.
         """
-        fit = fit or ("resize" if self.config.fit == "resize" else "pad")
-        if fit not in WHOLE:
-            raise Pix2PixError(f"fit: expected one of {', '.join(WHOLE)}, found {fit!r}")
+        fit = check_fit(fit, self.config)
         seen = fitted(input_of(image, self.config), self.config.shape, fit)
         generated = self(to_network(seen, self.config.shape)[None], index)[0]
         own = unfitted(generated, image.shape[:2], fit)
         if self.config.colours == "lab":
             own = coloured(lab_of(image)[:1], own)
         return to_pixels(own)
+
+
+def check_fit(fit: Fit | None, config: Settings) -> Fit:
+    """Return how pictures are to come to the network's size: as asked, or as it was trained.
+
+    Raises:
+        Pix2PixError: if that would lose a part of them.
+    """
+    fit = fit or ("resize" if config.fit == "resize" else "pad")
+    if fit not in WHOLE:
+        raise Pix2PixError(f"fit: expected one of {', '.join(WHOLE)}, found {fit!r}")
+    return fit
 
 
 def input_of(image: Pixels, config: Config) -> Pixels:

@@ -171,6 +171,9 @@ class StarGANConfig(Settings):
         "size", "height", "width", "domains", "latent_dim", "mapping_dim", "style_dim",
         "ngf", "max_filters",
     )  # fmt: skip
+    # What the translator asks of a config, and is never otherwise here.
+    input_channels: ClassVar[int] = 3
+    colours: ClassVar[str] = "rgb"
 
     jitter_size: int = other_default(Settings, "jitter_size", 286)
     batch_size: int = other_default(Settings, "batch_size", 8)
@@ -193,7 +196,7 @@ class StarGANConfig(Settings):
     max_filters: int = setting(512, "most filters of a layer")
     lambda_style: float = setting(1.0, "weight of the style reconstruction")
     lambda_diversity: float = setting(
-        2.0, "weight of the diversity loss at first; it falls to 0 over the training"
+        1.0, "weight of the diversity loss at first; it falls to 0 over the training"
     )
     lambda_cycle: float = setting(1.0, "weight of the cycle loss")
     lambda_r1: float = setting(1.0, "weight of R1, the penalty on D's gradient at real images")
@@ -267,11 +270,13 @@ CYCLEGAN_PRESETS = {
 STARGAN_PRESETS = {
     "quick": StarGANConfig(
         size=32, jitter_size=32, ngf=16, max_filters=64, style_dim=16, mapping_dim=64, batch_size=4,
-        learning_rate=5e-4, mapping_rate=0.1, ema=0.99, epochs=4, facades=120, save_every=2,
+        learning_rate=5e-4, mapping_rate=0.1, ema=0.99, lambda_diversity=2.0, epochs=4, facades=120,
+        save_every=2,
     ),
     "cpu": StarGANConfig(
         size=64, jitter_size=64, ngf=32, max_filters=128, style_dim=32, mapping_dim=128,
-        learning_rate=5e-4, mapping_rate=0.1, ema=0.995, epochs=30,
+        learning_rate=5e-4, mapping_rate=0.1, ema=0.995, lambda_diversity=2.0,
+        epochs=30,
     ),
     "paper": StarGANConfig(),
 }  # fmt: skip

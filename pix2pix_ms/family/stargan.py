@@ -5,7 +5,7 @@ of a code, and D says of each domain whether an image is a real one of it.
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mindspore as ms
 import numpy as np
@@ -23,7 +23,6 @@ from pix2pix_ms.objectives import l1, softplus
 from pix2pix_ms.optimisers import adam, set_rate
 
 Terms = tuple[Tensor, ...]
-CHANNELS = 3  # of the images: styles are colours
 
 
 class Losses(NamedTuple):
@@ -188,7 +187,7 @@ class StarGAN:
             optim_g(towards)
             return adversarial
 
-        compiled: Callable[..., Callable[..., object]] = ms.jit if config.jit else lambda f: f
+        compiled: Callable[..., Any] = ms.jit if config.jit else lambda f: f
         self._update_d = compiled(update_d)
         self._update_with_latents = compiled(update_with_latents)
         self._update_with_references = compiled(update_with_references)

@@ -1,16 +1,30 @@
 """What translates between styles: the averaged networks, and pictures of any size through them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
+from numpy.typing import ArrayLike
 
+from pix2pix_ms import checkpoints, safetensors_file
+from pix2pix_ms.data.images import Pixels, channelled, fitted
+from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.device import Stream, random
+from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import StarGANConfig
+from pix2pix_ms.files import appearing_whole, replace_text
+from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.adain import StyledGenerator
 from pix2pix_ms.nets.styles import MappingNetwork, StyleEncoder
+from pix2pix_ms.settings import Fit
+from pix2pix_ms.translate import check_fit, to_network, unfitted
 
 PREFIX = "average."
+CHANNELS = 3  # of the images: styles are colours
+SHIPPED = checkpoints.SHIPPED / "stargan-32"
 
 
 class Averages:
@@ -26,13 +40,14 @@ class Averages:
         self.generator = StyledGenerator(config)
         self.mapping = MappingNetwork(config)
         self.encoder = StyleEncoder(config)
-        self.own, self.theirs = [], []
+        self.own: list[ms.Parameter] = []
+        self.theirs: list[ms.Parameter] = []
         for network in self.networks():
             network.update_parameters_name(PREFIX)
             network.set_train(False)
         for network, model in zip(self.networks(), followed, strict=False):
-            self.own += list(network.get_parameters())
-            self.theirs += list(model.get_parameters())
+            self.own += network.get_parameters()
+            self.theirs += model.get_parameters()
         for own, theirs in zip(self.own, self.theirs, strict=True):
             own.set_data(theirs.value().copy())
         self._generate, self._from, self._of = (
@@ -50,6 +65,10 @@ class Averages:
             ops.assign(own, theirs + self.config.ema * (own - theirs))
         return Tensor(0)
 
+    def parameters(self) -> dict[str, ms.Parameter]:
+        """Return the averages by name."""
+        return {p.name: p for network in self.networks() for p in network.get_parameters()}
+
     def generate(self, x: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Return images in a style.
 
@@ -60,23 +79,111 @@ class Averages:
         Returns:
             float32 [N, 3, H, W], cut to [-1, 1].
         """
-        return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
+        with interruptible():
+            return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
 
-    def style_of(self, reference: np.ndarray, domain: np.ndarray) -> np.ndarray:
+    def style_of(self, reference: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return the style codes, [N, style_dim], of images [N, 3, H, W] of a domain, int [N]."""
-        return self._of(Tensor(reference), one_hot(domain, self.config)).asnumpy()
+        with interruptible():
+            return self._of(Tensor(reference), one_hot(domain, self.config)).asnumpy()
 
-    def style_from(self, latent: np.ndarray, domain: np.ndarray) -> np.ndarray:
+    def style_from(self, latent: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return style codes, [N, style_dim], made of latent codes, float32 [N, latent_dim]."""
-        return self._from(Tensor(latent), one_hot(domain, self.config)).asnumpy()
+        with interruptible():
+            return self._from(Tensor(latent), one_hot(domain, self.config)).asnumpy()
 
 
-def one_hot(domain: np.ndarray, config: StarGANConfig) -> Tensor:
+class StyleTranslator:
+    """The averaged networks as a function of a picture, to one domain in one style.
+
+    Args:
+        found: the parameters of a checkpoint, by name.
+        domain: the domain's name.
+        reference: a picture of that domain, uint8 [H, W, C], whose style to take; unless given,
+            `seed` draws a style.
+
+    Raises:
+        Pix2PixError: if there is no such domain, or the checkpoint lacks the networks.
+    """
+
+    def __init__(
+        self,
+        found: Mapping[str, ms.Parameter],
+        config: StarGANConfig,
+        domain: str,
+        reference: Pixels | None = None,
+        seed: int = 0,
+    ) -> None:
+        if domain not in config.domains:
+            raise Pix2PixError(
+                f"domain: expected one of {', '.join(config.domains)}, found {domain!r}"
+            )
+        self.config = config
+        self.averages = Averages(config)
+        configs = (config, config)
+        checkpoints.fill(self.averages.parameters(), found, Path("checkpoint"), configs)
+        number = np.array([config.domains.index(domain)])
+        if reference is None:
+            rng = random(seed, Stream.INFERENCE, int(number[0]))
+            latent = rng.standard_normal((1, config.latent_dim), np.float32)
+            self.style = self.averages.style_from(latent, number)
+        else:
+            self.style = self.averages.style_of(self.seen(reference, "resize"), number)
+
+    def seen(self, image: Pixels, fit: Fit) -> np.ndarray:
+        """Return a picture as the networks see it, float32 [1, 3, H, W]."""
+        picture = fitted(channelled(image, CHANNELS), self.config.shape, fit)
+        return to_network(picture, self.config.shape)[None]
+
+    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:  # noqa: ARG002
+        """Translate a picture, uint8 [H, W, C], to one of the same height and width, RGB.
+
+        Where the networks see another size, `fit` says how the picture comes to it, "resize" or
+        "pad", as `translate.Translator.image` has it.
+
+        Raises:
+            Pix2PixError: if `fit` is neither.
+        """
+        fit = check_fit(fit, self.config)
+        generated = self.averages.generate(self.seen(image, fit), self.style)[0]
+        return to_pixels(unfitted(generated, image.shape[:2], fit))
+
+
+def load_averages(place: Path) -> Averages:
+    """Return the averaged networks of a checkpoint, as `checkpoints.file_of` finds it.
+
+    Raises:
+        Pix2PixError: if it cannot be read, or is of another model.
+    """
+    path = checkpoints.file_of(place)
+    found, config, _ = checkpoints.load(path)
+    if not isinstance(config, StarGANConfig):
+        raise Pix2PixError(f"{path}: expected networks of stargan, found {config.model}")
+    averages = Averages(config)
+    checkpoints.fill(averages.parameters(), found, path, (config, config))
+    return averages
+
+
+def ship(place: Path, folder: Path) -> None:
+    """Write the averaged networks of a checkpoint in half precision, and their config.json.
+
+    Raises:
+        Pix2PixError: as `load_averages` does.
+    """
+    averages = load_averages(place)
+    arrays = {name: value.asnumpy() for name, value in averages.parameters().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / "config.json", averages.config.to_json())
+    with appearing_whole(folder / f"averages{safetensors_file.SUFFIX}") as writing:
+        safetensors_file.write(arrays, writing)
+
+
+def one_hot(domain: ArrayLike, config: StarGANConfig) -> Tensor:
     """Return domains by number, int [N], as one-hot, float32 [N, K]."""
     return Tensor(np.eye(len(config.domains), dtype=np.float32)[np.asarray(domain)])
 
 
-def forward(network: nn.Cell, config: StarGANConfig) -> Callable[..., Tensor]:
+def forward(network: nn.Cell, config: StarGANConfig) -> Callable[..., Any]:
     """Return a network's forward pass, compiled where the config says so."""
 
     def run(*inputs: Tensor) -> Tensor:

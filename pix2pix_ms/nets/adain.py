@@ -6,6 +6,7 @@ normalisation, which gives it another. No skips: what passes the bottleneck is t
 """
 
 import math
+from itertools import pairwise
 
 import mindspore as ms
 import numpy as np
@@ -171,7 +172,7 @@ class StyledGenerator(nn.Cell):
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
         wide = widths(config, max(halvings(config, BOTTLENECK), 0))
-        steps = list(zip(wide, wide[1:], strict=False))
+        steps = list(pairwise(wide))
         deepest, code = wide[-1], config.style_dim
         self.first = convolution(3, wide[0])
         self.down = nn.CellList(

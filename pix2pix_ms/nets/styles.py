@@ -4,6 +4,8 @@ Choi et al. 2020, section 2.1 and appendix A, tables 6 and 7. A domain is given 
 float32 [N, K]: all heads answer, and those of other domains count for nothing and learn nothing.
 """
 
+from itertools import pairwise
+
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.family.config import StarGANConfig
@@ -17,7 +19,7 @@ END = 4  # side of what the last convolution of D and the style encoder sees
 def dense(before: int, after: int, layers: int) -> list[nn.Cell]:
     """Fully connected layers, each with ReLU."""
     sizes = [before, *[after] * layers]
-    pairs = zip(sizes, sizes[1:], strict=False)
+    pairs = pairwise(sizes)
     return [cell for a, b in pairs for cell in (nn.Dense(a, b), nn.ReLU())]
 
 
@@ -50,7 +52,7 @@ class MappingNetwork(nn.Cell):
 def trunk(config: StarGANConfig) -> tuple[nn.SequentialCell, int]:
     """Return what D and E begin with, down to a vector [N, width, 1, 1], and its width."""
     wide = widths(config, halvings(config, END))
-    blocks = [ResidualBlock(a, b, halve=True) for a, b in zip(wide, wide[1:], strict=False)]
+    blocks = [ResidualBlock(a, b, halve=True) for a, b in pairwise(wide)]
     last = nn.Conv2d(wide[-1], wide[-1], END, 1, pad_mode="valid", has_bias=True)
     return nn.SequentialCell([convolution(3, wide[0]), *blocks, Rectifier(), last]), wide[-1]
 

@@ -20,7 +20,8 @@ from pix2pix_ms.data.prepare import run_records
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import StarGANConfig
-from pix2pix_ms.family.stargan import CHANNELS, Losses, StarGAN
+from pix2pix_ms.family.stargan import Losses, StarGAN
+from pix2pix_ms.family.styling import CHANNELS
 from pix2pix_ms.figures import image_grid
 from pix2pix_ms.tasks.task import Batch, Panels, Task
 
