@@ -9,9 +9,7 @@ from mindspore import Tensor, ops
 from pix2pix_ms.device import Stream, random
 
 TINY = 1e-12  # a root has no slope at 0
-Critic = Callable[
-    [Tensor], Tensor
-]  # images to logits, each image for itself: [N, ...] to [N, 1, ...]
+Critic = Callable[[Tensor], Tensor]  # [N, ...] to [N, 1, ...], each image for itself
 
 
 def gradient_penalty(critic: Critic, real: Tensor, generated: Tensor, shares: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ from pix2pix_ms.data.records import open_record
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.models import preset
+from pix2pix_ms.tasks.unpaired import UnpairedTask
 
 CONFIG = preset("quick", "stargan", size=32, jitter_size=32, mirror=False, batch_size=2)
 COUNTS = {"dark": 7, "light": 4, "mid": 5}
@@ -347,3 +348,23 @@ def test_splits_of_other_domains_are_refused(tmp_path: Path) -> None:
     domains_in(tmp_path / "in" / "val", "a", "c")
     with pytest.raises(Pix2PixError, match="same domains in val as in train, a, b, found a, c"):
         prepare(tmp_path / "in", tmp_path / "out", recipe=Recipe(unpaired=True))
+
+
+def test_cyclegan_takes_folders_of_either_kind(folder: Path, tmp_path: Path) -> None:
+    """Domains whose files have no partners, or pairs side by side, which are taken apart."""
+    config = preset("quick", "cyclegan")
+    path = UnpairedTask.records(folder, tmp_path / "one", config, False)
+    assert domain_data(path, 0).names == ("dusk", "naïve dawn 晨")
+    pairs = tmp_path / "pairs" / "train"
+    pairs.mkdir(parents=True)
+    for number in range(3):
+        both = np.hstack([flat(10 + number), flat(200 + number)])
+        Image.fromarray(both).save(pairs / f"{number}.png")
+    path = UnpairedTask.records(tmp_path / "pairs", tmp_path / "two", config, False)
+    assert domain_data(path, 0).names == ("A", "B")
+
+
+def test_cyclegan_refuses_a_third_domain(record: Path) -> None:
+    with pytest.raises(Pix2PixError, match="expected two domains to translate between, found dark, "
+                       "light, mid; stargan takes any number"):  # fmt: skip
+        UnpairedTask(preset("quick", "cyclegan"), domain_data(record, 0))

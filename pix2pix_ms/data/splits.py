@@ -115,6 +115,12 @@ def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:
             )
 
 
+def is_side_by_side(source: Path) -> bool:
+    """Tell a folder of images, or of splits of such, from one with a folder for each domain."""
+    places = [source, *(source / split for split in SPLITS)]
+    return any(entries(place)[0] for place in places if place.is_dir())
+
+
 def lonely_in(splits: dict[str, Found]) -> list[Path]:
     """Return the files without a partner of all splits."""
     return [path for found in splits.values() for path in found.lonely]

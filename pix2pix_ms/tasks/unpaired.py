@@ -18,8 +18,11 @@ from pix2pix_ms.data.domains import (
     unpaired_steps,
 )
 from pix2pix_ms.data.embedded import unpaired_facades
+from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.pipeline import pairs_of, plain_data
 from pix2pix_ms.data.prepare import run_records
+from pix2pix_ms.data.splits import is_side_by_side
+from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import CycleGANConfig
 from pix2pix_ms.family.cyclegan import CycleGAN, Losses
 from pix2pix_ms.figures import LogRow, image_grid
@@ -39,8 +42,12 @@ class UnpairedTask(Task):
 
     @classmethod
     def records(cls, data: Path | None, run: Path, config: CycleGANConfig, resuming: bool) -> Path:
-        """Return the records a run trains on; without data facades and label maps, unpaired."""
-        return run_records(data, run, config, resuming, unpaired_facades)
+        """Return the records a run trains on; without data facades and label maps, unpaired.
+
+        A folder is one of images side by side, or has a subfolder for each domain.
+        """
+        recipe = Recipe(unpaired=data is None or not is_side_by_side(data))
+        return run_records(data, run, config, resuming, unpaired_facades, recipe)
 
     @classmethod
     def open_data(cls, records: Path, config: CycleGANConfig) -> DomainData:
@@ -54,10 +61,16 @@ class UnpairedTask(Task):
 
     def __init__(self, config: CycleGANConfig, data: DomainData) -> None:
         check_images(data, config, config.channels)
+        if len(data.names) != 2:
+            raise Pix2PixError(
+                f"{data.train[0].path}: expected two domains to translate between, found "
+                f"{', '.join(data.names)}; stargan takes any number"
+            )
         self.config, self.data = config, data
         self.model = CycleGAN(config)
         self.to_b, self.to_a = (
-            Translator(self.model.generator(direction), self.config) for direction in ("AtoB", "BtoA")
+            Translator(self.model.generator(direction), self.config)
+            for direction in ("AtoB", "BtoA")
         )
 
     def steps(self) -> int:
