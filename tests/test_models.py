@@ -38,7 +38,7 @@ def test_presets_named_paper_are_the_papers() -> None:
         },
         "stargan": {
             "size": 256, "batch_size": 8, "learning_rate": 1e-4, "beta1": 0.0, "beta2": 0.99,
-            "latent_dim": 16, "style_dim": 64, "lambda_style": 1.0, "lambda_diversity": 2.0,
+            "latent_dim": 16, "style_dim": 64, "lambda_style": 1.0, "lambda_diversity": 1.0,
             "lambda_cycle": 1.0, "lambda_r1": 1.0,
         },
     }  # fmt: skip
