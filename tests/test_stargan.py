@@ -19,6 +19,7 @@ from pix2pix_ms.family.stargan import Losses, Objective, StarGAN, discriminator_
 from pix2pix_ms.family.styling import Averages, StyleTranslator, load_averages, one_hot, ship
 from pix2pix_ms.models import preset
 from pix2pix_ms.nets.adain import AdaIN, ResidualBlock, StyledGenerator, doubled, halved
+from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.styles import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
 from pix2pix_ms.nets.unet import parameter_count
 
@@ -113,7 +114,7 @@ def test_adain_is_instance_norm_scaled_and_shifted_by_the_style(torch: ModuleTyp
     normal = torch.nn.functional.instance_norm(tx, eps=1e-5)
     value = ((1 + h[:, :6, None, None]) * normal + h[:, 6:, None, None]) * torch.tensor(w)
     value.sum().backward()
-    assert float(found) == pytest.approx(float(value.sum()), rel=1e-4)
+    assert float(found) == pytest.approx(float(value.detach().sum()), rel=1e-3)
     for ours, theirs in zip(gradients, (tx.grad, ts.grad), strict=True):
         assert np.allclose(ours.asnumpy(), theirs.numpy(), atol=2e-4 * float(theirs.abs().max()))
 
@@ -128,10 +129,20 @@ def test_halving_averages_and_doubling_repeats(torch: ModuleType) -> None:
 def test_r1_and_its_gradient_are_those_of_float64(torch: ModuleType, config: StarGANConfig) -> None:
     """The penalty is a derivative of D; what trains D is a derivative of that."""
     network = MultiTaskDiscriminator(config)
+    initialise(network, config)
     x, domain = images(3), np.array([0, 2, 1])
-    own = list(network.trainable_params())
-    taught = ms.value_and_grad(lambda a, b: r1_penalty(network, a, b), None, ms.ParameterTuple(own))
-    value, gradients = taught(Tensor(x), one_hot(domain, config))
+    own = ms.ParameterTuple(network.trainable_params())
+
+    def penalty_of(images: Tensor, domain: Tensor) -> Tensor:
+        return r1_penalty(network, images, domain)
+
+    taught = ms.value_and_grad(penalty_of, None, own)
+
+    @ms.jit  # type: ignore[untyped-decorator]
+    def compiled(images: Tensor, domain: Tensor) -> Any:
+        return taught(images, domain)
+
+    value, gradients = compiled(Tensor(x), one_hot(domain, config))
 
     theirs = discriminator(torch, 4, 8, len(NAMES), 16).double()
     copy_into(torch, theirs, network)
@@ -140,10 +151,10 @@ def test_r1_and_its_gradient_are_those_of_float64(torch: ModuleType, config: Sta
     (slope,) = torch.autograd.grad(verdicts.sum(), tx, create_graph=True)
     penalty = 0.5 * slope.pow(2).sum((1, 2, 3)).mean()
     penalty.backward()
-    assert float(value) == pytest.approx(float(penalty), rel=1e-4)
+    assert float(value) == pytest.approx(float(penalty.detach()), rel=1e-4)
     for found, parameter in zip(gradients, theirs.parameters(), strict=True):
         wanted = np.zeros(found.shape) if parameter.grad is None else parameter.grad.numpy()
-        assert np.abs(found.asnumpy() - wanted).max() <= 1e-5 + 1e-3 * np.abs(wanted).max()
+        assert np.abs(found.asnumpy() - wanted).max() <= 1e-7 + 1e-4 * np.abs(wanted).max()
 
 
 # ---- the published architecture, rebuilt in PyTorch
@@ -275,10 +286,10 @@ def test_each_image_is_answered_by_the_head_of_its_domain(
     domain = one_hot(np.array([0, 1, 1]), config)
     before = cell(x, domain).asnumpy()
     if network is StyleEncoder:
-        bias = cell.heads[1].bias
-        bias.set_data(bias + 1)
+        bias, more = cell.heads[1].bias, np.float32(1)
     else:
-        cell.heads.bias.set_data(Tensor(np.array([0, 1, 0], np.float32)))
+        bias, more = cell.heads.bias, np.array([0, 1, 0], np.float32)
+    bias.set_data(Tensor(bias.asnumpy() + more))
     moved = np.abs(cell(x, domain).asnumpy() - before).reshape(3, -1).max(1)
     assert moved[0] == 0
     assert np.allclose(moved[1:], 1, atol=1e-5)
