@@ -164,7 +164,7 @@ def block(torch: ModuleType, a: int, b: int, normalise: bool = False, halve: boo
     """A residual block as published: its layers, in the order in which ours have them."""
     n = torch.nn
 
-    class Block(n.Module):  # type: ignore[misc, name-defined]
+    class Block(n.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             if normalise:
@@ -286,7 +286,7 @@ def test_each_image_is_answered_by_the_head_of_its_domain(
     domain = one_hot(np.array([0, 1, 1]), config)
     before = cell(x, domain).asnumpy()
     if network is StyleEncoder:
-        bias, more = cell.heads[1].bias, np.float32(1)
+        bias, more = cell.heads[1].bias, np.ones(1, np.float32)
     else:
         bias, more = cell.heads.bias, np.array([0, 1, 0], np.float32)
     bias.set_data(Tensor(bias.asnumpy() + more))
@@ -362,7 +362,7 @@ def test_only_g_learns_from_references_and_all_but_d_from_latents(config: StarGA
 def test_losses_fall(config: StarGANConfig) -> None:
     """On one batch seen again and again: the images come back nearer, styles are recognised."""
     model = StarGAN(replace(config, learning_rate=2e-3, lambda_diversity=0.0))
-    found = [model.train_step(*batch()) for _ in range(25)]
+    found = [model.train_step(*batch()) for _ in range(15)]
     assert all(np.isfinite(losses).all() for losses in found)
     assert np.mean([f.cycle for f in found[-5:]]) < 0.8 * np.mean([f.cycle for f in found[:3]])
     assert np.mean([f.d_latent for f in found[-5:]]) < np.mean([f.d_latent for f in found[:3]])
@@ -372,12 +372,12 @@ def test_averages_follow_by_their_share(config: StarGANConfig) -> None:
     model = StarGAN(config)
     name = "generator.first.weight"
     start = model.parameters()[name].asnumpy().copy()
-    assert np.array_equal(model.parameters()[f"average.{name}"].asnumpy(), start)
+    assert np.array_equal(model.parameters()["average.first.weight"].asnumpy(), start)
     model.train_step(*batch())
     now = model.parameters()[name].asnumpy()
     wanted = config.ema * start + (1 - config.ema) * now
     assert not np.array_equal(start, now)
-    assert np.allclose(model.parameters()[f"average.{name}"].asnumpy(), wanted, atol=1e-7)
+    assert np.allclose(model.parameters()["average.first.weight"].asnumpy(), wanted, atol=1e-6)
 
 
 def test_same_seed_same_bits_and_resume_goes_on_to_the_bit(
@@ -403,13 +403,12 @@ def test_same_seed_same_bits_and_resume_goes_on_to_the_bit(
 
 def test_the_step_is_that_of_equation_5(config: StarGANConfig) -> None:
     """The sum is what its terms and weights make it."""
-    weights = {"lambda_style": 2.0, "lambda_cycle": 3.0}
-    model = StarGAN(replace(config, **weights))
+    model = StarGAN(replace(config, lambda_style=2.0, lambda_cycle=3.0))
     x, origin, one, other, target = batch()
     loss_g = Objective(model.generator, model.encoder, model.discriminator, model.config)
     towards = one_hot(target, config)
-    styles = [model.encoder(Tensor(image), towards) for image in (one, other)]
-    terms = loss_g(Tensor(x), one_hot(origin, config), towards, *styles, Tensor(0.5))
+    first, second = (model.encoder(Tensor(image), towards) for image in (one, other))
+    terms = loss_g(Tensor(x), one_hot(origin, config), towards, first, second, Tensor(0.5))
     total, adversarial, style, diversity, cycle = map(float, terms)
     assert total == pytest.approx(adversarial + 2 * style - 0.5 * diversity + 3 * cycle, rel=1e-5)
 
@@ -462,7 +461,7 @@ def test_what_cannot_be_is_told(config: StarGANConfig) -> None:
         StyleTranslator({}, config, "snow")
     with pytest.raises(Pix2PixError, match="domains: expected the names of at least one"):
         StarGAN(replace(config, domains=()))
-    with pytest.raises(Pix2PixError, match="expected average.generator"):
+    with pytest.raises(Pix2PixError, match="expected average.first.weight"):
         StyleTranslator({}, config, "night")
     with pytest.raises(Pix2PixError, match="size.*expected one power of 2"):
         preset("quick", "stargan", size=48, jitter_size=48)
