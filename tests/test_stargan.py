@@ -19,6 +19,7 @@ from pix2pix_ms.family.stargan import Losses, Objective, StarGAN, discriminator_
 from pix2pix_ms.family.styling import Averages, StyleTranslator, load_averages, one_hot, ship
 from pix2pix_ms.models import preset
 from pix2pix_ms.nets.adain import AdaIN, ResidualBlock, StyledGenerator, doubled, halved
+from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.styles import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
 from pix2pix_ms.nets.unet import parameter_count
 
@@ -113,7 +114,7 @@ def test_adain_is_instance_norm_scaled_and_shifted_by_the_style(torch: ModuleTyp
     normal = torch.nn.functional.instance_norm(tx, eps=1e-5)
     value = ((1 + h[:, :6, None, None]) * normal + h[:, 6:, None, None]) * torch.tensor(w)
     value.sum().backward()
-    assert float(found) == pytest.approx(float(value.sum()), rel=1e-4)
+    assert float(found) == pytest.approx(float(value.detach().sum()), rel=1e-3)
     for ours, theirs in zip(gradients, (tx.grad, ts.grad), strict=True):
         assert np.allclose(ours.asnumpy(), theirs.numpy(), atol=2e-4 * float(theirs.abs().max()))
 
@@ -128,10 +129,20 @@ def test_halving_averages_and_doubling_repeats(torch: ModuleType) -> None:
 def test_r1_and_its_gradient_are_those_of_float64(torch: ModuleType, config: StarGANConfig) -> None:
     """The penalty is a derivative of D; what trains D is a derivative of that."""
     network = MultiTaskDiscriminator(config)
+    initialise(network, config)
     x, domain = images(3), np.array([0, 2, 1])
-    own = list(network.trainable_params())
-    taught = ms.value_and_grad(lambda a, b: r1_penalty(network, a, b), None, ms.ParameterTuple(own))
-    value, gradients = taught(Tensor(x), one_hot(domain, config))
+    own = ms.ParameterTuple(network.trainable_params())
+
+    def penalty_of(images: Tensor, domain: Tensor) -> Tensor:
+        return r1_penalty(network, images, domain)
+
+    taught = ms.value_and_grad(penalty_of, None, own)
+
+    @ms.jit  # type: ignore[untyped-decorator]
+    def compiled(images: Tensor, domain: Tensor) -> Any:
+        return taught(images, domain)
+
+    value, gradients = compiled(Tensor(x), one_hot(domain, config))
 
     theirs = discriminator(torch, 4, 8, len(NAMES), 16).double()
     copy_into(torch, theirs, network)
@@ -140,10 +151,10 @@ def test_r1_and_its_gradient_are_those_of_float64(torch: ModuleType, config: Sta
     (slope,) = torch.autograd.grad(verdicts.sum(), tx, create_graph=True)
     penalty = 0.5 * slope.pow(2).sum((1, 2, 3)).mean()
     penalty.backward()
-    assert float(value) == pytest.approx(float(penalty), rel=1e-4)
+    assert float(value) == pytest.approx(float(penalty.detach()), rel=1e-4)
     for found, parameter in zip(gradients, theirs.parameters(), strict=True):
         wanted = np.zeros(found.shape) if parameter.grad is None else parameter.grad.numpy()
-        assert np.abs(found.asnumpy() - wanted).max() <= 1e-5 + 1e-3 * np.abs(wanted).max()
+        assert np.abs(found.asnumpy() - wanted).max() <= 1e-7 + 1e-4 * np.abs(wanted).max()
 
 
 # ---- the published architecture, rebuilt in PyTorch
@@ -153,7 +164,7 @@ def block(torch: ModuleType, a: int, b: int, normalise: bool = False, halve: boo
     """A residual block as published: its layers, in the order in which ours have them."""
     n = torch.nn
 
-    class Block(n.Module):  # type: ignore[misc, name-defined]
+    class Block(n.Module):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             if normalise:
@@ -275,10 +286,10 @@ def test_each_image_is_answered_by_the_head_of_its_domain(
     domain = one_hot(np.array([0, 1, 1]), config)
     before = cell(x, domain).asnumpy()
     if network is StyleEncoder:
-        bias = cell.heads[1].bias
-        bias.set_data(bias + 1)
+        bias, more = cell.heads[1].bias, np.ones(1, np.float32)
     else:
-        cell.heads.bias.set_data(Tensor(np.array([0, 1, 0], np.float32)))
+        bias, more = cell.heads.bias, np.array([0, 1, 0], np.float32)
+    bias.set_data(Tensor(bias.asnumpy() + more))
     moved = np.abs(cell(x, domain).asnumpy() - before).reshape(3, -1).max(1)
     assert moved[0] == 0
     assert np.allclose(moved[1:], 1, atol=1e-5)
@@ -351,7 +362,7 @@ def test_only_g_learns_from_references_and_all_but_d_from_latents(config: StarGA
 def test_losses_fall(config: StarGANConfig) -> None:
     """On one batch seen again and again: the images come back nearer, styles are recognised."""
     model = StarGAN(replace(config, learning_rate=2e-3, lambda_diversity=0.0))
-    found = [model.train_step(*batch()) for _ in range(25)]
+    found = [model.train_step(*batch()) for _ in range(15)]
     assert all(np.isfinite(losses).all() for losses in found)
     assert np.mean([f.cycle for f in found[-5:]]) < 0.8 * np.mean([f.cycle for f in found[:3]])
     assert np.mean([f.d_latent for f in found[-5:]]) < np.mean([f.d_latent for f in found[:3]])
@@ -361,12 +372,12 @@ def test_averages_follow_by_their_share(config: StarGANConfig) -> None:
     model = StarGAN(config)
     name = "generator.first.weight"
     start = model.parameters()[name].asnumpy().copy()
-    assert np.array_equal(model.parameters()[f"average.{name}"].asnumpy(), start)
+    assert np.array_equal(model.parameters()["average.first.weight"].asnumpy(), start)
     model.train_step(*batch())
     now = model.parameters()[name].asnumpy()
     wanted = config.ema * start + (1 - config.ema) * now
     assert not np.array_equal(start, now)
-    assert np.allclose(model.parameters()[f"average.{name}"].asnumpy(), wanted, atol=1e-7)
+    assert np.allclose(model.parameters()["average.first.weight"].asnumpy(), wanted, atol=1e-6)
 
 
 def test_same_seed_same_bits_and_resume_goes_on_to_the_bit(
@@ -392,13 +403,12 @@ def test_same_seed_same_bits_and_resume_goes_on_to_the_bit(
 
 def test_the_step_is_that_of_equation_5(config: StarGANConfig) -> None:
     """The sum is what its terms and weights make it."""
-    weights = {"lambda_style": 2.0, "lambda_cycle": 3.0}
-    model = StarGAN(replace(config, **weights))
+    model = StarGAN(replace(config, lambda_style=2.0, lambda_cycle=3.0))
     x, origin, one, other, target = batch()
     loss_g = Objective(model.generator, model.encoder, model.discriminator, model.config)
     towards = one_hot(target, config)
-    styles = [model.encoder(Tensor(image), towards) for image in (one, other)]
-    terms = loss_g(Tensor(x), one_hot(origin, config), towards, *styles, Tensor(0.5))
+    first, second = (model.encoder(Tensor(image), towards) for image in (one, other))
+    terms = loss_g(Tensor(x), one_hot(origin, config), towards, first, second, Tensor(0.5))
     total, adversarial, style, diversity, cycle = map(float, terms)
     assert total == pytest.approx(adversarial + 2 * style - 0.5 * diversity + 3 * cycle, rel=1e-5)
 
@@ -451,7 +461,7 @@ def test_what_cannot_be_is_told(config: StarGANConfig) -> None:
         StyleTranslator({}, config, "snow")
     with pytest.raises(Pix2PixError, match="domains: expected the names of at least one"):
         StarGAN(replace(config, domains=()))
-    with pytest.raises(Pix2PixError, match="expected average.generator"):
+    with pytest.raises(Pix2PixError, match="expected average.first.weight"):
         StyleTranslator({}, config, "night")
     with pytest.raises(Pix2PixError, match="size.*expected one power of 2"):
         preset("quick", "stargan", size=48, jitter_size=48)

@@ -188,7 +188,8 @@ class StarGAN:
             return adversarial
 
         compiled: Callable[..., Any] = ms.jit if config.jit else lambda f: f
-        self._update_d = compiled(update_d)
+        # Always: without a graph R1 has no gradient towards most of the weights (MindSpore 2.8).
+        self._update_d = ms.jit(update_d)
         self._update_with_latents = compiled(update_with_latents)
         self._update_with_references = compiled(update_with_references)
         self._draw, self._from_latent, self._from_image = (
