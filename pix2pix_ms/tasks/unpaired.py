@@ -57,7 +57,8 @@ class UnpairedTask(Task):
         self.config, self.data = config, data
         self.model = CycleGAN(config)
         self.to_b, self.to_a = (
-            Translator(self.model.generator(direction), self.config) for direction in ("AtoB", "BtoA")
+            Translator(self.model.generator(direction), self.config)
+            for direction in ("AtoB", "BtoA")
         )
 
     def steps(self) -> int:
