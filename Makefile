@@ -3,7 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 # Strict: every output is compared. The slowest cell is a training of about a minute.
-NBVAL := $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
+# Two files at a time: compiling a graph, which takes most of the time, uses one core.
+PARALLEL := -n 2 --dist loadfile
+NBVAL := $(BIN)/python -m pytest $(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
 
 # In a container one is often root, whom JupyterLab turns away unless told.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -22,7 +24,7 @@ lint: .venv  ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 unit: .venv  ## the unit tests; it says which it skips without PyTorch
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest $(PARALLEL) tests
 
 notebooks-test: .venv  ## run every notebook and compare every output
 	$(NBVAL) $(NOTEBOOKS)

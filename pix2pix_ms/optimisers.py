@@ -39,8 +39,8 @@ def adam(
 class RMSProp(nn.Optimizer):
     """RMSProp as PyTorch has it, with which WGAN was published: decay 0.99, mean square from 0.
 
-    Of plain operators, because the kernel of `nn.RMSProp` gives other last bits from run to run on
-    a CPU, depending on how its threads share the work (MindSpore 2.8).
+    Of plain operators, because with `nn.RMSProp` a resumed WGAN did not equal a straight one in its
+    last bits on a CPU (MindSpore 2.8).
     """
 
     def __init__(self, weights: Sequence[ms.Parameter], learning_rate: float) -> None:

@@ -263,7 +263,7 @@ CYCLEGAN_PRESETS = {
         save_every=2,
     ),
     "cpu": CycleGANConfig(
-        size=128, jitter_size=143, n_blocks=6, ngf=32, ndf=32, epochs=15, save_every=5
+        size=64, jitter_size=72, n_blocks=6, ngf=32, ndf=32, epochs=15, save_every=5
     ),
     "paper": CycleGANConfig(),
 }  # fmt: skip
