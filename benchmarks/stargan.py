@@ -21,8 +21,9 @@ from sklearn.preprocessing import StandardScaler
 
 from pix2pix_ms.data.facades import DOMAINS, styled
 from pix2pix_ms.data.images import Pixels
+from pix2pix_ms.export import export
 from pix2pix_ms.family.config import StarGANConfig
-from pix2pix_ms.family.styling import SHIPPED, Averages, load_averages, ship
+from pix2pix_ms.family.styling import SHIPPED, Averages, load_averages
 from pix2pix_ms.models import preset
 from pix2pix_ms.tasks.styles import StylesTask
 from pix2pix_ms.training import train
@@ -149,7 +150,7 @@ def main() -> None:
         "runs": rows,
     }  # fmt: skip
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    ship(runs["with the diversity loss"], SHIPPED)
+    export(runs["with the diversity loss"], SHIPPED / "averages.safetensors")
 
 
 if __name__ == "__main__":

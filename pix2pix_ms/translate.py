@@ -176,6 +176,11 @@ def translate(
         Pix2PixError: if an input or the checkpoint cannot be read, or two would have one name.
     """
     sources = input_files(inputs)
+    if pairs and style is not None:
+        raise Pix2PixError(
+            "pairs: expected images by themselves to turn into another domain, found the option; "
+            "leave --pairs out"
+        )
     translator = open_translator(checkpoint, mode, direction, style)
     config = translator.config
     for source in sources:  # unfit ones are told before anything is written
@@ -208,6 +213,11 @@ def open_translator(
     path = file_of(checkpoint)
     found, config, _ = load(path)
     if config.model == StarGANConfig.model:
+        if direction is not None:
+            raise Pix2PixError(
+                f"{path}: expected a domain to turn the images into, found the direction "
+                f"{direction}; give --domain instead"
+            )
         if style is None:
             raise Pix2PixError(
                 f"{path}: expected a domain to turn the images into, one of "

@@ -14,9 +14,10 @@ from mindspore import Tensor, nn
 from pix2pix_ms import checkpoints
 from pix2pix_ms.data.facades import DOMAINS, facade, styled
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.export import export
 from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.family.stargan import Losses, Objective, StarGAN, discriminator_loss, r1_penalty
-from pix2pix_ms.family.styling import Averages, StyleTranslator, load_averages, one_hot, ship
+from pix2pix_ms.family.styling import Averages, StyleTranslator, load_averages, one_hot
 from pix2pix_ms.models import preset
 from pix2pix_ms.nets.adain import AdaIN, ResidualBlock, StyledGenerator, doubled, halved
 from pix2pix_ms.nets.initialise import initialise
@@ -438,7 +439,7 @@ def test_shipped_averages_translate_as_those_of_the_run(
     run = tmp_path / "run" / "checkpoints" / "last.ckpt"
     run.parent.mkdir(parents=True)
     checkpoints.save(model.kept(), run, config)
-    ship(run, tmp_path / "shipped")
+    export(run, tmp_path / "shipped" / "averages.safetensors")
     averages, x = load_averages(tmp_path / "shipped"), images(0)
     style = averages.style_of(x, np.array([0, 1, 2]))
     assert np.allclose(style, model.averages.style_of(x, np.array([0, 1, 2])), atol=0.02)

@@ -171,6 +171,7 @@ class StarGANConfig(Settings):
         "size", "height", "width", "domains", "latent_dim", "mapping_dim", "style_dim",
         "ngf", "max_filters",
     )  # fmt: skip
+    networks: ClassVar[tuple[str, ...]] = ("average",)
     # What the translator asks of a config, and is never otherwise here.
     input_channels: ClassVar[int] = 3
     colours: ClassVar[str] = "rgb"

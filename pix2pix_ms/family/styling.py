@@ -9,13 +9,12 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 from numpy.typing import ArrayLike
 
-from pix2pix_ms import checkpoints, safetensors_file
+from pix2pix_ms import checkpoints
 from pix2pix_ms.data.images import Pixels, channelled, fitted
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import StarGANConfig
-from pix2pix_ms.files import appearing_whole, replace_text
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.adain import StyledGenerator
 from pix2pix_ms.nets.styles import MappingNetwork, StyleEncoder
@@ -162,20 +161,6 @@ def load_averages(place: Path) -> Averages:
     averages = Averages(config)
     checkpoints.fill(averages.parameters(), found, path, (config, config))
     return averages
-
-
-def ship(place: Path, folder: Path) -> None:
-    """Write the averaged networks of a checkpoint in half precision, and their config.json.
-
-    Raises:
-        Pix2PixError: as `load_averages` does.
-    """
-    averages = load_averages(place)
-    arrays = {name: value.asnumpy() for name, value in averages.parameters().items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_text(folder / "config.json", averages.config.to_json())
-    with appearing_whole(folder / f"averages{safetensors_file.SUFFIX}") as writing:
-        safetensors_file.write(arrays, writing)
 
 
 def one_hot(domain: ArrayLike, config: StarGANConfig) -> Tensor:
