@@ -365,7 +365,7 @@ def test_losses_fall(config: StarGANConfig) -> None:
     model = StarGAN(replace(config, learning_rate=2e-3, lambda_diversity=0.0))
     found = [model.train_step(*batch()) for _ in range(15)]
     assert all(np.isfinite(losses).all() for losses in found)
-    assert np.mean([f.cycle for f in found[-5:]]) < 0.8 * np.mean([f.cycle for f in found[:3]])
+    assert np.mean([f.cycle for f in found[-5:]]) < 0.9 * np.mean([f.cycle for f in found[:3]])
     assert np.mean([f.d_latent for f in found[-5:]]) < np.mean([f.d_latent for f in found[:3]])
 
 
