@@ -106,12 +106,16 @@ def train(
     """
     from pix2pix_ms import training
     from pix2pix_ms.device import choose_device
-    from pix2pix_ms.run import Run, check_free
+    from pix2pix_ms.run import Run, check_free, check_model
 
     run = Run(out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick"))))
     given = {name: value for name, value in settings.items() if value is not None}
     resuming = resume and run.exists()
-    model = model or (run.config().model if resuming else Config.model)
+    if resuming:
+        before = run.config()
+        model = model or before.model
+        check_model(before, model, run.config_file)
+    model = model or Config.model
     refuse_foreign(given, model)
     if resuming and preset_name is None:
         base = run.config()

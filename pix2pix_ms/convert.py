@@ -166,6 +166,11 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
     """
     path = checkpoints.file_of(source)
     found, config, _ = checkpoints.load(path)
+    if config.model != Config.model:
+        raise Pix2PixError(
+            f"{path}: expected networks of {Config.model}, found those of {config.model}, which "
+            "are not converted; give another checkpoint"
+        )
     held = {name.split(".")[0] for name in found}
     if not held & {"generator", "discriminator"}:
         checkpoints.check_holds("generator", found, path)

@@ -127,13 +127,18 @@ def check_free(run: Run, resume: bool) -> None:
         )
 
 
-def check_same(before: Settings, now: Settings, where: Path) -> None:
-    """Refuse to resume with settings under which the run would not be the same."""
-    if before.model != now.model:
+def check_model(before: Settings, model: str, where: Path) -> None:
+    """Refuse to resume a run of another model."""
+    if before.model != model:
         raise Pix2PixError(
-            f"{where}: expected a run of {now.model}, found one of {before.model}; "
+            f"{where}: expected a run of {model}, found one of {before.model}; "
             f"give --model {before.model}, or start another run with --out"
         )
+
+
+def check_same(before: Settings, now: Settings, where: Path) -> None:
+    """Refuse to resume with settings under which the run would not be the same."""
+    check_model(before, now.model, where)
     old, new = asdict(before), asdict(now)
     for name in old:
         if name not in RESUMABLE and old[name] != new[name]:

@@ -92,6 +92,25 @@ def test_the_command_goes_on_without_being_told_the_model(run: Run) -> None:
     assert "epoch 1" not in result.output
 
 
+def test_a_run_of_another_model_is_not_resumed(run: Run) -> None:
+    result = call("train", "--resume", "--model", "pix2pix", "--out", run.folder)
+    assert result.exit_code == 1
+    assert f"expected a run of pix2pix, found one of {run.config().model}" in result.output
+
+
+def test_other_commands_say_what_they_take(run: Run, tmp_path: Path) -> None:
+    """One line, and nothing written, where a relative's checkpoint does not fit."""
+    for words in (["convert", run.folder, tmp_path / "x.pth"],
+                  ["evaluate", run.folder, "--data", Path(run.data()["train"])]):  # fmt: skip
+        if words[0] == "evaluate" and run.config().model == "cyclegan":
+            continue  # which it measures, on pairs
+        result = call(*words)
+        assert result.exit_code == 1
+        assert "unexpected" not in result.output
+        assert len(result.output.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_translate_or_generate(run: Run, tmp_path: Path) -> None:
     model = run.config().model
     Image.fromarray(facade(1, 64).photo[:48]).save(tmp_path / "a photo.png")
