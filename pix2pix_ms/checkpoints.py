@@ -195,7 +195,7 @@ def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any,
     if entry.generator is None:
         raise Pix2PixError(
             f"{path}: expected a network that makes one image of another, as pix2pix and cyclegan "
-            f"train, found {config.model}; for images from noise: pix2pix-ms generate"
+            f"train, found {config.model}; see pix2pix-ms generate, or translate --domain"
         )
     check_holds(config.networks[0], found, path)
     if direction not in (None, config.direction):

@@ -175,7 +175,9 @@ def interruption(run: Any, words: list[str]) -> str:
 @direction_option
 @click.option("--domain", help="What to turn images into, with a checkpoint of stargan.")
 @click.option("--reference", type=FILE, help="stargan: an image of that domain, for its style.")
-@click.option("--seed", default=0, show_default=True, help="stargan: draws a style instead.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="stargan: draws a style."
+)
 @device_option
 def translate(
     inputs: tuple[Path, ...],

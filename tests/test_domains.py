@@ -33,6 +33,7 @@ from pix2pix_ms.data.records import open_record
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.models import preset
+from pix2pix_ms.tasks.styles import StylesTask
 from pix2pix_ms.tasks.unpaired import UnpairedTask
 
 CONFIG = preset("quick", "stargan", size=32, jitter_size=32, mirror=False, batch_size=2)
@@ -355,6 +356,8 @@ def test_cyclegan_takes_folders_of_either_kind(folder: Path, tmp_path: Path) -> 
     config = preset("quick", "cyclegan")
     path = UnpairedTask.records(folder, tmp_path / "one", config, False)
     assert domain_data(path, 0).names == ("dusk", "naïve dawn 晨")
+    styles = StylesTask.records(folder, tmp_path / "three", preset("quick", "stargan"), False)
+    assert domain_data(styles, 0).names == ("dusk", "naïve dawn 晨")
     pairs = tmp_path / "pairs" / "train"
     pairs.mkdir(parents=True)
     for number in range(3):

@@ -86,7 +86,7 @@ class WGANConfig(DCGANConfig):
     """DCGAN's networks, D a critic (Arjovsky et al. 2017); the defaults are WGAN-GP's.
 
     Gulrajani et al. 2017 train with Adam (0, 0.9) at 1e-4; with gan_mode wgan, Arjovsky et al. with
-    RMSProp at 5e-5.
+    RMSProp at 5e-5: give `--gan-mode wgan --learning-rate 5e-5`; it has no betas.
     """
 
     model: ClassVar[str] = "wgan"

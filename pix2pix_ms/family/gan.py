@@ -139,8 +139,8 @@ class GAN:
         self.step = 0
         initialise(self.generator, config)
         initialise(self.discriminator, config)
-        self.optim_g = self.optimiser(self.generator, config)
-        self.optim_d = self.optimiser(self.discriminator, config)
+        self.optim_g = self.optimiser(self.generator, config, "optim_g")
+        self.optim_d = self.optimiser(self.discriminator, config, "optim_d")
         self.set_learning_rate(config.learning_rate)
         both = (self.generator, self.discriminator)
         self.step_d = discriminator_step(*both, self.optim_d, config)

@@ -37,9 +37,9 @@ class Critic(Discriminator):
         super().__init__(config, norm="none" if config.gan_mode == "wgan-gp" else "batch")
 
 
-def optimiser_of(network: nn.Cell, config: WGANConfig) -> nn.Optimizer:
+def optimiser_of(network: nn.Cell, config: WGANConfig, name: str | None = None) -> nn.Optimizer:
     """Return RMSProp for WGAN, whose critic Adam's momentum upsets, and Adam for WGAN-GP."""
-    return (rmsprop if config.gan_mode == "wgan" else adam)(network, config)
+    return (rmsprop if config.gan_mode == "wgan" else adam)(network, config, name)
 
 
 def critic_step(

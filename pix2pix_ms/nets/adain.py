@@ -159,7 +159,7 @@ def widths(config: StarGANConfig, halvings: int) -> list[int]:
 
 def halvings(config: StarGANConfig, side: int) -> int:
     """Return how often the images are halved until a side has `side` pixels."""
-    return int(math.log2(min(config.shape) // side))
+    return int(math.log2(max(min(config.shape) // side, 1)))
 
 
 class StyledGenerator(nn.Cell):

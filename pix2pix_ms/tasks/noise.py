@@ -19,6 +19,7 @@ from pix2pix_ms.data.domains import (
 from pix2pix_ms.data.embedded import digits
 from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.prepare import run_records
+from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import GANConfig
 from pix2pix_ms.family.gan import GAN, Losses
 from pix2pix_ms.figures import image_grid
@@ -62,6 +63,11 @@ class NoiseTask(Task):
 
     def __init__(self, config: GANConfig, data: DomainData) -> None:
         check_images(data, config, config.channels)
+        if config.conditional and config.classes != len(data.names):
+            raise Pix2PixError(
+                f"classes: expected the {len(data.names)} of the data, found {config.classes}; "
+                "leave the setting out"
+            )
         self.config, self.data = config, data
         self.model = model_of(config)
         self.real, self.labels = held_out_images(data, config)

@@ -16,6 +16,7 @@ from pix2pix_ms.data.domains import (
     with_references,
 )
 from pix2pix_ms.data.embedded import styled_facades
+from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.prepare import run_records
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
@@ -50,7 +51,7 @@ class StylesTask(Task):
     @classmethod
     def records(cls, data: Path | None, run: Path, config: StarGANConfig, resuming: bool) -> Path:
         """Return the records of images a run trains on; without data facades in three looks."""
-        return run_records(data, run, config, resuming, styled_facades)
+        return run_records(data, run, config, resuming, styled_facades, Recipe(unpaired=True))
 
     @classmethod
     def open_data(cls, records: Path, config: StarGANConfig) -> DomainData:
