@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pix2pix_ms.data.facades import DOMAINS, styled
-from pix2pix_ms.data.images import Pixels
+from pix2pix_ms.data.records import from_pixels
 from pix2pix_ms.export import export
 from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.family.styling import SHIPPED, Averages, load_averages
@@ -51,12 +51,7 @@ def photos(seeds: range, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return buildings in every domain in turn, float32 [N, 3, size, size], and its number."""
     labels = np.arange(len(seeds)) % len(NAMES)
     pictures = [styled(s, size, NAMES[n]) for s, n in zip(seeds, labels, strict=True)]
-    return as_input(np.stack(pictures)), labels
-
-
-def as_input(pictures: Pixels) -> np.ndarray:
-    """Turn uint8 [N, H, W, 3] into float32 [N, 3, H, W] in [-1, 1]."""
-    return np.moveaxis(pictures.astype(np.float32) / 127.5 - 1, -1, 1).copy()
+    return from_pixels(np.stack(pictures)), labels
 
 
 def features(images: np.ndarray) -> np.ndarray:

@@ -190,7 +190,17 @@ def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any,
             an image, or not in that direction.
     """
     path = file_of(path)
-    found, config, _ = load(path)
+    return generator_of(*load(path)[:2], path, direction)
+
+
+def generator_of(
+    found: Mapping[str, ms.Parameter], config: Any, path: Path, direction: Direction | None
+) -> tuple[Any, Any]:
+    """Return the generator among what was loaded from a file, and its config.
+
+    Raises:
+        Pix2PixError: as `load_generator` does.
+    """
     entry = MODELS[config.model]
     if entry.generator is None:
         raise Pix2PixError(

@@ -22,6 +22,11 @@ class Scores(NamedTuple):
     ssim: float
 
 
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the mean L1 of images with values in [-1, 1]: 0 to 2."""
+    return float(np.abs(one - other).mean(dtype=np.float64))
+
+
 def score(generated: np.ndarray, target: np.ndarray) -> Scores:
     """Compare two images, float32 [C, H, W] in [-1, 1].
 
@@ -30,7 +35,7 @@ def score(generated: np.ndarray, target: np.ndarray) -> Scores:
     """
     bright, wanted = (generated + 1) / 2, (target + 1) / 2
     return Scores(
-        float(np.abs(generated - target).mean(dtype=np.float64)),
+        distance(generated, target),
         float(peak_signal_noise_ratio(wanted, bright, data_range=1)),
         float(structural_similarity(wanted, bright, data_range=1, channel_axis=0)),
     )

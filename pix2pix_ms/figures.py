@@ -95,14 +95,19 @@ def loss_curves(log: Sequence[LogRow]) -> Figure:
 
 
 def curves_of(log: Sequence[LogRow], panels: Mapping[str, Mapping[str, str]]) -> Figure:
-    """Plot columns of a log by epoch: `panels` has, by title, the columns of each curve's label."""
-    figure = Figure(figsize=(5.5 * len(panels), 3.2), dpi=DPI, layout="constrained")
-    plots = figure.subplots(1, len(panels), sharex=True, squeeze=False)[0]
-    for axes, (title, columns) in zip(plots, panels.items(), strict=True):
-        trained = [
-            row for row in log if not any(math.isnan(row[name]) for name in columns.values())
-        ]
-        curves(axes, trained, columns)
+    """Plot columns of a log by epoch: `panels` has, by title, the columns of each curve's label.
+
+    What was never measured, nan in every row, has no place.
+    """
+    measured = {
+        title: [row for row in log if not any(math.isnan(row[name]) for name in columns.values())]
+        for title, columns in panels.items()
+    }
+    shown = [title for title, rows in measured.items() if rows]
+    figure = Figure(figsize=(5.5 * len(shown), 3.2), dpi=DPI, layout="constrained")
+    plots = figure.subplots(1, len(shown), sharex=True, squeeze=False)[0]
+    for axes, title in zip(plots, shown, strict=True):
+        curves(axes, measured[title], panels[title])
         finish(axes, title)
     return figure
 

@@ -91,7 +91,7 @@ def settings_from_json(text: str, where: str) -> Any:
         Pix2PixError: if the text is not JSON, or names an unknown model or setting.
     """
     try:
-        model = json.loads(text).get("model", Config.model)
+        model = json.loads(text).get("model", Config.model)  # runs before the others do not say
     except (ValueError, AttributeError):
         model = Config.model  # which says what is wrong with the text
     if not isinstance(model, str) or model not in MODELS:

@@ -89,7 +89,7 @@ def train_segmenter(
         raise Pix2PixError(f"{out}: expected a new file to write, found one; change --out")
     out.parent.mkdir(parents=True, exist_ok=True)  # now, rather than fail at the end
     config = replace(config, direction=photo_to_labels(data.held_out))
-    check_batch(data.train, config)
+    check_batch(len(data.train), config)
     for subset in (data.train, data.held_out):
         check_channels(subset.record, config)
     report(data.description)

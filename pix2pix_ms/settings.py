@@ -61,6 +61,8 @@ class Settings:
     """The settings that decide which parameters its networks have, and their shapes."""
     networks: ClassVar[tuple[str, ...]] = ("generator",)
     """What the names of the parameters begin with that translate or generate."""
+    decays: ClassVar[bool] = True
+    """Whether the learning rate falls over the second half, unless `constant_epochs` is given."""
 
     size: int = setting(256, "side of the square images the networks see, in pixels")
     height: int | None = setting(None, "their height, where it is not size")
@@ -82,13 +84,17 @@ class Settings:
 
     epochs: int = setting(200, "passes over the training data")
     constant_epochs: int | None = setting(
-        None, "epochs before the learning rate falls linearly; unless given: the first half"
+        None,
+        "epochs before the learning rate falls linearly; unless given: the first half of pix2pix's "
+        "and cyclegan's, all of the others'",
     )
     seed: int = setting(0, "decides weights, order, jitter, noise, and what is held out")
     device: Device = setting("auto", "what to compute on; auto: the first there is")
     jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
 
-    facades: int = setting(400, "procedural images where no data is given; a tenth is held out")
+    facades: int = setting(
+        400, "procedural facades, where no data is given and these are learned from"
+    )
     save_every: int = setting(10, "epochs between kept copies of what translates")
     samples: int = setting(4, "held-out images in the sample grid")
 
@@ -128,7 +134,9 @@ class Settings:
     @property
     def constant(self) -> int:
         """Epochs at the full learning rate."""
-        return self.constant_epochs if self.constant_epochs is not None else self.epochs // 2
+        if self.constant_epochs is not None:
+            return self.constant_epochs
+        return self.epochs // 2 if self.decays else self.epochs
 
     def learning_rate_at(self, epoch: int) -> float:
         """Return the rate in `epoch`, counted from 1: constant, then linear towards 0."""
@@ -148,7 +156,7 @@ class Settings:
         """
         try:
             values: dict[str, Any] = json.loads(text)
-            named = values.pop("model", "pix2pix")  # which runs before the family do not say
+            named = values.pop("model", cls.model)
             if named == cls.model:
                 return cls(**{name: tupled(value) for name, value in values.items()})
         except (ValueError, TypeError, AttributeError) as error:

@@ -10,7 +10,7 @@ from mindspore import Tensor
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix_ms.checkpoints import file_of, load, load_generator
+from pix2pix_ms.checkpoints import file_of, generator_of, load
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.images import (
     Pixels,
@@ -26,7 +26,7 @@ from pix2pix_ms.data.images import (
 from pix2pix_ms.data.lab import coloured, lab_of, lightness
 from pix2pix_ms.data.pairs import check_halves, halves, images_in
 from pix2pix_ms.data.pipeline import NETWORK_COLUMNS, Subset, plain_data
-from pix2pix_ms.data.records import rows_of, to_pixels
+from pix2pix_ms.data.records import from_pixels, rows_of, to_pixels
 from pix2pix_ms.device import Stream
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import StarGANConfig
@@ -146,7 +146,7 @@ def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
 
 def to_network(image: Pixels, shape: tuple[int, int]) -> np.ndarray:
     """Resize to (height, width) and scale: uint8 [H, W, C] to float32 [C, height, width]."""
-    return np.moveaxis(resized(image, *shape).astype(np.float32) / 127.5 - 1, -1, 0)
+    return from_pixels(resized(image, *shape))
 
 
 def translate(
@@ -223,16 +223,17 @@ def open_translator(
                 f"{path}: expected a domain to turn the images into, one of "
                 f"{', '.join(config.domains)}, found none; give it with --domain"
             )
-        from pix2pix_ms.family.styling import StyleTranslator
+        from pix2pix_ms.family.styling import StyleTranslator, averages_of
 
         reference = read_image(style.reference, 3) if style.reference else None
-        return StyleTranslator(found, config, style.domain, reference, style.seed)
+        averages = averages_of(found, config, path)
+        return StyleTranslator(averages, style.domain, reference, style.seed)
     if style is not None:
         raise Pix2PixError(
             f"{path}: expected a network with domains, as stargan trains, found one of "
             f"{config.model}; leave --domain out"
         )
-    return Translator(*load_generator(path, direction), mode)
+    return Translator(*generator_of(found, config, path, direction), mode)
 
 
 def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:

@@ -12,18 +12,16 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from pix2pix_ms.cli import command
-from pix2pix_ms.data.domains import (
-    Domain,
-    DomainData,
-    all_steps,
+from pix2pix_ms.data.domain_epochs import (
     check_images,
-    domain_data,
+    every,
     labelled,
+    larger,
     plain_images,
     unpaired,
-    unpaired_steps,
     with_references,
 )
+from pix2pix_ms.data.domains import domain_data
 from pix2pix_ms.data.embedded import digits, styled_facades, unpaired_facades
 from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.pairs import Pair
@@ -87,7 +85,7 @@ def test_a_tenth_of_each_domain_is_held_out_by_seed(record: Path) -> None:
 def test_labels_belong_to_images_and_each_comes_once(record: Path) -> None:
     data = domain_data(record, 0)
     batches = list(labelled(data, CONFIG, 1))
-    assert len(batches) == all_steps(data, CONFIG) == 6
+    assert len(batches) == every(data) // CONFIG.batch_size == 6
     seen = [value for images, _ in batches for value in values(images)]
     assert [of(value) for value in seen] == np.concatenate(
         [labels for _, labels in batches]
@@ -102,7 +100,7 @@ def test_unpaired_takes_all_of_the_larger_and_goes_round_the_smaller(record: Pat
     data = domain_data(record, 0)  # dark 6, light 3
     config = replace(CONFIG, batch_size=1)
     xs, ys = zip(*unpaired(data, config, 1), strict=True)
-    assert len(xs) == unpaired_steps(data, config) == 6
+    assert len(xs) == larger(data) == 6
     dark, light = ([values(image)[0] for image in images] for images in (xs, ys))
     assert sorted(dark) == sorted(set(dark)) and {of(value) for value in dark} == {0}
     assert set(Counter(light).values()) == {2} and {of(value) for value in light} == {1}
@@ -211,16 +209,11 @@ def test_pix2pix_says_what_it_was_given(record: Path) -> None:
 
 def test_channels_and_batches_that_do_not_fit_are_refused(record: Path) -> None:
     data = domain_data(record, 0)
-    check_images(data, CONFIG, 3)
+    check_images(data, CONFIG, 3, every(data))
     with pytest.raises(Pix2PixError, match="expected images with 1 channels, .* found 3"):
-        check_images(data, CONFIG, 1)
+        check_images(data, CONFIG, 1, every(data))
     with pytest.raises(Pix2PixError, match="expected at most the 13 training images, found 14"):
-        check_images(data, replace(CONFIG, batch_size=14), 3)
-
-
-def test_domain_and_data_tell_their_size(record: Path) -> None:
-    assert len(Domain("a", record, "image", (1, 2))) == 2
-    assert isinstance(domain_data(record, 0), DomainData)
+        check_images(data, replace(CONFIG, batch_size=14), 3, every(data))
 
 
 def call(*words: str | Path) -> Result:

@@ -98,7 +98,7 @@ def test_bias_where_the_reference_has_it(norm: str, biases: int) -> None:
 
 
 def test_instance_norm_has_nothing_to_learn_and_equals_its_definition() -> None:
-    norm = InstanceNorm(5)
+    norm = InstanceNorm()
     assert not norm.trainable_params()
     x = RNG.normal(2, 3, (2, 5, 8, 8)).astype(np.float32)
     expected = (x - x.mean((2, 3), keepdims=True)) / np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)

@@ -11,15 +11,22 @@ from pix2pix_ms import checkpoints
 from pix2pix_ms.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_SEGMENTER
 from pix2pix_ms.config import SEGMENTER
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade
+from pix2pix_ms.family.styling import SHIPPED as SHIPPED_AVERAGES
+from pix2pix_ms.family.styling import load_averages
 from pix2pix_ms.models import preset
 from pix2pix_ms.segmenter import load_segmenter
 from pix2pix_ms.tasks.pairs import PairsTask
 from pix2pix_ms.translate import Translator
 
+ROOT = Path(__file__).parents[1]
+
 
 def test_they_are_small() -> None:
     files = [*SHIPPED_GENERATOR.iterdir(), *SHIPPED_SEGMENTER.iterdir()]
     assert sum(path.stat().st_size for path in files) <= 30e6
+    averages = load_averages(SHIPPED_AVERAGES)
+    assert sum(path.stat().st_size for path in SHIPPED_AVERAGES.iterdir()) <= 0.7e6
+    assert round(sum(int(p.size) for p in averages.parameters().values()), -4) == 330_000
 
 
 def test_the_generator_has_the_log_of_its_training() -> None:
@@ -74,3 +81,42 @@ def test_the_segmenter_reads_what_the_generator_makes() -> None:
 def test_nothing_of_one_machine_is_in_them(folder: Path) -> None:
     for path in folder.iterdir():
         assert b"/tmp/" not in path.read_bytes() and b"/work/" not in path.read_bytes()
+
+
+def test_what_is_said_of_the_familys_trainings_is_what_was_recorded() -> None:
+    """benchmarks/README.md and the card of stargan-32, held to the files the commands wrote."""
+    said = " ".join((ROOT / "benchmarks" / "README.md").read_text().split())
+    cyclegan, stargan = (
+        json.loads((ROOT / "benchmarks" / f"{name}.json").read_text())
+        for name in ("cyclegan", "stargan")
+    )
+    ours, theirs = (
+        [cyclegan[model][way] for way in ("AtoB", "BtoA")] for model in ("cyclegan", "pix2pix")
+    )
+
+    def both(rows: list[dict[str, float]], name: str) -> str:
+        return " and ".join(f"{row[name]:.3f}" for row in rows)
+
+    size, epochs = cyclegan["cyclegan"]["height"], cyclegan["cyclegan"]["epochs"]
+    assert f"{size}x{size}, {epochs} epochs, " in said
+    assert f"L1 {both(ours, 'l1')} (photo to labels, labels to photo), SSIM about 0" in said
+    assert all(abs(row["ssim"]) < 0.1 for row in ours)
+    assert f"{both(ours, 'pixel_accuracy')} of the pixels right" in said
+    assert f"L1 {both(theirs, 'l1')} and {both(theirs, 'pixel_accuracy')}." in said
+
+    with_loss, without = stargan["runs"].values()
+    kinds = ("latent", "reference")
+    reached, plain = ([run[k]["accuracy"] for k in kinds] for run in (with_loss, without))
+    apart, less = ([run[k]["diversity"] for k in kinds] for run in (with_loss, without))
+    assert f"{stargan['size']}x{stargan['size']}, {stargan['steps']} steps each" in said
+    assert stargan["accuracy on real photos"] == 1  # "that knows all real held-out photos"
+    assert f"takes {reached[0]:.2f} of the translations by noise and {reached[1]:.2f}" in said
+    assert f"(without the diversity loss {plain[0]:.2f} and {plain[1]:.2f})" in said
+    assert f"differ by {apart[0]:.3f} and {apart[1]:.3f} (without {less[0]:.3f} and" in said
+    assert f" {less[1]:.3f}). One seed each." in said
+    card = " ".join((ROOT / "checkpoints" / "README.md").read_text().split())
+    percents = f"{100 * reached[0]:.0f} % (noise) and {100 * reached[1]:.0f} % (references)"
+    assert f"takes {percents} of its translations" in card
+    assert (
+        f"({stargan['steps']} steps) of a schedule of {stargan['epochs of the schedule']}" in card
+    )

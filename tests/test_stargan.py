@@ -17,7 +17,13 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.export import export
 from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.family.stargan import Losses, Objective, StarGAN, discriminator_loss, r1_penalty
-from pix2pix_ms.family.styling import Averages, StyleTranslator, load_averages, one_hot
+from pix2pix_ms.family.styling import (
+    Averages,
+    StyleTranslator,
+    averages_of,
+    load_averages,
+    one_hot,
+)
 from pix2pix_ms.models import preset
 from pix2pix_ms.nets.adain import AdaIN, ResidualBlock, StyledGenerator, doubled, halved
 from pix2pix_ms.nets.initialise import initialise
@@ -445,25 +451,23 @@ def test_shipped_averages_translate_as_those_of_the_run(
     assert np.allclose(style, model.averages.style_of(x, np.array([0, 1, 2])), atol=0.02)
     assert averages.generate(x, style).shape == x.shape
 
-    found, theirs, _ = checkpoints.load(run)
+    whole = load_averages(run)
     picture = styled(0, 32, "brick")[:30, :22]
-    night = [
-        StyleTranslator(found, theirs, "night", None, seed).image(picture) for seed in (0, 0, 1)
-    ]
+    night = [StyleTranslator(whole, "night", None, seed).image(picture) for seed in (0, 0, 1)]
     assert night[0].shape == picture.shape
     assert np.array_equal(night[0], night[1])
     assert not np.array_equal(night[0], night[2])
-    reference = StyleTranslator(found, theirs, "night", styled(5, 32, "night"))
+    reference = StyleTranslator(whole, "night", styled(5, 32, "night"))
     assert not np.array_equal(reference.image(picture), night[0])
 
 
 def test_what_cannot_be_is_told(config: StarGANConfig) -> None:
     with pytest.raises(Pix2PixError, match="domain: expected one of brick, night, stucco"):
-        StyleTranslator({}, config, "snow")
+        StyleTranslator(Averages(config), "snow")
     with pytest.raises(Pix2PixError, match="domains: expected the names of at least one"):
         StarGAN(replace(config, domains=()))
     with pytest.raises(Pix2PixError, match="expected average.first.weight"):
-        StyleTranslator({}, config, "night")
+        averages_of({}, config, Path("here"))
     with pytest.raises(Pix2PixError, match="size.*expected one power of 2"):
         preset("quick", "stargan", size=48, jitter_size=48)
     assert Averages(config).config is config

@@ -1,27 +1,24 @@
-"""Images that are no pairs: domains, what an epoch takes of them, and batches.
+"""Images that are no pairs: named domains, those to train on and those held out.
 
 The idea: a domain is a named set of images, wherever they lie. CycleGAN learns between two of
-them, StarGAN between many, and to a generator from noise they are labels. What an epoch takes is
-a table drawn from (seed, epoch): for each column of a batch, which image of which domain.
+them, StarGAN between many, and to a generator from noise they are labels. What an epoch takes of
+them is drawn in `domain_epochs`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import mindspore.dataset as ds
 import numpy as np
 
-from pix2pix_ms.data.images import Pixels, decode, fitted
 from pix2pix_ms.data.pipeline import (
-    HELD_OUT_SHARE,
-    JITTER,
     Subset,
-    cut,
     fingerprint_of,
     held_out_beside,
     training_data,
     whole,
+    without_tenth,
 )
 from pix2pix_ms.data.records import (
     COLUMNS,
@@ -32,13 +29,9 @@ from pix2pix_ms.data.records import (
     open_record,
     rows_of,
 )
-from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.settings import Settings
 
 PAIR_DOMAINS = dict(zip(COLUMNS, ("A", "B"), strict=True))
-WHICH = "which"
-Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
 
 
 @dataclass(frozen=True)
@@ -156,10 +149,9 @@ def divided(domains: Sequence[Domain], seed: int) -> tuple[tuple[Domain, ...], t
                 f"{domain.path}: expected 2 images or more in {domain.name}, one to hold out, "
                 f"found {len(domain)}; add images"
             )
-        order = random(seed, Stream.SPLIT, number).permutation(domain.rows).tolist()
-        held = -(-len(order) // HELD_OUT_SHARE)
-        train += among([domain], order[:-held])
-        held_out += among([domain], order[-held:])
+        stays, leaves = without_tenth(domain.rows, seed, number)
+        train += among([domain], stays)
+        held_out += among([domain], leaves)
     return tuple(train), tuple(held_out)
 
 
@@ -173,180 +165,3 @@ def check_alike(
             f"{held_out[0].path}: expected domains {', '.join(ours)} with {channels} channels as "
             f"in {train[0].path.name}, found {', '.join(others)} with {theirs}; prepare both again"
         )
-
-
-def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield an epoch's (x, y) of the first two domains, float32 [N, C, H, W], in no pairs.
-
-    Every image of the larger domain comes once, those of the smaller again and again.
-    """
-    rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    length = max(map(len, data.train[:2]))
-    columns = []
-    for number, domain in enumerate(data.train[:2]):
-        rounds = [rng.permutation(len(domain)) for _ in range(-(-length // len(domain)))]
-        columns.append([(number, int(place)) for place in np.concatenate(rounds)[:length]])
-    yield from epoch_images(columns, data, config, epoch)
-
-
-def unpaired_steps(data: DomainData, config: Settings) -> int:
-    """Return how many batches `unpaired` yields."""
-    return max(map(len, data.train[:2])) // config.batch_size
-
-
-def labelled(
-    data: DomainData, config: Settings, epoch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
-    rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    chosen = shuffled(data.train, rng)
-    labels = labels_of(chosen, config.batch_size)
-    for (images,), label in zip(epoch_images([chosen], data, config, epoch), labels, strict=False):
-        yield images, label
-
-
-def with_references(
-    data: DomainData, config: Settings, epoch: int
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield an epoch's (x, its domain, reference, another reference, their domain).
-
-    Images are float32 [N, C, H, W], domains int32 [N]. The domain to turn an image into is drawn
-    from all, two different images of it as references (the same twice where it has but one).
-    """
-    rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    sources = shuffled(data.train, rng)
-    wanted = rng.integers(len(data.train), size=len(sources)).tolist()
-    two = [
-        rng.choice(len(domain), 2, replace=len(domain) < 2).tolist()
-        for domain in (data.train[number] for number in wanted)
-    ]
-    first, second = (
-        [(number, places[which]) for number, places in zip(wanted, two, strict=True)]
-        for which in range(2)
-    )
-    batches = epoch_images([sources, first, second], data, config, epoch)
-    labels = (labels_of(chosen, config.batch_size) for chosen in (sources, first))
-    for (x, one, other), own, target in zip(batches, *labels, strict=False):
-        yield x, own, one, other, target
-
-
-def all_steps(data: DomainData, config: Settings) -> int:
-    """Return how many batches `labelled` and `with_references` yield."""
-    return sum(map(len, data.train)) // config.batch_size
-
-
-def shuffled(domains: Sequence[Domain], rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Return every image of every domain once, in a random order."""
-    every = [(number, place) for number, d in enumerate(domains) for place in range(len(d))]
-    return [every[index] for index in rng.permutation(len(every)).tolist()]
-
-
-def labels_of(chosen: Chosen, batch_size: int) -> Iterator[np.ndarray]:
-    """Yield the domains of chosen images batch by batch, int32 [N]."""
-    labels = np.array([number for number, _ in chosen], np.int32)
-    for start in range(0, len(labels), batch_size):
-        yield labels[start : start + batch_size]
-
-
-def check_images(data: DomainData, config: Settings, wanted: int) -> None:
-    """Refuse images of other channels than the networks have, or fewer than a batch holds.
-
-    Args:
-        wanted: the channels of the networks' images.
-    """
-    place = data.train[0].path
-    if data.channels != wanted:
-        raise Pix2PixError(
-            f"{place}: expected images with {wanted} channels, as the settings have it, found "
-            f"{data.channels}; change the setting or prepare the images again"
-        )
-    check_batch(sum(map(len, data.train)), config)
-
-
-def check_batch(images: int, config: Settings) -> None:
-    """Refuse fewer images than a batch holds."""
-    if images < config.batch_size:
-        raise Pix2PixError(
-            f"batch_size: expected at most the {images} training images, found "
-            f"{config.batch_size}; take a smaller batch or more images"
-        )
-
-
-def epoch_images(
-    columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield batches of chosen images, float32 [N, C, H, W] in [-1, 1] for each column.
-
-    Each image has crop and mirroring of its own; an incomplete last batch is left out.
-    """
-    check_batch(len(columns[0]), config)
-    rng = random(config.seed, Stream.PIPELINE, epoch)
-    room = np.subtract(config.jitter_shape, config.shape) + 1
-    streams = []
-    for number, chosen in enumerate(columns):
-        jitter = {
-            "top": rng.integers(room[0], size=len(chosen)),
-            "left": rng.integers(room[1], size=len(chosen)),
-            "mirror": rng.integers(2, size=len(chosen)) * config.mirror,
-        }
-        stream = jittered(chosen, data, config, jitter)
-        streams.append(stream.rename([IMAGE], [str(number)]))
-    rows = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
-    batches = rows.batch(config.batch_size, drop_remainder=True)
-    for row in rows_of(batches, data.train[0].path):
-        yield tuple(row[str(number)] for number in range(len(columns)))
-
-
-def jittered(
-    chosen: Chosen, data: DomainData, config: Settings, jitter: dict[str, np.ndarray]
-) -> ds.Dataset:
-    """Return chosen training images under given jitter, in a column `image`."""
-    kinds = list(dict.fromkeys(domain.column for domain in data.train))
-    rows = [data.train[number].rows[place] for number, place in chosen]
-    which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    path = data.train[0].path
-    # A sampler takes no more rows than the record has (MindSpore 2.7 to 2.10).
-    most = 1 + max(max(domain.rows) for domain in data.train)
-    parts = [ds.SubsetSampler(rows[start : start + most]) for start in range(0, len(rows), most)]
-    stored = ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=parts[0])
-    for part in parts[1:]:
-        stored = stored + ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=part)
-    drawn = ds.NumpySlicesDataset({WHICH: which, **jitter}, shuffle=False)
-    draw = Jitter(config, data.channels)
-    return (
-        stored.zip(drawn)
-        .map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
-        .project([IMAGE])
-    )
-
-
-class Jitter:
-    """Decodes an image, resizes it, takes a window, mirrors it, and scales it for the networks."""
-
-    def __init__(self, config: Settings, channels: int) -> None:
-        self.config, self.channels = config, channels
-
-    def __call__(
-        self, which: int, top: int, left: int, mirror: int, *encoded: np.ndarray
-    ) -> np.ndarray:
-        """Return float32 [C, H, W] in [-1, 1] of the image that `which` says."""
-        picture = decode(encoded[int(which)].tobytes(), self.channels)
-        grown = fitted(picture, self.config.jitter_shape, self.config.fit)
-        return scaled(cut(grown, top, left, mirror, self.config.shape))
-
-
-def scaled(picture: Pixels) -> np.ndarray:
-    """Turn uint8 [H, W, C] into float32 [C, H, W] in [-1, 1]."""
-    return np.moveaxis(picture.astype(np.float32) / 127.5 - 1, -1, 0).copy()
-
-
-def plain_images(
-    domain: Domain, config: Settings, channels: int, count: int | None = None
-) -> Iterator[np.ndarray]:
-    """Yield images of a domain without jitter, float32 [1, C, H, W]; all, or the first `count`."""
-    stored = ds.MindDataset(
-        str(domain.path), [domain.column], sampler=ds.SubsetSampler(list(domain.rows[:count]))
-    )
-    for row in rows_of(stored, domain.path):
-        picture = decode(row[domain.column].tobytes(), channels)
-        yield scaled(fitted(picture, config.shape, config.fit))[None]

@@ -9,12 +9,12 @@ from tqdm import tqdm
 from pix2pix_ms.data.facades import DOMAINS, SIZES, facade, styled
 from pix2pix_ms.data.images import resized
 from pix2pix_ms.data.pairs import facade_pairs
+from pix2pix_ms.data.pipeline import HELD_OUT_SHARE
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Settings
 
-HELD_OUT_SHARE = 10
 BRIGHTEST = 16  # of the digits, which are counts of ink in cells of 4x4 pixels
 
 

@@ -7,7 +7,7 @@ other channels; those are left to Pillow.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record, rows_of
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.settings import Direction
+from pix2pix_ms.settings import Direction, Settings
 
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split
 JITTER = ("top", "left", "mirror")
@@ -119,9 +119,17 @@ def last_tenth(record: Record, seed: int) -> tuple[Subset, Subset]:
         raise Pix2PixError(
             f"{record.path}: expected 2 pairs or more, one to hold out, found {len(record)}"
         )
-    order = random(seed, Stream.SPLIT).permutation(len(record)).tolist()
+    train, held_out = without_tenth(range(len(record)), seed)
+    return Subset(record, train), Subset(record, held_out)
+
+
+def without_tenth(
+    rows: Sequence[int], seed: int, *position: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Divide rows into nine tenths and the last tenth of an order the seed decides."""
+    order = random(seed, Stream.SPLIT, *position).permutation(np.asarray(rows)).tolist()
     held = -(-len(order) // HELD_OUT_SHARE)
-    return Subset(record, tuple(order[:-held])), Subset(record, tuple(order[-held:]))
+    return tuple(order[:-held]), tuple(order[-held:])
 
 
 def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> ds.Dataset:
@@ -133,7 +141,7 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
     Raises:
         Pix2PixError: if there are fewer pairs than a batch holds, or of other channels.
     """
-    check_batch(subset, config)
+    check_batch(len(subset), config)
     check_channels(subset.record, config)
     rng = random(config.seed, Stream.PIPELINE, epoch)
     order = rng.permutation(np.asarray(subset.indices))
@@ -153,12 +161,12 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
     return rows.batch(config.batch_size, drop_remainder=True)
 
 
-def check_batch(subset: Subset, config: Config) -> None:
-    """Refuse fewer pairs than a batch holds."""
-    if len(subset) < config.batch_size:
+def check_batch(count: int, config: Settings, kind: str = "pairs") -> None:
+    """Refuse fewer pairs, or images, to train on than a batch holds."""
+    if count < config.batch_size:
         raise Pix2PixError(
-            f"batch_size: expected at most the {len(subset)} training pairs, "
-            f"found {config.batch_size}; take a smaller batch or more pairs"
+            f"batch_size: expected at most the {count} training {kind}, "
+            f"found {config.batch_size}; take a smaller batch or more {kind}"
         )
 
 

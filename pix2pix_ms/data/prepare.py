@@ -15,7 +15,7 @@ from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
 from pix2pix_ms.data.writing import IMAGES, appearing_records, pairs_layout, write_rows
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.settings import Colours, Settings
+from pix2pix_ms.settings import Settings
 
 HELD_OUT = ("val", "test")  # in the order of preference
 WHOLE = "images"  # what a folder without splits is called
@@ -84,27 +84,22 @@ def write_splits(
             refuse_lonely(lonely_in(splits))
         refuse_unfit(seen)
         refuse_empty(splits)
-        encode = encode_image if recipe.unpaired else encode_pair
-        layout = IMAGES if recipe.unpaired else pairs_layout(colours_of(recipe))
+        encode, layout, unit = (
+            (encode_image, IMAGES, "image")
+            if recipe.unpaired
+            else (encode_pair, pairs_layout("lab" if recipe.make == "lab" else "rgb"), "pair")
+        )
         with appearing_records(out) as room:
             for name, found in splits.items():
                 rows = workers.map(encode, found.pairs, recipe, PAIRS_AT_ONCE)
-                write_rows(
-                    progress(rows, name, len(found.pairs)),
-                    room / f"{name}{SUFFIX}",
-                    layout,
-                )
+                shown = progress(rows, name, len(found.pairs), unit)
+                write_rows(shown, room / f"{name}{SUFFIX}", layout)
     return [out / f"{name}{SUFFIX}" for name in splits]
 
 
-def colours_of(recipe: Recipe) -> Colours:
-    """Return the colours in which pairs so made are learned."""
-    return "lab" if recipe.make == "lab" else "rgb"
-
-
-def progress(rows: Iterable[Any], name: str, total: int) -> Iterable[Any]:
+def progress(rows: Iterable[Any], name: str, total: int, unit: str) -> Iterable[Any]:
     """Show a progress bar on a terminal, nothing elsewhere."""
-    return tqdm(rows, desc=name, total=total, unit="image", disable=None, leave=False)
+    return tqdm(rows, desc=name, total=total, unit=unit, disable=None, leave=False)
 
 
 def refuse_empty(splits: dict[str, Found]) -> None:

@@ -110,6 +110,11 @@ def to_pixels(images: np.ndarray) -> Pixels:
     return np.round((np.moveaxis(images, -3, -1) + 1) * 127.5).astype(np.uint8)
 
 
+def from_pixels(images: np.ndarray) -> np.ndarray:
+    """Turn uint8 [N, H, W, C] into float32 [N, C, H, W] in [-1, 1]; without N likewise."""
+    return np.ascontiguousarray(np.moveaxis(images.astype(np.float32) / 127.5 - 1, -1, -3))
+
+
 def check_batch(path: Path, row: int, a: np.ndarray, b: np.ndarray) -> None:
     """Refuse a row of the published layout whose shapes or values are off."""
     for column, batch in zip(COLUMNS, (a, b), strict=True):

@@ -1,9 +1,16 @@
 """What a run of each relative is: its settings with its paper's defaults, and its presets."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pix2pix_ms.settings import Direction, InitType, Norm, Settings, expect, other_default, setting
+
+
+def check_square(config: Settings) -> None:
+    """Refuse images that cannot be halved to 4x4."""
+    for side in config.shape:
+        square = side in [2**power for power in range(3, 11)] and side == config.size
+        expect(square, "size, height, width", "one power of 2 from 8 to 1024", side)
 
 
 @dataclass(frozen=True)
@@ -14,6 +21,8 @@ class GANConfig(Settings):
     architecture: ClassVar[tuple[str, ...]] = (
         "size", "height", "width", "channels", "latent_dim", "classes", "conditional", "ngf", "ndf",
     )  # fmt: skip
+
+    decays: ClassVar[bool] = False
 
     size: int = other_default(Settings, "size", 8)
     jitter_size: int = other_default(Settings, "jitter_size", 8)
@@ -66,10 +75,7 @@ class DCGANConfig(GANConfig):
     def check(self) -> None:
         """Refuse images that cannot be halved to 4x4."""
         super().check()
-        powers = [2**power for power in range(3, 11)]
-        for side in self.shape:
-            square = side in powers and side == self.size
-            expect(square, "size, height, width", "one power of 2 from 8 to 1024", side)
+        check_square(self)
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,7 @@ class StarGANConfig(Settings):
         "ngf", "max_filters",
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("average",)
+    decays: ClassVar[bool] = False
     # What the translator asks of a config, and is never otherwise here.
     input_channels: ClassVar[int] = 3
     colours: ClassVar[str] = "rgb"
@@ -182,12 +189,8 @@ class StarGANConfig(Settings):
     beta1: float = other_default(Settings, "beta1", 0.0)
     beta2: float = other_default(Settings, "beta2", 0.99)
     init_type: InitType = other_default(Settings, "init_type", "kaiming")
-    constant_epochs: int | None = setting(
-        None, "epochs before the learning rate falls linearly; unless given: it does not"
-    )
-
     domains: tuple[str, ...] = setting((), "names of the domains; as the data have")
-    latent_dim: int = setting(16, "numbers of noise an image or a style is made of")
+    latent_dim: int = other_default(GANConfig, "latent_dim", 16)
     mapping_dim: int = setting(512, "width of the mapping network")
     style_dim: int = setting(64, "numbers in a style code")
     mapping_rate: float = setting(0.01, "the mapping network's learning rate, times the others'")
@@ -213,18 +216,9 @@ class StarGANConfig(Settings):
 
     def check(self) -> None:
         """Refuse images that cannot be halved to 4x4, and rates no update is made of."""
-        powers = [2**power for power in range(3, 11)]
-        for side in self.shape:
-            square = side in powers and side == self.size
-            expect(square, "size, height, width", "one power of 2 from 8 to 1024", side)
-        expect(0 <= self.beta1 < 1, "beta1", "at least 0 and below 1", self.beta1)
+        check_square(self)
         expect(0 <= self.ema < 1, "ema", "at least 0 and below 1", self.ema)
         expect(0 < self.mapping_rate <= 1, "mapping_rate", "above 0, at most 1", self.mapping_rate)
-
-    @property
-    def constant(self) -> int:
-        """Epochs at the full learning rate: all of them, unless set."""
-        return self.epochs if self.constant_epochs is None else self.constant_epochs
 
     def diversity_at(self, epoch: int) -> float:
         """Return the diversity loss's weight in `epoch`, counted from 1: falling to 0 at the end.
@@ -237,25 +231,20 @@ class StarGANConfig(Settings):
 # Each has the presets of pix2pix: quick, about a minute on two CPU cores; cpu, what a laptop does
 # in a sitting; paper, as its paper has it.
 GAN_PRESETS = {"quick": GANConfig(epochs=60), "cpu": GANConfig(), "paper": GANConfig(epochs=200)}
+DIGITS: dict[str, Any] = {  # 16x16, grey
+    "size": 16, "jitter_size": 16, "channels": 1, "ngf": 16, "ndf": 16, "latent_dim": 16,
+    "batch_size": 32, "learning_rate": 1e-3, "epochs": 12,
+}  # fmt: skip
+HALF: dict[str, Any] = {"size": 32, "jitter_size": 32, "ngf": 32, "ndf": 32, "batch_size": 64}
 DCGAN_PRESETS = {
-    "quick": DCGANConfig(
-        size=16, jitter_size=16, channels=1, ngf=16, ndf=16, latent_dim=16, batch_size=32,
-        learning_rate=1e-3, epochs=12,
-    ),
-    "cpu": DCGANConfig(size=32, jitter_size=32, ngf=32, ndf=32, batch_size=64),
-    "paper": DCGANConfig(),
+    "quick": DCGANConfig(**DIGITS), "cpu": DCGANConfig(**HALF), "paper": DCGANConfig(),
 }  # fmt: skip
 LSGAN_PRESETS = {
-    "quick": LSGANConfig(
-        size=16, jitter_size=16, channels=1, ngf=16, ndf=16, latent_dim=16, batch_size=32,
-        learning_rate=1e-3, epochs=12,
-    ),
-    "cpu": LSGANConfig(size=32, jitter_size=32, ngf=32, ndf=32, batch_size=64),
-    "paper": LSGANConfig(),
+    "quick": LSGANConfig(**DIGITS), "cpu": LSGANConfig(**HALF), "paper": LSGANConfig(),
 }  # fmt: skip
 WGAN_PRESETS = {
     "quick": WGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
-    "cpu": WGANConfig(size=32, jitter_size=32, ngf=32, ndf=32),
+    "cpu": WGANConfig(**HALF),
     "paper": WGANConfig(),
 }
 CYCLEGAN_PRESETS = {

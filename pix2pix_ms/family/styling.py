@@ -96,38 +96,30 @@ class StyleTranslator:
     """The averaged networks as a function of a picture, to one domain in one style.
 
     Args:
-        found: the parameters of a checkpoint, by name.
         domain: the domain's name.
         reference: a picture of that domain, uint8 [H, W, C], whose style to take; unless given,
             `seed` draws a style.
 
     Raises:
-        Pix2PixError: if there is no such domain, or the checkpoint lacks the networks.
+        Pix2PixError: if there is no such domain.
     """
 
     def __init__(
-        self,
-        found: Mapping[str, ms.Parameter],
-        config: StarGANConfig,
-        domain: str,
-        reference: Pixels | None = None,
-        seed: int = 0,
+        self, averages: Averages, domain: str, reference: Pixels | None = None, seed: int = 0
     ) -> None:
+        config = averages.config
         if domain not in config.domains:
             raise Pix2PixError(
                 f"domain: expected one of {', '.join(config.domains)}, found {domain!r}"
             )
-        self.config = config
-        self.averages = Averages(config)
-        configs = (config, config)
-        checkpoints.fill(self.averages.parameters(), found, Path("checkpoint"), configs)
+        self.averages, self.config = averages, config
         number = np.array([config.domains.index(domain)])
         if reference is None:
             rng = random(seed, Stream.INFERENCE, int(number[0]))
             latent = rng.standard_normal((1, config.latent_dim), np.float32)
-            self.style = self.averages.style_from(latent, number)
+            self.style = averages.style_from(latent, number)
         else:
-            self.style = self.averages.style_of(self.seen(reference, "resize"), number)
+            self.style = averages.style_of(self.seen(reference, "resize"), number)
 
     def seen(self, image: Pixels, fit: Fit) -> np.ndarray:
         """Return a picture as the networks see it, float32 [1, 3, H, W]."""
@@ -152,10 +144,18 @@ def load_averages(place: Path) -> Averages:
     """Return the averaged networks of a checkpoint, as `checkpoints.file_of` finds it.
 
     Raises:
-        Pix2PixError: if it cannot be read, or is of another model.
+        Pix2PixError: if it cannot be read, is of another model, or lacks them.
     """
     path = checkpoints.file_of(place)
-    found, config, _ = checkpoints.load(path)
+    return averages_of(*checkpoints.load(path)[:2], path)
+
+
+def averages_of(found: Mapping[str, ms.Parameter], config: Any, path: Path) -> Averages:
+    """Return the averaged networks among what was loaded from a file.
+
+    Raises:
+        Pix2PixError: if they are of another model, or missing.
+    """
     if not isinstance(config, StarGANConfig):
         raise Pix2PixError(f"{path}: expected networks of stargan, found {config.model}")
     averages = Averages(config)

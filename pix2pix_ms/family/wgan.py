@@ -103,12 +103,13 @@ class WGAN(DCGAN):
         """
         self.step += 1
         config, given = self.config, self.given(labels)
-        z_d, z_g = (Tensor(self.noise(len(images), self.step, draw)) for draw in (0, 1))
+        z = Tensor(self.noise(len(images), self.step))
         shares = draw_shares(images.shape, config.seed, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
-            real, fake = self.step_d(Tensor(images), z_d, shares, *given)
-            learns = self.step % config.critic_steps == 0
-            (g,) = self.step_g(z_g, *given) if learns else (-fake,)
+            real, fake = self.step_d(Tensor(images), z, shares, *given)
+            g = -fake
+            if self.step % config.critic_steps == 0:
+                (g,) = self.step_g(Tensor(self.noise(len(images), self.step, 1)), *given)
             return Losses(*map(float, (real, fake, g)))

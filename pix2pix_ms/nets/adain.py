@@ -8,12 +8,11 @@ normalisation, which gives it another. No skips: what passes the bottleneck is t
 import math
 from itertools import pairwise
 
-import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.family.config import StarGANConfig
-from pix2pix_ms.nets.blocks import EPSILON, leaky_relu, parameter
+from pix2pix_ms.nets.blocks import ScaledInstanceNorm, leaky_relu, parameter
 
 UNIT = 1 / math.sqrt(2)  # of the sum of two branches, so that its variance is that of one
 BOTTLENECK = 16  # side of what the blocks in the middle see
@@ -47,34 +46,12 @@ def doubled(x: Tensor) -> Tensor:
     return each.reshape(batch, channels, 2 * height, 2 * width)
 
 
-class InstanceNorm(nn.Cell):
-    """Instance normalisation, then a scale and a shift for every channel of every image.
-
-    x, float32 [N, C, H, W], normalised over H and W, times `scale`, plus `shift`, both [N, C].
-    Computed as batch normalisation of one image with N C channels: forwards and backwards a
-    quarter of the time `nn.GroupNorm` takes on a CPU (MindSpore 2.8).
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.normalise = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
-
-    def construct(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """Normalise, scale and shift."""
-        batch, channels, height, width = x.shape
-        each = batch * channels
-        unused = ops.zeros((each,), ms.float32), ops.ones((each,), ms.float32)
-        flat = x.reshape(1, each, height, width)
-        y = self.normalise(flat, scale.reshape(each), shift.reshape(each), *unused)[0]
-        return y.reshape(batch, channels, height, width)
-
-
 class AffineInstanceNorm(nn.Cell):
     """Instance normalisation with a learned scale and shift for every channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = InstanceNorm()
+        self.norm = ScaledInstanceNorm()
         # Not "gamma" and "beta": parameters of such names MindSpore's optimisers do not decay.
         self.scale = parameter(np.ones((1, channels)), "scale")
         self.shift = parameter(np.zeros((1, channels)), "shift")
@@ -95,7 +72,7 @@ class AdaIN(nn.Cell):
     def __init__(self, style_dim: int, channels: int) -> None:
         super().__init__()
         self.channels = channels
-        self.norm = InstanceNorm()
+        self.norm = ScaledInstanceNorm()
         self.affine = nn.Dense(style_dim, 2 * channels)
 
     def construct(self, x: Tensor, s: Tensor) -> Tensor:
@@ -171,7 +148,7 @@ class StyledGenerator(nn.Cell):
 
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
-        wide = widths(config, max(halvings(config, BOTTLENECK), 0))
+        wide = widths(config, halvings(config, BOTTLENECK))
         steps = list(pairwise(wide))
         deepest, code = wide[-1], config.style_dim
         self.first = convolution(3, wide[0])

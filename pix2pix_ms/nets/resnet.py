@@ -67,38 +67,12 @@ class ToImage(nn.Conv2d):
         return ops.conv2d(rows, self.places) + self.bias.reshape(1, -1, 1, 1)
 
 
-class InstanceNorm(nn.Cell):
-    """Instance normalisation without scale and shift: what the discriminator's does, sooner.
-
-    Computed by oneDNN's batch normalisation, each channel of each image for a channel of its own:
-    for 128 channels at 32x32 with the gradient 0.8 ms, where `nn.GroupNorm` takes 3.8 (MindSpore
-    2.8, CPU). Unlike the discriminator's it need not have a second derivative.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.ones, self.zeros = (Tensor(np.full(channels, n, np.float32)) for n in (1, 0))
-        self.normalise = ops.BatchNorm(is_training=True, epsilon=blocks.EPSILON, momentum=0.0)
-
-    def construct(self, x: Tensor) -> Tensor:
-        """Normalise every channel of every image of x, float32 [N, C, H, W]."""
-        batch, channels, height, width = x.shape
-        ones, zeros = ops.tile(self.ones, (batch,)), ops.tile(self.zeros, (batch,))
-        each = x.reshape(1, batch * channels, height, width)
-        return self.normalise(each, ones, zeros, zeros, ones)[0].reshape(x.shape)
-
-
-def normalisation(norm: Norm, channels: int) -> nn.Cell:
-    """Return the layer named by `norm` for this many channels."""
-    return InstanceNorm(channels) if norm == "instance" else blocks.normalisation(norm, channels)
-
-
 class Layer(nn.Cell):
     """Convolution, normalisation, ReLU."""
 
     def __init__(self, conv: nn.Cell, norm: Norm, channels: int) -> None:
         super().__init__()
-        self.conv, self.norm = conv, normalisation(norm, channels)
+        self.conv, self.norm = conv, blocks.normalisation(norm, channels)
 
     def construct(self, x: Tensor) -> Tensor:
         """Convolve, normalise and rectify x, [N, C, H, W]."""
@@ -114,7 +88,7 @@ class Residual(nn.Cell):
         self.pad = nn.ReflectionPad2d(NARROW // 2)
         self.first = Layer(unpadded(channels, channels, NARROW, bias), norm, channels)
         self.second = unpadded(channels, channels, NARROW, bias)
-        self.norm = normalisation(norm, channels)
+        self.norm = blocks.normalisation(norm, channels)
 
     def construct(self, x: Tensor) -> Tensor:
         """Return x with the change added, [N, C, H, W]."""

@@ -1,60 +1,48 @@
 """Images from noise: labelled batches, how far the set is from held-out images, a grid."""
 
-import importlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from pix2pix_ms.data.domains import (
-    DomainData,
-    all_steps,
-    check_images,
-    domain_data,
-    labelled,
-    plain_images,
-)
+from pix2pix_ms.data.domain_epochs import check_images, every, labelled, plain_images
+from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.data.embedded import digits
-from pix2pix_ms.data.encoding import Recipe
-from pix2pix_ms.data.prepare import run_records
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.family.config import GANConfig
+from pix2pix_ms.family.config import DCGANConfig, GANConfig, LSGANConfig, WGANConfig
+from pix2pix_ms.family.dcgan import DCGAN
 from pix2pix_ms.family.gan import GAN, Losses
+from pix2pix_ms.family.lsgan import LSGAN
+from pix2pix_ms.family.wgan import WGAN
 from pix2pix_ms.figures import image_grid
 from pix2pix_ms.frechet import frechet
-from pix2pix_ms.tasks.task import Batch, Task
+from pix2pix_ms.tasks.domains import DomainsTask
+from pix2pix_ms.tasks.task import Batch
 
 COMPARED = 500  # held-out images at most, shared among the domains
 COLUMNS = 10
 CELL_INCHES = 0.7
 
 
+MODELS: dict[type[GANConfig], type[GAN]] = {
+    GANConfig: GAN, DCGANConfig: DCGAN, LSGANConfig: LSGAN, WGANConfig: WGAN,
+}  # fmt: skip
+
+
 def model_of(config: GANConfig) -> GAN:
-    """Build the model a config is of: the class of that name in the file of that name."""
-    module = importlib.import_module(f"pix2pix_ms.family.{config.model}")
-    model: GAN = getattr(module, config.model.upper())(config)
-    return model
+    """Build the model that settings are of."""
+    return MODELS[type(config)](config)
 
 
-class NoiseTask(Task):
+class NoiseTask(DomainsTask):
     """GAN, DCGAN, LSGAN or WGAN on images of labelled domains."""
 
     losses = Losses._fields
     measures = ("frechet",)
     sample_words = "generated images, where conditional a column for each class"
     decides = ("channels", "classes")
-
-    @classmethod
-    def records(cls, data: Path | None, run: Path, config: GANConfig, resuming: bool) -> Path:
-        """Return the records of images a run trains on; without data handwritten digits."""
-        return run_records(data, run, config, resuming, digits, Recipe(unpaired=True))
-
-    @classmethod
-    def open_data(cls, records: Path, config: GANConfig) -> DomainData:
-        """Return the images to train on and to hold out, by domain."""
-        return domain_data(records, config.seed)
+    make = staticmethod(digits)
 
     @classmethod
     def decided(cls, data: DomainData, config: GANConfig) -> dict[str, Any]:  # noqa: ARG003
@@ -62,7 +50,7 @@ class NoiseTask(Task):
         return {"channels": data.channels, "classes": len(data.names)}
 
     def __init__(self, config: GANConfig, data: DomainData) -> None:
-        check_images(data, config, config.channels)
+        check_images(data, config, config.channels, every(data))
         if config.conditional and config.classes != len(data.names):
             raise Pix2PixError(
                 f"classes: expected the {len(data.names)} of the data, found {config.classes}; "
@@ -74,7 +62,7 @@ class NoiseTask(Task):
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
-        return all_steps(self.data, self.config)
+        return every(self.data) // self.config.batch_size
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (images, labels), float32 [N, C, H, W] and int32 [N]."""

@@ -51,7 +51,7 @@ class PairsTask(Task):
         return settings_of(data.train.record, config.direction)
 
     def __init__(self, config: Config, data: TrainingData) -> None:
-        check_batch(data.train, config)
+        check_batch(len(data.train), config)
         for subset in (data.train, data.held_out):
             check_channels(subset.record, config)
         self.config, self.data = config, data

@@ -1,30 +1,23 @@
 """StarGAN v2 and its domains: images with references, diversity and cycle on held-out images."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from pix2pix_ms.data.domains import (
-    DomainData,
-    all_steps,
-    check_images,
-    domain_data,
-    plain_images,
-    with_references,
-)
+from pix2pix_ms.data.domain_epochs import check_images, every, plain_images, with_references
+from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.data.embedded import styled_facades
-from pix2pix_ms.data.encoding import Recipe
-from pix2pix_ms.data.prepare import run_records
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.evaluate import distance
 from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.family.stargan import Losses, StarGAN
 from pix2pix_ms.family.styling import CHANNELS
 from pix2pix_ms.figures import image_grid
-from pix2pix_ms.tasks.task import Batch, Panels, Task
+from pix2pix_ms.tasks.domains import DomainsTask
+from pix2pix_ms.tasks.task import Batch, Panels
 
 MOST_MEASURED = 16  # held-out images of a domain
 
@@ -40,23 +33,14 @@ class Measures(NamedTuple):
     cycle: float
 
 
-class StylesTask(Task):
+class StylesTask(DomainsTask):
     """StarGAN v2 on the domains of a record of images; by default facades in three looks."""
 
     losses = Losses._fields
     measures = Measures._fields
     sample_words = "sources above, references on the left, each source in each reference's style"
     decides = ("domains",)
-
-    @classmethod
-    def records(cls, data: Path | None, run: Path, config: StarGANConfig, resuming: bool) -> Path:
-        """Return the records of images a run trains on; without data facades in three looks."""
-        return run_records(data, run, config, resuming, styled_facades, Recipe(unpaired=True))
-
-    @classmethod
-    def open_data(cls, records: Path, config: StarGANConfig) -> DomainData:
-        """Return each domain's images to train on and to hold out."""
-        return domain_data(records, config.seed)
+    make = staticmethod(styled_facades)
 
     @classmethod
     def decided(cls, data: DomainData, config: StarGANConfig) -> dict[str, Any]:  # noqa: ARG003
@@ -69,7 +53,7 @@ class StylesTask(Task):
                 f"domains: expected {', '.join(data.names)} as the data have, found "
                 f"{', '.join(config.domains) or 'none'}; change the setting or give other data"
             )
-        check_images(data, config, CHANNELS)
+        check_images(data, config, CHANNELS, every(data))
         self.config, self.data = config, data
         self.model = StarGAN(config)
 
@@ -80,7 +64,7 @@ class StylesTask(Task):
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
-        return all_steps(self.data, self.config)
+        return every(self.data) // self.config.batch_size
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (x, its domain, two references, their domain)."""
@@ -101,8 +85,8 @@ class StylesTask(Task):
                     for z in rng.standard_normal(shape, np.float32)
                 )
                 back = averages.generate(one, averages.style_of(x, np.array([own])))
-                rows.append([np.abs(one - other).mean(), np.abs(back - x).mean()])
-        return Measures(*np.mean(rows, axis=0, dtype=np.float64).tolist())
+                rows.append([distance(one, other), distance(back, x)])
+        return Measures(*np.mean(rows, axis=0).tolist())
 
     def sample_grid(self) -> Figure:
         """Show some held-out images in the styles of others, a reference of each domain."""

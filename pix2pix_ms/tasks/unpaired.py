@@ -9,50 +9,37 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from pix2pix_ms.data.domains import (
-    DomainData,
-    check_images,
-    domain_data,
-    plain_images,
-    unpaired,
-    unpaired_steps,
-)
+from pix2pix_ms.data.domain_epochs import check_images, larger, plain_images, unpaired
+from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.data.embedded import unpaired_facades
 from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.pipeline import pairs_of, plain_data
-from pix2pix_ms.data.prepare import run_records
 from pix2pix_ms.data.splits import is_side_by_side
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.evaluate import distance
 from pix2pix_ms.family.config import CycleGANConfig
 from pix2pix_ms.family.cyclegan import CycleGAN, Losses
 from pix2pix_ms.figures import LogRow, image_grid
-from pix2pix_ms.tasks.task import Batch, Panels, Task
+from pix2pix_ms.tasks.domains import DomainsTask
+from pix2pix_ms.tasks.task import Batch, Panels
 from pix2pix_ms.translate import Translator
 
 TITLES = ("A", "to B", "and back", "B", "to A", "and back")
 
 
-class UnpairedTask(Task):
-    """CycleGAN on the first two domains of its data."""
+class UnpairedTask(DomainsTask):
+    """CycleGAN on two domains; by default label maps and photos of other facades."""
 
     losses = Losses._fields
     measures = ("cycle_a", "cycle_b", "l1_ab", "l1_ba")
     sample_words = "images of A, translated to B and back; images of B, translated to A and back"
     decides = ("channels",)
+    make = staticmethod(unpaired_facades)
 
     @classmethod
-    def records(cls, data: Path | None, run: Path, config: CycleGANConfig, resuming: bool) -> Path:
-        """Return the records a run trains on; without data facades and label maps, unpaired.
-
-        A folder is one of images side by side, or has a subfolder for each domain.
-        """
-        recipe = Recipe(unpaired=data is None or not is_side_by_side(data))
-        return run_records(data, run, config, resuming, unpaired_facades, recipe)
-
-    @classmethod
-    def open_data(cls, records: Path, config: CycleGANConfig) -> DomainData:
-        """Return the images to train on and to hold out; of a record of pairs A and B apart."""
-        return domain_data(records, config.seed)
+    def recipe(cls, data: Path) -> Recipe:
+        """Return what becomes of a folder of images: of images side by side, pairs."""
+        return Recipe(unpaired=not is_side_by_side(data))
 
     @classmethod
     def decided(cls, data: DomainData, config: CycleGANConfig) -> dict[str, Any]:  # noqa: ARG003
@@ -60,7 +47,7 @@ class UnpairedTask(Task):
         return {"channels": data.channels}
 
     def __init__(self, config: CycleGANConfig, data: DomainData) -> None:
-        check_images(data, config, config.channels)
+        check_images(data, config, config.channels, larger(data))
         if len(data.names) != 2:
             raise Pix2PixError(
                 f"{data.train[0].path}: expected two domains to translate between, found "
@@ -75,7 +62,7 @@ class UnpairedTask(Task):
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
-        return unpaired_steps(self.data, self.config)
+        return larger(self.data) // self.config.batch_size
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (a, b), float32 [N, C, height, width] each, in orders of their own."""
@@ -142,8 +129,3 @@ class UnpairedTask(Task):
                 f", L1 A to B {row['held_out_l1_ab']:.3f}, B to A {row['held_out_l1_ba']:.3f}"
             )
         return "  ".join([*losses, held_out])
-
-
-def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the L1 of two images with values in [-1, 1]: 0 to 2."""
-    return float(np.abs(one - other).mean(dtype=np.float64))
