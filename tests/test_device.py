@@ -57,3 +57,18 @@ def test_an_interruption_that_was_swallowed_is_raised_after_all() -> None:
         with pytest.raises(KeyboardInterrupt), interruptible(), suppress(KeyboardInterrupt):
             signal.raise_signal(number)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_an_interruption_that_became_another_error_is_one_all_the_same() -> None:
+    """As where MindSpore's compiler or dataset turns what it was told into an error of its own."""
+
+    def wrapped() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as interrupted:
+            raise RuntimeError("a pipeline was terminated") from interrupted
+
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        wrapped()
+    with pytest.raises(RuntimeError, match="of its own"), interruptible():
+        raise RuntimeError("of its own")
