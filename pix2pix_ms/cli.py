@@ -117,6 +117,11 @@ def train(
         check_model(before, model, run.config_file)
     model = model or Config.model
     refuse_foreign(given, model)
+    if data is not None and "facades" in given:
+        raise Pix2PixError(
+            f"facades: expected no number of facades to make where there is --data, found "
+            f"{given['facades']} and {data}; leave one of them out"
+        )
     if resuming and preset_name is None:
         base = run.config()
     else:
@@ -175,22 +180,20 @@ def interruption(run: Any, words: list[str]) -> str:
 @direction_option
 @click.option("--domain", help="What to turn images into, with a checkpoint of stargan.")
 @click.option("--reference", type=FILE, help="stargan: an image of that domain, for its style.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="stargan: draws a style."
-)
+@click.option("--seed", type=click.IntRange(0), help="stargan: draws a style [0].")
 @device_option
 def translate(
     inputs: tuple[Path, ...],
     out: Path,
     checkpoint: Path | None,
-    mode: Literal["paper", "eval"],
+    mode: Literal["paper", "eval"] | None,
     side_by_side: bool,
     pairs: bool,
     fit: Literal["resize", "pad"] | None,
     direction: Direction | None,
     domain: str | None,
     reference: Path | None,
-    seed: int,
+    seed: int | None,
     device: str,
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.
@@ -206,9 +209,14 @@ def translate(
         raise Pix2PixError(
             f"{reference}: expected the domain of the reference, found none; give it with --domain"
         )
+    if seed is not None and (domain is None or reference is not None):
+        raise Pix2PixError(
+            f"seed: expected a style to draw, with --domain and without --reference, found {seed}; "
+            "leave --seed out"
+        )
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
-    style = Style(domain, reference, seed) if domain else None
+    style = Style(domain, reference, seed or 0) if domain else None
     written = translate_files(
         inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style
     )
@@ -299,7 +307,7 @@ def evaluate(
     segmenter: Path | None,
     target: Literal["labels", "photos", "other"] | None,
     direction: Direction | None,
-    mode: Literal["paper", "eval"],
+    mode: Literal["paper", "eval"] | None,
     device: str,
 ) -> None:
     """Measure CHECKPOINT, a file, a run folder or an exported network, on held-out pairs.
@@ -312,7 +320,9 @@ def evaluate(
     from pix2pix_ms.report import evaluate_checkpoint
 
     choose_device(device)
-    report = evaluate_checkpoint(checkpoint, data, mode, segmenter, target, save_images, direction)
+    report = evaluate_checkpoint(
+        checkpoint, data, mode or "paper", segmenter, target, save_images, direction
+    )
     click.echo(report.table())
     if json_file is not None:
         replace_text(json_file, report.to_json())

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from pix2pix_ms.settings import Colours, Direction, Norm, Settings, expect, setting
+from pix2pix_ms.settings import Colours, Direction, FacadeSettings, Norm, expect, setting
 
 GanMode = Literal["vanilla", "lsgan", "wgan-gp"]
 PixelLoss = Literal["l1", "l2"]
@@ -13,7 +13,7 @@ LAB = (1, 2, "AtoB")  # channels and direction of colourisation: L to a and b
 
 
 @dataclass(frozen=True)
-class Config(Settings):
+class Config(FacadeSettings):
     """Every setting of a run of pix2pix; the defaults are the paper's recipe (section 6.2 there).
 
     Raises:

@@ -114,9 +114,8 @@ def option_kind(annotation: Any) -> Any:
 mode_option = click.option(
     "--mode",
     type=click.Choice(["paper", "eval"]),
-    default="paper",
-    show_default=True,
-    help="paper: the image's own statistics, dropout on; eval: moving statistics, dropout off.",
+    help="paper: the image's own statistics, dropout on; eval: moving statistics, dropout off "
+    "[paper].",
 )
 direction_option = click.option(
     "--direction",

@@ -92,9 +92,6 @@ class Settings:
     device: Device = setting("auto", "what to compute on; auto: the first there is")
     jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
 
-    facades: int = setting(
-        400, "procedural facades, where no data is given and these are learned from"
-    )
     save_every: int = setting(10, "epochs between kept copies of what translates")
     samples: int = setting(4, "held-out images in the sample grid")
 
@@ -114,7 +111,7 @@ class Settings:
         """Return the least value of every field that has one; a model adds its own."""
         return {
             "size": 8, "height": 8, "width": 8, "jitter_size": self.size, "batch_size": 1,
-            "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1, "init_gain": 0,
+            "epochs": 1, "seed": 0, "save_every": 1, "samples": 1, "init_gain": 0,
         }  # fmt: skip
 
     def check(self) -> None:
@@ -143,6 +140,11 @@ class Settings:
         decayed = max(0, epoch - self.constant) / (self.epochs - self.constant + 1)
         return self.learning_rate * (1 - decayed)
 
+    def changed_since(self, before: Self, epoch: int) -> list[str]:
+        """Say what of the schedule is other in `epoch` than the settings before had it."""
+        rate = self.learning_rate_at(epoch)
+        return [f"the learning rate goes on at {rate:.2g}"] * (before.constant != self.constant)
+
     def to_json(self) -> str:
         """Return the settings as JSON text."""
         return json.dumps({"model": self.model, **asdict(self)}, indent=2) + "\n"
@@ -165,3 +167,14 @@ class Settings:
                 "was it written by another version?"
             ) from error
         raise Pix2PixError(f"{where}: expected settings of {cls.model}, found those of {named!r}")
+
+
+@dataclass(frozen=True)
+class FacadeSettings(Settings):
+    """The settings of a model that learns from procedural facades where no data is given."""
+
+    facades: int = setting(400, "procedural facades to make, where no data is given")
+
+    def lower_bounds(self) -> dict[str, float]:
+        """Return the least value of every field that has one."""
+        return super().lower_bounds() | {"facades": 1}

@@ -52,8 +52,9 @@ def train(
     with interruptible():
         task: Task = MODELS[config.model].task_class()(config, data)
         log = resumed(run, task.model, config)
-        if log and run.config().constant != config.constant:
-            report(f"the learning rate goes on at {config.learning_rate_at(len(log)):.2g}")
+        if log:
+            for line in config.changed_since(run.config(), len(log)):
+                report(line)
         last = config.epochs if stop_after is None else stop_after
         run.begin(config, data.identity())
         report(data.description)

@@ -153,7 +153,7 @@ def translate(
     inputs: Iterable[Path],
     out: Path,
     checkpoint: Path,
-    mode: Mode = "paper",
+    mode: Mode | None = None,
     side_by_side: bool = False,
     pairs: bool = False,
     fit: Fit | None = None,
@@ -166,6 +166,7 @@ def translate(
 
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
+        mode: that of the `Translator`, unless given "paper"; StarGAN has none.
         side_by_side: put the input image to the left of the generated one.
         pairs: the inputs are side-by-side pairs; take the half the network was trained to read.
         fit: how an image of another size comes to the network's, as `Translator.image` takes it.
@@ -202,13 +203,13 @@ def translate(
 
 
 def open_translator(
-    checkpoint: Path, mode: Mode, direction: Direction | None, style: Style | None
+    checkpoint: Path, mode: Mode | None, direction: Direction | None, style: Style | None
 ) -> Any:
     """Return what translates with a checkpoint: it has a `config` and `image(picture, index, fit)`.
 
     Raises:
         Pix2PixError: if the checkpoint cannot be read, or a style is given to a network that has
-            none, or none to one that has.
+            none, or none to one that has, or a mode or direction to that.
     """
     path = file_of(checkpoint)
     found, config, _ = load(path)
@@ -217,6 +218,11 @@ def open_translator(
             raise Pix2PixError(
                 f"{path}: expected a domain to turn the images into, found the direction "
                 f"{direction}; give --domain instead"
+            )
+        if mode is not None:
+            raise Pix2PixError(
+                f"{path}: expected no mode, for StarGAN has neither moving statistics nor dropout, "
+                f"found {mode}; leave --mode out"
             )
         if style is None:
             raise Pix2PixError(
@@ -233,7 +239,7 @@ def open_translator(
             f"{path}: expected a network with domains, as stargan trains, found one of "
             f"{config.model}; leave --domain out"
         )
-    return Translator(*generator_of(found, config, path, direction), mode)
+    return Translator(*generator_of(found, config, path, direction), mode or "paper")
 
 
 def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:

@@ -111,6 +111,15 @@ def test_other_commands_say_what_they_take(run: Run, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_facades_are_made_only_where_they_are_learned_from(tmp_path: Path) -> None:
+    """An option that would change nothing is refused, not passed over."""
+    for words in (["--model", "dcgan"], ["--model", "cyclegan", "--data", tmp_path]):
+        result = call("train", *words, "--facades", "20", "--out", tmp_path / "run")
+        assert result.exit_code == 1
+        assert "facades: expected " in result.output
+    assert not list(tmp_path.iterdir())
+
+
 def test_translate_or_generate(run: Run, tmp_path: Path) -> None:
     model = run.config().model
     Image.fromarray(facade(1, 64).photo[:48]).save(tmp_path / "a photo.png")
@@ -134,6 +143,16 @@ def test_translate_or_generate(run: Run, tmp_path: Path) -> None:
         assert result.exit_code == 1
         assert "marzipan" in result.output
         assert "expected a domain" in call(*words, tmp_path / "c").output
+        styled = ["--domain", one, "--reference", tmp_path / "a photo.png"]
+        for idle in (
+            ["--mode", "eval", "--domain", one],
+            ["--seed", "1"],
+            ["--seed", "1", *styled],
+        ):
+            result = call(*words, tmp_path / "c", *idle)
+            assert result.exit_code == 1
+            assert f"leave {idle[0]} out" in result.output
+        assert not (tmp_path / "c").exists()
     pictures = [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob("[ab]/*.png"))]
     assert len(pictures) == (6 if model in FROM_NOISE else 2)
     assert not np.array_equal(pictures[0], pictures[-1])

@@ -424,6 +424,8 @@ def test_the_mapping_network_learns_slowly_and_diversity_weighs_less_and_less() 
     paper: StarGANConfig = preset("paper", "stargan", epochs=10)
     assert [paper.diversity_at(epoch) for epoch in (1, 6, 10)] == pytest.approx([1.0, 0.5, 0.1])
     assert paper.learning_rate_at(10) == paper.learning_rate
+    longer = replace(paper, epochs=20)
+    assert longer.changed_since(paper, 6) == ["the diversity loss's weight goes on at 0.75"]
     model = StarGAN(preset("quick", "stargan", **SMALL))
     rates = {k: float(o.learning_rate.asnumpy()) for k, o in model.optimisers.items()}
     assert rates[model.mapping] == pytest.approx(0.1 * rates[model.generator])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -13,22 +14,22 @@ from pix2pix_ms.data.pipeline import HELD_OUT_SHARE
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.settings import Settings
+from pix2pix_ms.settings import FacadeSettings, Settings
 
 BRIGHTEST = 16  # of the digits, which are counts of ink in cells of 4x4 pixels
 
 
-Make = Callable[[Path, Settings], None]
+Make = Callable[[Path, Any], None]
 
 
-def paired_facades(folder: Path, config: Settings) -> None:
+def paired_facades(folder: Path, config: FacadeSettings) -> None:
     """Write procedural facades, label map (A) and photo (B), `config.facades` pairs."""
     pairs = facade_pairs(config.facades, facade_size(config))
     bar = tqdm(pairs, "facades", config.facades, unit="pair", disable=None, leave=False)
     write_record(bar, folder / f"train{SUFFIX}")
 
 
-def unpaired_facades(folder: Path, config: Settings) -> None:
+def unpaired_facades(folder: Path, config: FacadeSettings) -> None:
     """Write label maps (A) and photos (B) of different buildings; held out are true pairs.
 
     `config.facades` images in all, half of each; a tenth as many pairs are val.
@@ -46,7 +47,7 @@ def unpaired_facades(folder: Path, config: Settings) -> None:
     write_record(facade_pairs(held, size, first_seed=2 * half), folder / f"val{SUFFIX}")
 
 
-def styled_facades(folder: Path, config: Settings) -> None:
+def styled_facades(folder: Path, config: FacadeSettings) -> None:
     """Write photos of buildings in brick, in stucco and at night, a domain each.
 
     `config.facades` images in all, no building twice; a tenth as many more are val.

@@ -1,9 +1,18 @@
 """What a run of each relative is: its settings with its paper's defaults, and its presets."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pix2pix_ms.settings import Direction, InitType, Norm, Settings, expect, other_default, setting
+from pix2pix_ms.settings import (
+    Direction,
+    FacadeSettings,
+    InitType,
+    Norm,
+    Settings,
+    expect,
+    other_default,
+    setting,
+)
 
 
 def check_square(config: Settings) -> None:
@@ -119,7 +128,7 @@ class WGANConfig(DCGANConfig):
 
 
 @dataclass(frozen=True)
-class CycleGANConfig(Settings):
+class CycleGANConfig(FacadeSettings):
     """Two generators and two discriminators that learn from unpaired images (Zhu et al. 2017)."""
 
     model: ClassVar[str] = "cyclegan"
@@ -169,7 +178,7 @@ class CycleGANConfig(Settings):
 
 
 @dataclass(frozen=True)
-class StarGANConfig(Settings):
+class StarGANConfig(FacadeSettings):
     """One generator for many domains and the styles within them (StarGAN v2, Choi et al. 2020)."""
 
     model: ClassVar[str] = "stargan"
@@ -226,6 +235,12 @@ class StarGANConfig(Settings):
         Linear as in the reference, there by iterations, here by whole epochs.
         """
         return self.lambda_diversity * (1 - (epoch - 1) / self.epochs)
+
+    def changed_since(self, before: Self, epoch: int) -> list[str]:
+        """Say what of the schedule is other in `epoch` than the settings before had it."""
+        weight = self.diversity_at(epoch)
+        own = [f"the diversity loss's weight goes on at {weight:.2g}"]
+        return super().changed_since(before, epoch) + own * (before.epochs != self.epochs)
 
 
 # Each has the presets of pix2pix: quick, about a minute on two CPU cores; cpu, what a laptop does

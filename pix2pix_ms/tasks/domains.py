@@ -7,7 +7,6 @@ from typing import Any
 from pix2pix_ms.data.domains import DomainData, domain_data
 from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.prepare import run_records
-from pix2pix_ms.settings import Settings
 from pix2pix_ms.tasks.task import Task
 
 
@@ -18,7 +17,7 @@ class DomainsTask(Task):
 
     @staticmethod
     @abstractmethod
-    def make(folder: Path, config: Settings) -> None:
+    def make(folder: Path, config: Any) -> None:
         """Write records to a folder, for where no data are given."""
 
     @classmethod
