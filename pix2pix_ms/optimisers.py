@@ -6,6 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from pix2pix_ms.mixed_precision import loss_scaled
 from pix2pix_ms.nets.blocks import tensor_over
 from pix2pix_ms.settings import Settings
 
@@ -14,7 +15,7 @@ DECAY, EPSILON = 0.99, 1e-8  # RMSProp's
 
 def adam(
     network: nn.Cell, config: Settings, name: str | None = None, weight_decay: float = 0.0
-) -> nn.Adam:
+) -> nn.Optimizer:
     """Return Adam over a network, with the learning rate, beta1 and beta2 of the config.
 
     The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
@@ -33,7 +34,7 @@ def adam(
     for moment in (*optimiser.moment1, *optimiser.moment2):
         zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
         moment.set_data(tensor_over(zeros))
-    return named(optimiser, network, name)
+    return loss_scaled(named(optimiser, network, name), config)
 
 
 class RMSProp(nn.Optimizer):
@@ -60,7 +61,8 @@ class RMSProp(nn.Optimizer):
 
 def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
     """Return RMSProp over a network, with the learning rate of the config; `name` as for Adam."""
-    return named(RMSProp(network.trainable_params()[::-1], config.learning_rate), network, name)
+    optimiser = RMSProp(network.trainable_params()[::-1], config.learning_rate)
+    return loss_scaled(named(optimiser, network, name), config)
 
 
 def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:

@@ -10,6 +10,7 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.mixed_precision import mixed, value_and_gradient
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
@@ -70,7 +71,7 @@ def training_step(
             loss = loss + config.lambda_gp * gradient_penalty(critic, y, generated, *between)
         return loss * 0.5, real, fake  # halved: D learns at half G's pace
 
-    gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
+    gradient_d = value_and_gradient(loss_d, optim_d)
 
     def loss_g(
         x: Tensor, y: Tensor, *drawn: Tensor
@@ -85,7 +86,7 @@ def training_step(
         distance = pixel_loss(generated, y)
         return config.gan_weight * gan + config.lambda_l1 * distance, real, fake, gan, distance
 
-    gradient_g = ms.value_and_grad(loss_g, None, optim_g.parameters, has_aux=True)
+    gradient_g = value_and_gradient(loss_g, optim_g)
 
     def step(x: Tensor, y: Tensor, *drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         (_, real, fake, gan, distance), towards_g = gradient_g(x, y, *drawn)
@@ -103,7 +104,7 @@ def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -
         distance = pixel_loss(generator(x, *masks), y)
         return config.lambda_l1 * distance, distance
 
-    gradient = ms.value_and_grad(loss, None, optim_g.parameters, has_aux=True)
+    gradient = value_and_gradient(loss, optim_g)
 
     def step(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         (_, distance), towards_g = gradient(x, y, *masks)
@@ -126,10 +127,11 @@ class Pix2Pix:
         self.optim_g = adam(self.generator, config)
         self.optim_d = adam(self.discriminator, config)
         self.step = 0
+        generator, discriminator = (mixed(n, config) for n in (self.generator, self.discriminator))
         self._train_step = (
-            training_step(self.generator, self.discriminator, self.optim_g, self.optim_d, config)
+            training_step(generator, discriminator, self.optim_g, self.optim_d, config)
             if config.gan_weight > 0
-            else regression_step(self.generator, self.optim_g, config)
+            else regression_step(generator, self.optim_g, config)
         )
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:

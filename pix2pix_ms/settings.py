@@ -16,6 +16,8 @@ Device = Literal["auto", "Ascend", "GPU", "CPU"]
 Direction = Literal["AtoB", "BtoA"]
 Colours = Literal["rgb", "lab"]
 Fit = Literal["resize", "pad", "crop"]
+Amp = Literal["O0", "O2", "O3", "auto"]
+Half = Literal["float16", "bfloat16"]
 
 
 def setting(default: Any, text: str) -> Any:
@@ -91,6 +93,8 @@ class Settings:
     seed: int = setting(0, "decides weights, order, jitter, noise, and what is held out")
     device: Device = setting("auto", "what to compute on; auto: the first there is")
     jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
+    amp: Amp = setting("O0", "mixed precision, in the levels of mindspore.amp; O0: none")
+    amp_dtype: Half = setting("float16", "its type of 16 bits; bfloat16: on Ascend alone")
 
     save_every: int = setting(10, "epochs between kept copies of what translates")
     samples: int = setting(4, "held-out images in the sample grid")
@@ -105,6 +109,7 @@ class Settings:
         expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
+        self.check_amp()
         self.check()
 
     def lower_bounds(self) -> dict[str, float]:
@@ -113,6 +118,27 @@ class Settings:
             "size": 8, "height": 8, "width": 8, "jitter_size": self.size, "batch_size": 1,
             "epochs": 1, "seed": 0, "save_every": 1, "samples": 1, "init_gain": 0,
         }  # fmt: skip
+
+    @property
+    def penalised(self) -> bool:
+        """Whether a loss has the gradient of a gradient."""
+        return getattr(self, "gan_mode", None) == "wgan-gp"
+
+    def check_amp(self) -> None:
+        """Refuse mixed precision of what has too many digits for it, and a type without it."""
+        expect(
+            self.amp == "O0" or not self.penalised,
+            "amp",
+            "O0 where a loss has a gradient penalty, as with stargan and gan_mode wgan-gp (the "
+            "other models and modes take all levels)",
+            self.amp,
+        )
+        expect(
+            self.amp != "O0" or self.amp_dtype == "float16",
+            "amp_dtype",
+            "amp beside it, such as O2",
+            f"{self.amp_dtype} alone",
+        )
 
     def check(self) -> None:
         """Refuse what only this model can tell does not fit."""

@@ -18,6 +18,7 @@ from pix2pix_ms.device import choose_device
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import LogRow
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.mixed_precision import account, accounting
 from pix2pix_ms.models import MODELS
 from pix2pix_ms.run import Run, check_run
 from pix2pix_ms.settings import Settings
@@ -63,7 +64,8 @@ def train(
             began = time.perf_counter()
             losses = train_epoch(task, epoch) if epoch else [math.nan] * len(task.losses)
             seconds = time.perf_counter() - began
-            log.append(log_row(task.columns(), epoch, task.model, losses, task.measure(), seconds))
+            row = log_row(task.columns(), epoch, task.model, losses, task.measure(), seconds)
+            log.append(row | accounting(task.model.parameters()))
             keep(run, task, log)
             report(epoch_line(task, log[-1]))
     return run
@@ -121,7 +123,7 @@ def epoch_line(task: Task, row: LogRow) -> str:
     place = f"epoch {row['epoch']:{len(str(epochs))}d}/{epochs}"
     if row["epoch"] == 0:
         return f"{place}  untrained: {task.line(row)}"
-    return f"{place}  {task.line(row)}  {row['seconds']:.1f} s"
+    return f"{place}  {task.line(row)}{account(row)}  {row['seconds']:.1f} s"
 
 
 def keep(run: Run, task: Task, log: list[LogRow]) -> None:

@@ -32,6 +32,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.mixed_precision import array_of
 from pix2pix_ms.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.settings import Direction, Fit, Settings
@@ -78,7 +79,7 @@ class Translator:
         self.generator.set_train(False)
         set_statistics(self.generator, STATISTICS[self.mode])
         with interruptible():
-            return self.forward(Tensor(x), *masks).asnumpy()
+            return array_of(self.forward(Tensor(x), *masks))
 
     def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate one picture, uint8 [H, W, C], to one of the same height and width.

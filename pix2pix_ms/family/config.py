@@ -223,6 +223,11 @@ class StarGANConfig(FacadeSettings):
         }  # fmt: skip
         return super().lower_bounds() | own
 
+    @property
+    def penalised(self) -> bool:
+        """True: D's loss has R1."""
+        return True
+
     def check(self) -> None:
         """Refuse images that cannot be halved to 4x4, and rates no update is made of."""
         check_square(self)

@@ -15,6 +15,7 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.family.config import CycleGANConfig
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.mixed_precision import mixed, value_and_gradient
 from pix2pix_ms.nets.blocks import parameter
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
@@ -132,8 +133,8 @@ def training_step(
     Each generator makes three images of three inputs: what its discriminator judges, the way back
     of the other's, and an image of its target domain again (section 5.2: identity).
     """
-    to_b, to_a = generators.a_to_b, generators.b_to_a
-    d_a, d_b = discriminators.a, discriminators.b
+    to_b, to_a = (mixed(g, config) for g in (generators.a_to_b, generators.b_to_a))
+    d_a, d_b = (mixed(d, config) for d in (discriminators.a, discriminators.b))
     pool_a, pool_b = pools
     optim_g, optim_d = optimisers
     adversarial = ADVERSARIAL[config.gan_mode]
@@ -159,8 +160,8 @@ def training_step(
         of_b = 0.5 * (adversarial(d_b(a, b), True) + adversarial(d_b(a, shown_b), False))
         return of_a + of_b, of_a, of_b
 
-    gradient_g = ms.value_and_grad(loss_g, None, optim_g.parameters, has_aux=True)
-    gradient_d = ms.value_and_grad(loss_d, None, optim_d.parameters, has_aux=True)
+    gradient_g = value_and_gradient(loss_g, optim_g)
+    gradient_d = value_and_gradient(loss_d, optim_d)
 
     def step(a: Tensor, b: Tensor, *draws: Tensor) -> Terms:
         (_, fake_a, fake_b, *terms), towards_g = gradient_g(a, b)

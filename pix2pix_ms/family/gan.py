@@ -18,6 +18,7 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.family.config import GANConfig
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.mixed_precision import array_of, mixed, value_and_gradient
 from pix2pix_ms.nets.blocks import leaky_relu, set_statistics
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.objectives import ADVERSARIAL, generator_loss
@@ -94,7 +95,7 @@ def discriminator_step(
         fake = adversarial(discriminator(generated, *given), False)
         return real + fake, real, fake
 
-    gradient = ms.value_and_grad(loss, None, optimiser.parameters, has_aux=True)
+    gradient = value_and_gradient(loss, optimiser)
 
     def step(images: Tensor, z: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
         generated = ops.stop_gradient(generator(z, *given))
@@ -117,7 +118,7 @@ def generator_step(
     def loss(z: Tensor, *given: Tensor) -> Tensor:
         return loss_of(discriminator(generator(z, *given), *given))
 
-    gradient = ms.value_and_grad(loss, None, optimiser.parameters)
+    gradient = value_and_gradient(loss, optimiser, has_aux=False)
 
     def step(z: Tensor, *given: Tensor) -> tuple[Tensor]:
         value, towards = gradient(z, *given)
@@ -142,9 +143,9 @@ class GAN:
         self.optim_g = self.optimiser(self.generator, config, "optim_g")
         self.optim_d = self.optimiser(self.discriminator, config, "optim_d")
         self.set_learning_rate(config.learning_rate)
-        both = (self.generator, self.discriminator)
-        self.step_d = discriminator_step(*both, self.optim_d, config)
-        self.step_g = generator_step(*both, self.optim_g, config)
+        self.both = tuple(mixed(n, config) for n in (self.generator, self.discriminator))
+        self.step_d = discriminator_step(*self.both, self.optim_d, config)
+        self.step_g = generator_step(*self.both, self.optim_g, config)
 
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
         """Update D and then G once, each on noise of its own (algorithm 1 with k = 1).
@@ -187,7 +188,7 @@ class GAN:
         self.generator.set_train(False)
         with interruptible():
             batches = [
-                self.generator(Tensor(z[rows]), *self.given(labels[rows])).asnumpy()
+                array_of(self.generator(Tensor(z[rows]), *self.given(labels[rows])))
                 for rows in self.batches(len(z))
             ]
         return np.concatenate(batches)

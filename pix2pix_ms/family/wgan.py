@@ -25,6 +25,7 @@ from pix2pix_ms.family.config import WGANConfig
 from pix2pix_ms.family.dcgan import DCGAN, Discriminator, Generator
 from pix2pix_ms.family.gan import Losses, Step
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.mixed_precision import value_and_gradient
 from pix2pix_ms.objectives import wasserstein
 from pix2pix_ms.optimisers import adam, rmsprop
 from pix2pix_ms.penalty import draw_shares, gradient_penalty
@@ -65,7 +66,7 @@ def critic_step(
             return distance + config.lambda_gp * penalty, real, fake
         return distance, real, fake
 
-    gradient = ms.value_and_grad(loss, None, optimiser.parameters, has_aux=True)
+    gradient = value_and_gradient(loss, optimiser)
 
     def step(images: Tensor, z: Tensor, shares: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
         generated = ops.stop_gradient(generator(z, *given))
@@ -93,7 +94,7 @@ class WGAN(DCGAN):
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__(config)
-        self.step_d = critic_step(self.generator, self.discriminator, self.optim_d, config)
+        self.step_d = critic_step(*self.both, self.optim_d, config)
 
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
         """Update the critic once, and at every `critic_steps`-th step the generator.
