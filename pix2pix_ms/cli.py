@@ -360,18 +360,26 @@ def download(name: str, out: Path) -> None:
 
 
 @command.command()
-def info() -> None:
+@click.option("--check", is_flag=True, help="Train 3 steps of a small pix2pix, and say all of it.")
+@click.option("--device", help="What to compute on, with --check: auto, CPU, GPU or Ascend [auto].")
+def info(check: bool, device: str | None) -> None:
     """Print versions and devices: what a report of a problem should say."""
     import platform
     from importlib import metadata
 
     from pix2pix_ms.device import TARGETS, is_present
 
+    if device and not check:
+        raise Pix2PixError(f"--device {device}: expected --check beside it; add it")
     present = ", ".join(target for target in TARGETS if is_present(target))
     versions = [f"{name} {metadata.version(name)}" for name in ("mindspore", "numpy")]
     click.echo(f"pix2pix_ms {__version__}, {', '.join(versions)}")
     click.echo(f"Python {platform.python_version()}, {platform.platform()}")
     click.echo(f"devices: {present}")
+    if check:
+        from pix2pix_ms.check import check_device
+
+        check_device(device or "auto", report=say)
 
 
 def main() -> None:

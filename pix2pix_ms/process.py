@@ -6,6 +6,18 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
+ISA, WAITING, LOGGED = "ONEDNN_MAX_CPU_ISA", "MS_DEV_HOST_BLOCKING_RUN", "GLOG_v"
+ours: dict[str, str] = {}
+"""The variables that were set here, so that a report can tell them from the user's."""
+late: list[str] = []
+"""What was imported before this package, of what should come after."""
+
+
+def prefer(name: str, value: str) -> None:
+    """Set a variable, unless the user has."""
+    if name not in os.environ:
+        os.environ[name] = ours[name] = value
+
 
 def prepare_process() -> None:
     """Set what MindSpore reads from the environment: oneDNN's kernels, waiting, what is logged.
@@ -16,18 +28,19 @@ def prepare_process() -> None:
     is admitted, so that this is measured for it. What the user has set stands.
     """
     needs_cap = mindspore_release() in ((2, 9), (2, 10))
-    if needs_cap and "mindspore" in sys.modules and "ONEDNN_MAX_CPU_ISA" not in os.environ:
+    late.extend({"mindspore"} & set(sys.modules))
+    if needs_cap and late and ISA not in os.environ:
         warnings.warn(
             "mindspore was imported before pix2pix_ms, so its convolutions may be 100 times "
             "slower on this release: import pix2pix_ms first, or set ONEDNN_MAX_CPU_ISA=AVX2",
             stacklevel=3,
         )
     elif needs_cap:
-        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+        prefer(ISA, "AVX2")
     if not accelerators():
         wait_asleep()
     # Errors only: MindSpore's deprecation warnings carry pid and time and cannot be compared.
-    os.environ.setdefault("GLOG_v", "3")
+    prefer(LOGGED, "3")
 
 
 def wait_asleep() -> None:
@@ -40,7 +53,7 @@ def wait_asleep() -> None:
     left alone: there the other thread prepares kernels while the device computes. It must be set
     before MindSpore first computes. What the user has set stands.
     """
-    os.environ.setdefault("MS_DEV_HOST_BLOCKING_RUN", "1")
+    prefer(WAITING, "1")
 
 
 def accelerators(devices: Path = Path("/dev")) -> list[Path]:

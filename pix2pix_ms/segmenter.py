@@ -32,6 +32,7 @@ from pix2pix_ms.data.pipeline import (
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.mixed_precision import mixed, value_and_gradient
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.optimisers import adam, set_rate
@@ -129,10 +130,12 @@ def training_step(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the step: photos and one-hot labels to the loss, updating the network."""
 
-    def loss(x: Tensor, wanted: Tensor) -> Tensor:
-        return ops.cross_entropy(network(x), wanted)
+    scores = mixed(network, config)
 
-    gradient = ms.value_and_grad(loss, None, optimiser.parameters)
+    def loss(x: Tensor, wanted: Tensor) -> Tensor:
+        return ops.cross_entropy(scores(x), wanted)
+
+    gradient = value_and_gradient(loss, optimiser, has_aux=False)
 
     def step(x: Tensor, wanted: Tensor) -> Tensor:
         value, towards = gradient(x, wanted)

@@ -1,0 +1,106 @@
+"""What MindSpore's own documentation says an operator, cell or function runs on, by release.
+
+    python -m tests.platform_reference 2.8.0=SITE_PACKAGES/mindspore 2.10.0=UNPACKED_WHEEL/mindspore
+
+reads the docstrings without importing anything and writes `tests/platforms.json`: for a release
+that is not installed, its wheel need only be unpacked (`pip download --no-deps mindspore==2.10.0`,
+`unzip WHEEL 'mindspore/*.py'`). Names are as `used` gives them: `ops.relu` a function, `nn.Dense` a
+cell, `prim.ReLU` an operator of a graph.
+"""
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+TABLE = Path(__file__).with_name("platforms.json")
+PACKAGE = Path(__file__).parents[1] / "pix2pix_ms"
+# Where a release defines what a prefix stands for; the first place that documents a name counts.
+PLACES = {
+    "ops": ("ops/function/**/*.py", "ops/auto_generate/gen_ops_def.py", "ops/operations/**/*.py",
+            "ops/auto_generate/gen_ops_prim.py"),
+    "prim": ("ops/operations/**/*.py", "ops/auto_generate/gen_ops_prim.py"),
+    "nn": ("nn/**/*.py",),
+    "amp": ("amp.py", "train/amp.py"),
+    "ms": ("ops/function/**/*.py", "common/*.py", "train/*.py", "context.py"),
+}  # fmt: skip
+# Of the same name as others that are exported: collectives, and gradients of operators.
+PASSED_OVER = ("comm_func.py", "_grad_ops.py")
+Documentation = dict[str, tuple[str, ...]]
+
+
+def documentation(mindspore: Path) -> dict[str, str]:
+    """Return the docstrings of a release, by prefix and name."""
+    found: dict[str, str] = {}
+    read: dict[Path, dict[str, str]] = {}
+    for prefix, patterns in PLACES.items():
+        for file in (file for pattern in patterns for file in sorted(mindspore.glob(pattern))):
+            if file.name in PASSED_OVER:
+                continue
+            if file not in read:
+                read[file] = dict(docstrings(file))
+            for name, text in read[file].items():
+                found.setdefault(f"{prefix}.{name}", text)
+    return found
+
+
+def docstrings(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name and the docstring of what a file defines at its outermost level."""
+    for node in ast.parse(file.read_text(errors="replace")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name, ast.get_docstring(node) or ""
+
+
+def platforms(name: str, documents: dict[str, str]) -> tuple[str, ...]:
+    """Return what the documentation of a name lists; () where it lists nothing.
+
+    An operator's docstring may only refer to the function that it is.
+    """
+    text = documents.get(name, "")
+    if found := re.search(r"Supported Platforms:\s*(.*)", text):
+        return tuple(re.findall(r"``(\w+)``", found[1]))
+    refers = re.search(r"Refer to :func:`mindspore\.ops\.(\w+)`", text)
+    return platforms(f"ops.{refers[1]}", documents) if refers else ()
+
+
+def named_in_source() -> set[str]:
+    """Return what the package's code calls of mindspore's modules `ops`, `nn`, `amp` and `ms`."""
+    names = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Attribute(value=ast.Name(id="ops" | "nn" | "amp" | "ms" as module)):
+                    names.add(f"{module}.{node.attr}")
+    return names
+
+
+def graphs(folder: Path) -> list[str]:
+    """Return the graphs that MindSpore wrote to a folder, as text."""
+    return [file.read_text() for file in sorted(folder.glob("*validate*.ir"))]
+
+
+def operators(graph: str) -> set[str]:
+    """Return the operators of a graph, gradients included, as `prim.NAME`."""
+    calls = re.findall(r"^ *%\w+\([^)]*\) = (?:PrimFunc_)?(\w+)\(", graph, re.MULTILINE)
+    return {f"prim.{name}" for name in calls}
+
+
+def dynamic_shapes(graph: str) -> list[str]:
+    """Return the types of a graph's tensors that have a side, or a rank, not known beforehand."""
+    return re.findall(r"<Tensor\[\w+\], \([^)]*-[12][^)]*\)[^>]*>", graph)
+
+
+def table(releases: Iterable[str], names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return for each release, given as NAME=FOLDER, what it documents of the names."""
+    rows = {}
+    for release, _, folder in (each.partition("=") for each in releases):
+        documents = documentation(Path(folder))
+        rows[release] = {n: " ".join(platforms(n, documents)) for n in sorted(names)}
+    return rows
+
+
+if __name__ == "__main__":
+    used = {n for text in graphs(Path(sys.argv[1])) for n in operators(text)} | named_in_source()
+    TABLE.write_text(json.dumps(table(sys.argv[2:], used), indent=1) + "\n")

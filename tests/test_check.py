@@ -1,0 +1,80 @@
+"""`pix2pix-ms info --check`: what it says where all is well, and where something is not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from pix2pix_ms import check, process
+from pix2pix_ms.check import cann_version, cuda_version, surroundings
+from pix2pix_ms.cli import command
+from pix2pix_ms.nets import blocks
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(command, ["info", *words])
+
+
+def test_it_trains_in_both_modes_and_says_what_a_report_needs() -> None:
+    found = call("--check", "--device", "CPU")
+    assert found.exit_code == 0, found.output
+    assert "devices: CPU" in found.output  # what `info` alone says
+    assert "computing on: CPU" in found.output
+    for mode in ("graph mode", "PyNative mode"):
+        (line,) = [line for line in found.output.splitlines() if line.startswith(f"{mode}: ")]
+        assert "s/step" in line
+        assert "falling" in line
+        assert "NOT" not in line
+    assert "GiB of the host" in found.output
+    assert found.output.isascii()
+
+
+@pytest.mark.parametrize("fault", ["nan", "raise"])
+def test_a_fault_is_reported_and_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def broken(x: object) -> object:
+        if fault == "raise":
+            raise RuntimeError("no kernel\nand much more")
+        return x * np.nan  # type: ignore[operator]
+
+    monkeypatch.setattr(blocks, "leaky_relu", broken)
+    monkeypatch.setattr(check, "small", lambda _: SMALL)
+    found = call("--check")
+    assert found.exit_code == 1
+    word = "ArithmeticError: expected finite" if fault == "nan" else "RuntimeError: no kernel"
+    assert f"PyNative mode: FAILED, {word}" in found.output
+    (error,) = found.stderr.splitlines()
+    assert error.startswith("error: check: expected 3 steps with finite losses, found a failure in")
+    assert "memory: " in found.output  # what could be said is said
+
+
+SMALL = check.small(jit=False)
+
+
+def test_device_without_check_is_refused() -> None:
+    found = call("--device", "CPU")
+    assert (found.exit_code, found.stderr) == (
+        1, "error: --device CPU: expected --check beside it; add it\n"
+    )  # fmt: skip
+
+
+def test_what_the_guard_set_is_told_from_what_the_user_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "late", ["mindspore"])
+    variables = {"GLOG_v": "3", "OMP_NUM_THREADS": "1", "HOME": "/root", "MS_BUILD": "x"}
+    lines = list(surroundings(variables, {"GLOG_v": "3"}))
+    assert lines[-2] == "pix2pix_ms was imported AFTER mindspore and set: GLOG_v=3"
+    assert lines[-1] == "set by others: MS_BUILD=x OMP_NUM_THREADS=1"
+
+
+def test_versions_of_the_toolkits_are_read_off_their_files(tmp_path: Path) -> None:
+    assert cann_version({}, tmp_path) == cuda_version(tmp_path) == "not found"
+    latest = tmp_path / "ascend-toolkit/latest/x86_64-linux"
+    latest.mkdir(parents=True)
+    (latest / "ascend_toolkit_install.info").write_text("package=Ascend\nversion=8.2.RC1\n")
+    assert cann_version({}, tmp_path) == "8.2.RC1"
+    (tmp_path / "version.json").write_text('{"cuda": {"name": "CUDA SDK", "version": "11.6.20"}}')
+    assert cuda_version(tmp_path) == "11.6.20"

@@ -1,0 +1,198 @@
+"""Mixed precision on a CPU, where float16 runs too: what it computes, scales, skips and keeps."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Tensor, nn
+
+from pix2pix_ms import mixed_precision
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.pipeline import TrainingData
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.mixed_precision import LossScaled, array_of, value_and_gradient
+from pix2pix_ms.models import preset
+from pix2pix_ms.optimisers import adam
+from pix2pix_ms.pix2pix import Pix2Pix
+from pix2pix_ms.settings import Settings
+from pix2pix_ms.training import train
+from tests.every_model import CONFIGS, images, losses_of
+
+LEVELS = ("O2", "O3", "auto")
+SMALL = Config(size=16, jitter_size=16, batch_size=2, ngf=4, ndf=4, n_layers=1, jit=False)
+X, Y = images(0, 16), images(1, 16)
+
+
+@pytest.fixture
+def low_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scale at which nothing overflows."""
+    monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 2.0**8)
+
+
+def values(model: Any) -> dict[str, np.ndarray]:
+    return {name: value.asnumpy().copy() for name, value in model.parameters().items()}
+
+
+def test_without_it_nothing_is_added() -> None:
+    model = Pix2Pix(SMALL)
+    assert mixed_precision.mixed(model.generator, SMALL) is model.generator
+    assert isinstance(model.optim_g, nn.Adam)
+    assert mixed_precision.accounting(model.parameters()) == {}
+
+
+@pytest.mark.usefixtures("low_scale")
+@pytest.mark.parametrize("level", LEVELS)
+def test_layers_compute_in_halves_and_losses_weights_and_statistics_do_not(level: str) -> None:
+    plain, model = Pix2Pix(SMALL), Pix2Pix(replace(SMALL, amp=level))
+    ours, theirs = (np.array([m.train_step(X, Y) for _ in range(4)]) for m in (model, plain))
+    assert np.any(ours != theirs)  # halves were at work
+    np.testing.assert_allclose(ours, theirs, rtol=2e-2)
+    kinds = {str(value.dtype) for value in model.parameters().values()}
+    assert kinds == {"Float32", "Int32"}
+    for name, value in values(plain).items():
+        if "moving" in name:  # followed, and not rounded to halves
+            found = model.parameters()[name].asnumpy()
+            np.testing.assert_allclose(found, value, atol=2e-3)
+            assert np.any(found != found.astype(np.float16).astype(np.float32))
+    if level != "auto":  # which changes operators, not layers
+        h = model.generator.downs[0].conv(Tensor(X))
+        assert h.dtype == ms.float16
+    assert array_of(model.generator(Tensor(X))).dtype == np.float32
+
+
+@pytest.mark.usefixtures("low_scale")
+def test_graph_and_pynative_agree() -> None:
+    graph, plain = (Pix2Pix(replace(SMALL, amp="O2", jit=jit)) for jit in (True, False))
+    for _ in range(3):
+        np.testing.assert_allclose(graph.train_step(X, Y), plain.train_step(X, Y), rtol=2e-3)
+
+
+def scaled_dense(scale: float) -> tuple[nn.Dense, LossScaled]:
+    network = nn.Dense(3, 2, weight_init="ones")
+    return network, LossScaled(adam(network, Config(learning_rate=0.1)), scale)
+
+
+def updating(network: nn.Dense, optimiser: Any, jit: bool) -> Callable[..., Tensor]:
+    def loss(x: Tensor) -> Tensor:
+        return (network(x) ** 2).mean()
+
+    gradient = value_and_gradient(loss, optimiser, has_aux=False)
+
+    def step(x: Tensor) -> Tensor:
+        value, towards = gradient(x)
+        optimiser(towards)
+        return value
+
+    return ms.jit(step) if jit else step
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_scaled_step_is_the_plain_step_and_an_infinite_one_is_none(jit: bool) -> None:
+    """Also the next one, so that Adam's moments and its count of steps were not touched either."""
+    rng = np.random.default_rng(5)
+    good = [Tensor(rng.normal(size=(4, 3)).astype(np.float32)) for _ in range(3)]
+    bad = Tensor(np.full((4, 3), np.inf, np.float32))
+    plain = nn.Dense(3, 2, weight_init="ones")
+    expected = updating(plain, adam(plain, Config(learning_rate=0.1)), jit)
+    network, optimiser = scaled_dense(1024.0)
+    step = updating(network, optimiser, jit)
+    for x in (good[0], good[1]):
+        assert float(step(x)) == pytest.approx(float(expected(x)), rel=1e-6)
+    before = {p.name: p.asnumpy().copy() for p in optimiser.optimiser.get_parameters()}
+    step(bad)
+    for p in optimiser.optimiser.get_parameters():
+        np.testing.assert_array_equal(p.asnumpy(), before[p.name], p.name)
+    assert float(optimiser.loss_scale) == 512
+    assert int(optimiser.skipped) == 1
+    for x in (good[2], good[0]):
+        assert float(step(x)) == pytest.approx(float(expected(x)), rel=1e-6)
+    np.testing.assert_allclose(network.weight.asnumpy(), plain.weight.asnumpy(), atol=1e-6)
+    assert (float(optimiser.loss_scale), int(optimiser.skipped)) == (512, 1)
+
+
+def test_the_scale_grows_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixed_precision, "WINDOW", 2)
+    network, optimiser = scaled_dense(4.0)
+    step = updating(network, optimiser, jit=False)
+    scales = []
+    for _ in range(4):
+        step(Tensor(np.ones((1, 3), np.float32)))
+        scales.append(float(optimiser.loss_scale))
+    assert scales == [4, 8, 8, 16]
+
+
+@pytest.mark.parametrize("side", ["generator", "discriminator"])
+def test_each_network_has_a_scale_and_a_finite_check_of_its_own(side: str) -> None:
+    model = Pix2Pix(replace(SMALL, amp="O2"))
+    optimiser = model.optim_g if side == "generator" else model.optim_d
+    optimiser.loss_scale.set_data(Tensor(2.0**40, ms.float32))  # above what halves hold
+    before = values(model)
+    model.train_step(X, Y)
+    after = values(model)
+    moved = {
+        network: any(np.any(before[n] != after[n]) for n in before
+                     if n.startswith(f"{network}.") and n.endswith("weight"))
+        for network in ("generator", "discriminator")
+    }  # fmt: skip
+    assert moved == {"generator": side != "generator", "discriminator": side != "discriminator"}
+    assert float(optimiser.loss_scale) == 2.0**39
+    assert mixed_precision.accounting(model.parameters())["skipped_steps"] == 1
+
+
+@pytest.mark.usefixtures("low_scale")
+@pytest.mark.parametrize("name", ["pix2pix alone", "gan", "dcgan", "lsgan", "wgan", "cyclegan"])
+def test_the_relatives_train_with_it(name: str) -> None:
+    config = replace(CONFIGS[name], jit=False)
+    plain, mixed = losses_of(config), losses_of(replace(config, amp="O2"))
+    assert plain != mixed
+    np.testing.assert_allclose(mixed, plain, rtol=3e-2, atol=5e-3)
+
+
+def test_a_run_counts_what_it_skipped_and_goes_on_to_the_bit(
+    tmp_path: Path, tiny: Config, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 2.0**20)  # too large: the first overflow
+    monkeypatch.setattr(mixed_precision, "WINDOW", 7)  # one growth in the second epoch
+    config = replace(tiny, size=32, jitter_size=36, epochs=2, samples=1, jit=False, amp="O2",
+                     n_layers=1)  # fmt: skip
+    said: list[str] = []
+    straight = train(config, data, tmp_path / "straight", report=said.append)
+    train(config, data, tmp_path / "parts", stop_after=1, report=said.append)
+    parts = train(config, data, tmp_path / "parts", resume=True, report=said.append)
+    logs = [[{k: v for k, v in row.items() if k != "seconds"} for row in run.log()]
+            for run in (straight, parts)]  # fmt: skip
+    assert repr(logs[0]) == repr(logs[1])
+    states = [ms.load_checkpoint(str(run.last)) for run in (straight, parts)]
+    assert {"unet.loss_scale", "unet.skipped_steps", "patchgan.steps_at_scale"} <= set(states[0])
+    for name, value in states[0].items():
+        assert np.array_equal(np.array(value), np.array(states[1][name])), name
+    skipped = [row["skipped_steps"] for row in logs[0]]
+    assert skipped[0] == 0 < skipped[1]
+    assert f"skipped {skipped[1]} updates, loss scale {logs[0][1]['loss_scale']:.0f}" in said[2]
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "words"),
+    [
+        ("stargan", {"amp": "O2"}, "amp: expected O0 where a loss has a gradient penalty, as with "
+         "stargan and gan_mode wgan-gp .*, found O2"),
+        ("wgan", {"amp": "auto"}, "amp: expected O0 where a loss has a gradient penalty"),
+        ("pix2pix", {"amp": "O2", "gan_mode": "wgan-gp", "norm": "instance"}, "amp: expected O0"),
+        ("pix2pix", {"amp": "O1"}, "amp: expected one of O0, O2, O3, auto, found 'O1'"),
+        ("pix2pix", {"amp_dtype": "bfloat16"}, "amp_dtype: expected amp beside it"),
+    ],
+)  # fmt: skip
+def test_what_does_not_take_it_says_so(model: str, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Pix2PixError, match=words) as found:
+        preset("quick", model, **changes)
+    assert "\n" not in str(found.value)
+
+
+def test_bfloat16_is_refused_on_a_cpu() -> None:
+    config: Settings = replace(SMALL, amp="O2", amp_dtype="bfloat16")
+    with pytest.raises(Pix2PixError, match="amp_dtype: expected float16 on a CPU, found bfloat16"):
+        Pix2Pix(config)
