@@ -125,10 +125,9 @@ def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 
 def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/Ascend")) -> str:
     """Return the version of Ascend's toolkit, as its own files say it."""
-    named = [
-        environment[n] for n in ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME") if n in environment
-    ]
-    for folder in map(Path, [*named, root / "ascend-toolkit/latest", root / "cann"]):
+    named = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
+    homes = [Path(environment[name]) for name in named if name in environment]
+    for folder in (*homes, root / "ascend-toolkit/latest", root / "cann"):
         for file in (*folder.glob("version.cfg"), *folder.glob("*/ascend_toolkit_install.info")):
             with suppress(OSError):
                 if found := re.search(r"\d+\.\d+\.[\w.]+", file.read_text(errors="replace")):

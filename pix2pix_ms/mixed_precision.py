@@ -41,7 +41,7 @@ def half_type(config: Settings) -> Any:
     return getattr(ms, config.amp_dtype)
 
 
-def mixed(network: nn.Cell, config: Settings) -> Callable[..., Any]:
+def mixed(network: nn.Cell, config: Settings) -> Any:
     """Return a network as the training step is to call it: float32 in, float32 out.
 
     With `amp` O0 that is the network itself. Otherwise its layers are changed in place to compute
@@ -115,14 +115,20 @@ class LossScaled(nn.Cell):
         """Return a loss as its gradient is to be taken of, a float32 scalar."""
         return self.scaler.scale(loss)
 
-    def construct(self, gradients: tuple[Tensor, ...]) -> None:
-        """Update the weights with the gradients of a scaled loss, or skip the step."""
+    def construct(self, gradients: tuple[Tensor, ...]) -> Tensor:
+        """Update the weights with the gradients of a scaled loss, or skip the step; say which.
+
+        It returns whether it updated because a graph would make a tensor of unknown shape of
+        `None` (MindSpore 2.8).
+        """
         unscaled = self.scaler.unscale(gradients)
         finite = amp.all_finite(unscaled)
         if finite:
             self.optimiser(unscaled)
+        else:
+            ops.assign_add(self.skipped, 1)
         self.scaler.adjust(finite)
-        ops.assign_add(self.skipped, 1 - finite.astype(ms.int32))
+        return finite
 
 
 def loss_scaled(optimiser: nn.Optimizer, config: Settings) -> Any:

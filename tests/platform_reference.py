@@ -1,11 +1,11 @@
 """What MindSpore's own documentation says an operator, cell or function runs on, by release.
 
-    python -m tests.platform_reference 2.8.0=SITE_PACKAGES/mindspore 2.10.0=UNPACKED_WHEEL/mindspore
+    python -m tests.platform_reference GRAPHS 2.8.0=SITE_PACKAGES/mindspore 2.10.0=WHEEL/mindspore
 
 reads the docstrings without importing anything and writes `tests/platforms.json`: for a release
 that is not installed, its wheel need only be unpacked (`pip download --no-deps mindspore==2.10.0`,
-`unzip WHEEL 'mindspore/*.py'`). Names are as `used` gives them: `ops.relu` a function, `nn.Dense` a
-cell, `prim.ReLU` an operator of a graph.
+`unzip FILE 'mindspore/*.py' -d WHEEL`). GRAPHS is the folder `tests/every_model.py` had MindSpore
+write to. In the table `ops.relu` is a function, `nn.Dense` a cell, `prim.ReLU` an operator.
 """
 
 import ast
@@ -28,7 +28,26 @@ PLACES = {
 }  # fmt: skip
 # Of the same name as others that are exported: collectives, and gradients of operators.
 PASSED_OVER = ("comm_func.py", "_grad_ops.py")
-Documentation = dict[str, tuple[str, ...]]
+# Without a list of their own, or with a shorter one: gradients, which come with what they are of
+# (`ops.square` has PowTensorScalar, which as an operator is listed for Ascend alone, in its
+# gradient), and what an operator becomes where one side is a number.
+STANDS_FOR = {
+    "prim.BatchNormGrad": "prim.BatchNorm",
+    "prim.BiasAddGrad": "prim.BiasAdd",
+    "prim.Conv2DBackpropFilter": "prim.Conv2D",
+    "prim.Conv2DBackpropInput": "prim.Conv2D",
+    "prim.MirrorPadGrad": "prim.MirrorPad",
+    "prim.PowTensorScalar": "ops.square",
+    "prim.ReluGrad": "ops.relu",
+    "prim.RsqrtGrad": "ops.rsqrt",
+    "prim.SplitWithSize": "ops.cat",
+    "prim.SqrtGrad": "ops.sqrt",
+    "prim.StridedSliceGrad": "prim.StridedSlice",
+    "prim.TanhGrad": "ops.tanh",
+    "prim.AddScalar": "ops.add",
+    "prim.Muls": "ops.mul",
+    "prim.RemainderTensorScalar": "ops.remainder",
+}
 
 
 def documentation(mindspore: Path) -> dict[str, str]:
@@ -66,13 +85,15 @@ def platforms(name: str, documents: dict[str, str]) -> tuple[str, ...]:
 
 
 def named_in_source() -> set[str]:
-    """Return what the package's code calls of mindspore's modules `ops`, `nn`, `amp` and `ms`."""
+    """Return what the package's code names of `ops`, `nn`, `amp`, and of what takes gradients."""
     names = set()
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             match node:
-                case ast.Attribute(value=ast.Name(id="ops" | "nn" | "amp" | "ms" as module)):
+                case ast.Attribute(value=ast.Name(id="ops" | "nn" | "amp" as module)):
                     names.add(f"{module}.{node.attr}")
+                case ast.Attribute(value=ast.Name(id="ms"), attr="grad" | "value_and_grad"):
+                    names.add(f"ms.{node.attr}")
     return names
 
 
@@ -89,7 +110,7 @@ def operators(graph: str) -> set[str]:
 
 def dynamic_shapes(graph: str) -> list[str]:
     """Return the types of a graph's tensors that have a side, or a rank, not known beforehand."""
-    return re.findall(r"<Tensor\[\w+\], \([^)]*-[12][^)]*\)[^>]*>", graph)
+    return re.findall(r"Tensor\S*\[\w+\]\S*, \((?:\d+, )*-[12]\b[^)]*\)", graph)
 
 
 def table(releases: Iterable[str], names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -101,6 +122,12 @@ def table(releases: Iterable[str], names: Iterable[str]) -> dict[str, dict[str, 
     return rows
 
 
+def used_in(folder: Path) -> set[str]:
+    """Return the names of all that the graphs in a folder, and the package's code, use."""
+    return {name for graph in graphs(folder) for name in operators(graph)} | named_in_source()
+
+
 if __name__ == "__main__":
-    used = {n for text in graphs(Path(sys.argv[1])) for n in operators(text)} | named_in_source()
-    TABLE.write_text(json.dumps(table(sys.argv[2:], used), indent=1) + "\n")
+    names = used_in(Path(sys.argv[1]))
+    names |= {STANDS_FOR[name] for name in names & STANDS_FOR.keys()}
+    TABLE.write_text(json.dumps(table(sys.argv[2:], names), indent=1) + "\n")

@@ -72,7 +72,7 @@ def test_graph_and_pynative_agree() -> None:
 
 
 def scaled_dense(scale: float) -> tuple[nn.Dense, LossScaled]:
-    network = nn.Dense(3, 2, weight_init="ones")
+    network = nn.Dense(3, 2, weight_init="ones", has_bias=False)
     return network, LossScaled(adam(network, Config(learning_rate=0.1)), scale)
 
 
@@ -96,7 +96,7 @@ def test_a_scaled_step_is_the_plain_step_and_an_infinite_one_is_none(jit: bool) 
     rng = np.random.default_rng(5)
     good = [Tensor(rng.normal(size=(4, 3)).astype(np.float32)) for _ in range(3)]
     bad = Tensor(np.full((4, 3), np.inf, np.float32))
-    plain = nn.Dense(3, 2, weight_init="ones")
+    plain = nn.Dense(3, 2, weight_init="ones", has_bias=False)
     expected = updating(plain, adam(plain, Config(learning_rate=0.1)), jit)
     network, optimiser = scaled_dense(1024.0)
     step = updating(network, optimiser, jit)

@@ -4,67 +4,150 @@ Only a CPU computes here. What the other devices are asked to compute is the sam
 MindSpore's documentation says of each of its operators which devices have it.
 """
 
+import ast
 import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.every_model import MODELS
 from tests.platform_reference import (
     PACKAGE,
+    STANDS_FOR,
     TABLE,
     documentation,
+    dynamic_shapes,
     graphs,
-    named_in_source,
-    operators,
+    platforms,
+    used_in,
 )
 
 ALL = {"Ascend", "GPU", "CPU"}
 STORED: dict[str, dict[str, str]] = json.loads(TABLE.read_text())
 
-# Of the graph itself: every device's runtime moves, packs and chooses; no kernel computes.
+# The graph's own: what is loaded, packed, ordered and chosen. No kernel computes it.
 STRUCTURE = {
     f"prim.{name}"
     for name in (
-        "Depend", "Load", "MakeTuple", "Partial", "Return", "Switch", "TensorMove", "TupleGetItem",
-        "UpdateState", "call",
+        "Load", "MakeTuple", "Switch", "TensorMove", "TupleGetItem", "UpdateState",
+        "make_list",
     )
 }  # fmt: skip
-# Without documentation of their own: gradients, which come with the operator they are of, and
-# forms of a documented function that MindSpore makes of it.
-STANDS_FOR = {
-    "prim.AddScalar": "ops.add", "prim.Muls": "ops.mul",
-}  # fmt: skip
-# Documented for fewer, and the branch that keeps them off the others.
+# Listed for fewer or for none, and what keeps that from mattering.
 EXCEPTIONS = {
-    # Its documentation leaves the CPU out, which has the operator Conv2D that it is (below).
-    "ops.conv2d": "nets/blocks.py and nets/resnet.py call it under `computes_on_cpu()` alone",
+    # Listed without the CPU, though it is the operator Conv2D, which is listed with it.
+    "ops.conv2d": "nets/blocks.py and nets/resnet.py call it where `computes_on_cpu()` alone",
+    "amp.auto_mixed_precision": "changes cells in Python, computes nothing",
+    "amp.custom_mixed_precision": "likewise",
+    "amp.get_black_list": "likewise",
 }
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str, np.ndarray]]:
-    """The graphs of every model's training step, and the losses they gave."""
-    folder = tmp_path_factory.mktemp("graphs")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture(scope="module")
+def losses(folder: Path) -> dict[str, np.ndarray]:
+    """The losses of every model's training step as a graph; the graphs are in `folder` then."""
     saving = {"MS_DEV_SAVE_GRAPHS": "1", "MS_DEV_DUMP_IR_PASSES": "validate"}
     ran = subprocess.run(
         [sys.executable, "-m", "tests.every_model"], cwd=PACKAGE.parent, check=True, text=True,
         capture_output=True, env={**os.environ, **saving, "MS_DEV_SAVE_GRAPHS_PATH": str(folder)},
     )  # fmt: skip
-    losses = json.loads(ran.stdout.splitlines()[-1])
-    return graphs(folder), {name: np.array(values) for name, values in losses.items()}
+    found = json.loads(ran.stdout.splitlines()[-1])
+    return {name: np.array(values) for name, values in found.items()}
 
 
 @pytest.fixture(scope="module")
-def used(compiled: tuple[list[str], dict[str, np.ndarray]]) -> set[str]:
+def used(losses: dict[str, np.ndarray], folder: Path) -> set[str]:
     """The names of all that trains."""
-    return {name for graph in compiled[0] for name in operators(graph)} | named_in_source()
+    assert losses
+    return used_in(folder)
 
 
 def installed() -> dict[str, str]:
     (place,) = find_spec("mindspore").submodule_search_locations  # type: ignore[union-attr, misc]
     return documentation(Path(place))
+
+
+def lacking(listed: dict[str, str]) -> dict[str, set[str]]:
+    """What lists fewer than all three, and which it lists."""
+    found = {n: set(listed.get(STANDS_FOR.get(n, n), "").split()) for n in listed}
+    return {n: p for n, p in found.items() if p != ALL and n not in STRUCTURE | EXCEPTIONS.keys()}
+
+
+def test_all_that_trains_is_listed_for_every_device_by_the_installed_release(
+    used: set[str],
+) -> None:
+    documents = installed()
+    names = used | {STANDS_FOR[name] for name in used & STANDS_FOR.keys()}
+    assert not lacking({n: " ".join(platforms(n, documents)) for n in names})
+
+
+@pytest.mark.parametrize("release", STORED)
+def test_and_by_the_oldest_and_the_newest_release_that_were_read(
+    used: set[str], release: str
+) -> None:
+    unknown = used - STORED[release].keys()
+    assert not unknown, "read them too: tests/platform_reference.py"
+    assert not lacking(STORED[release])
+
+
+def test_the_table_is_what_the_installed_release_says() -> None:
+    release = metadata.version("mindspore")
+    if release not in STORED:
+        pytest.skip(f"the table has {', '.join(STORED)}")
+    documents = installed()
+    assert STORED[release] == {n: " ".join(platforms(n, documents)) for n in STORED[release]}
+
+
+def test_the_table_holds_the_pinned_release_and_the_newest_that_is_supported() -> None:
+    root = PACKAGE.parent
+    pinned = (root / "constraints.txt").read_text().split("mindspore==")[1].split()[0]
+    assert set(STORED) == {pinned, "2.10.0"}
+    assert '"mindspore>=2.7,<2.11"' in (root / "pyproject.toml").read_text()
+
+
+def test_every_exception_is_used_and_needed(used: set[str]) -> None:
+    """So that what a later release lists does not stay on a list of exceptions here."""
+    assert EXCEPTIONS.keys() <= used
+    assert STANDS_FOR.keys() <= used
+    for release in STORED.values():
+        assert all(set(release[n].split()) != ALL for n in (*EXCEPTIONS, *STANDS_FOR))
+
+
+def test_the_branch_that_an_exception_names_is_there() -> None:
+    for file in ("nets/blocks.py", "nets/resnet.py"):
+        tree = ast.parse((PACKAGE / file).read_text())
+        for layer in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
+            text = ast.unparse(layer)
+            if "ops.conv2d(" in text:
+                assert "computes_on_cpu()" in text
+                assert "return super().construct(x)" in text.split("ops.conv2d(")[0]
+
+
+def test_no_tensor_of_a_step_has_a_shape_that_is_not_known_beforehand(
+    losses: dict[str, np.ndarray], folder: Path
+) -> None:
+    assert len(graphs(folder)) >= len(losses) == len(MODELS)
+    assert not [shape for graph in graphs(folder) for shape in dynamic_shapes(graph)]
+    assert dynamic_shapes(
+        "%0 : (<Ref[Tensor[Float32]], (2, -1, 4)>) -> (<Any(Tensor)[Int8], (-2)>)"
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_graph_and_pynative_give_the_same_losses(losses: dict[str, np.ndarray], name: str) -> None:
+    halves = "O2" in name or "auto" in name
+    tolerance = {"rtol": 2e-2, "atol": 1e-3} if halves else {"rtol": 1e-3, "atol": 1e-5}
+    graph, plain = losses[name], np.array(MODELS[name](False))
+    np.testing.assert_allclose(graph, plain, **tolerance)
+    assert np.isfinite(plain).any()

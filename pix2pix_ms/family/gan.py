@@ -143,7 +143,7 @@ class GAN:
         self.optim_g = self.optimiser(self.generator, config, "optim_g")
         self.optim_d = self.optimiser(self.discriminator, config, "optim_d")
         self.set_learning_rate(config.learning_rate)
-        self.both = tuple(mixed(n, config) for n in (self.generator, self.discriminator))
+        self.both = mixed(self.generator, config), mixed(self.discriminator, config)
         self.step_d = discriminator_step(*self.both, self.optim_d, config)
         self.step_g = generator_step(*self.both, self.optim_g, config)
 
