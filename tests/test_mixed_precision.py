@@ -66,9 +66,15 @@ def test_layers_compute_in_halves_and_losses_weights_and_statistics_do_not(level
 
 @pytest.mark.usefixtures("low_scale")
 def test_graph_and_pynative_agree() -> None:
-    graph, plain = (Pix2Pix(replace(SMALL, amp="O2", jit=jit)) for jit in (True, False))
+    """Also in the moving statistics, which a graph would follow in halves, or not at all."""
+    graph, plain = (Pix2Pix(replace(SMALL, amp="O3", jit=jit)) for jit in (True, False))
     for _ in range(3):
-        np.testing.assert_allclose(graph.train_step(X, Y), plain.train_step(X, Y), rtol=2e-3)
+        np.testing.assert_allclose(graph.train_step(X, Y), plain.train_step(X, Y), rtol=5e-3)
+    theirs = values(plain)
+    for name, value in values(graph).items():
+        if "moving" in name:
+            np.testing.assert_allclose(value, theirs[name], atol=1e-3)
+            assert np.any(value != value.astype(np.float16).astype(np.float32))
 
 
 def scaled_dense(scale: float) -> tuple[nn.Dense, LossScaled]:
@@ -125,6 +131,7 @@ def test_the_scale_grows_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scales == [4, 8, 8, 16]
 
 
+@pytest.mark.usefixtures("low_scale")
 @pytest.mark.parametrize("side", ["generator", "discriminator"])
 def test_each_network_has_a_scale_and_a_finite_check_of_its_own(side: str) -> None:
     model = Pix2Pix(replace(SMALL, amp="O2"))
@@ -156,9 +163,9 @@ def test_a_run_counts_what_it_skipped_and_goes_on_to_the_bit(
     tmp_path: Path, tiny: Config, data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 2.0**20)  # too large: the first overflow
-    monkeypatch.setattr(mixed_precision, "WINDOW", 7)  # one growth in the second epoch
-    config = replace(tiny, size=32, jitter_size=36, epochs=2, samples=1, jit=False, amp="O2",
-                     n_layers=1)  # fmt: skip
+    monkeypatch.setattr(mixed_precision, "WINDOW", 3)  # a count that goes on in the second epoch
+    config = replace(tiny, size=32, jitter_size=36, batch_size=5, epochs=2, samples=1, jit=False,
+                     amp="O2", n_layers=1)  # fmt: skip
     said: list[str] = []
     straight = train(config, data, tmp_path / "straight", report=said.append)
     train(config, data, tmp_path / "parts", stop_after=1, report=said.append)
