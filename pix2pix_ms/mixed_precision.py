@@ -62,21 +62,11 @@ def mixed(network: nn.Cell, config: Settings) -> Any:
         kept = [*amp.get_black_list(), *NORMS]
         return amp.custom_mixed_precision(network, black_list=kept, dtype=dtype)
     half = amp.auto_mixed_precision(network, config.amp, dtype)
-    if config.amp == "O3":
-        keep_statistics(network)
-        return half
 
     def in_float32(*inputs: Tensor) -> Tensor:
         return ops.cast(half(*inputs), ms.float32)
 
     return in_float32
-
-
-def keep_statistics(network: nn.Cell) -> None:
-    """Take normalisation out of what casts its parameters: it is given halves as they come."""
-    for _, cell in network.cells_and_names():
-        if isinstance(cell, NORMS):
-            cell.add_flags(fp16=False, bf16=False, fp32=False)
 
 
 class LossScaled(nn.Cell):
@@ -89,7 +79,7 @@ class LossScaled(nn.Cell):
         scale: how much larger the loss is at first.
     """
 
-    def __init__(self, optimiser: nn.Optimizer, scale: float = FIRST_SCALE) -> None:
+    def __init__(self, optimiser: nn.Optimizer, scale: float) -> None:
         super().__init__(auto_prefix=False)
         self.optimiser = optimiser
         self.scaler = amp.DynamicLossScaler(scale, FACTOR, WINDOW)
