@@ -115,7 +115,8 @@ def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Ite
         ours: those of them that `process` set.
     """
     yield f"CANN: {cann_version(environment)}; CUDA: {cuda_version()}"
-    yield f"processors: {len(os.sched_getaffinity(0))} of {os.cpu_count()}"
+    granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield f"processors: {granted} of {os.cpu_count()}"
     order = "AFTER mindspore" if process.late else "before mindspore"
     guard = ", ".join(f"{name}={value}" for name, value in ours.items()) or "nothing"
     yield f"pix2pix_ms was imported {order} and set: {guard}"
