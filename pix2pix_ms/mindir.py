@@ -21,7 +21,8 @@ def write(network: Frozen, path: Path) -> None:
     """
 
     def describe(model: Any) -> None:
-        model.user_info.update(network.facts())
+        for key, value in network.facts().items():
+            model.user_info.add(key=key, value=value)
 
     image = Tensor(np.zeros(network.shape, np.float32))
     ms.export(
