@@ -16,16 +16,17 @@ from PIL import Image
 
 network = onnxruntime.InferenceSession(sys.argv[1])
 _, channels, *shape = network.get_inputs()[0].shape
+modes = ("L", "LA", "RGB", "RGBA")  # what Pillow calls 1 to 4 channels
 
 
 def generated(upload: bytes) -> bytes:
     """Return what the network makes of an image file, as PNG."""
-    image = Image.open(io.BytesIO(upload)).convert(("L", "LA", "RGB", "RGBA")[channels - 1])
+    image = Image.open(io.BytesIO(upload)).convert(modes[channels - 1])
     pixels = np.array(image.resize(shape[::-1]), np.float32).reshape(1, *shape, channels)
     x = pixels.transpose(0, 3, 1, 2) / 127.5 - 1  # uint8 NHWC to float32 NCHW in [-1, 1]
-    y = np.rint(network.run(None, {"input_image": x})[0][0] * 127.5 + 127.5).astype(np.uint8)
-    picture = Image.fromarray(y.transpose(1, 2, 0).squeeze()).resize(image.size)
-    picture.save(png := io.BytesIO(), "PNG")
+    shades = network.run(None, {"input_image": x})[0][0] * 127.5 + 128  # "L" drops the fraction
+    planes = [Image.fromarray(plane).resize(image.size).convert("L") for plane in shades]
+    Image.merge(modes[len(planes) - 1], planes).save(png := io.BytesIO(), "PNG")
     return png.getvalue()
 
 

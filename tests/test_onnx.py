@@ -157,6 +157,11 @@ def test_cyclegans_generators_have_a_graph(norm: Any, tmp_path: Path) -> None:
         (out,) = export_as(tmp_path / "c.ckpt", tmp_path / "g.onnx", **choices)
         expected = wanted(network, x, "eval", ())
         np.testing.assert_allclose(ran(onnx.load(out), x), expected, atol=1e-3)
+    (out,) = export_as(tmp_path / "c.ckpt", tmp_path / "g.mindir", direction="BtoA", mode="eval")
+    x, graph = x[:1, :, :, :16], nn.GraphCell(ms.load(str(out)))
+    np.testing.assert_allclose(
+        graph(Tensor(x)).asnumpy(), wanted(ways["BtoA"], x, "eval", ()), atol=1e-5
+    )
 
 
 def test_the_file_says_what_it_holds(unet: Path, tmp_path: Path, tiny: Config) -> None:
