@@ -165,8 +165,8 @@ def _(cell: UNet, graph: Graph, x: str) -> str:
 
 @emit.register(Layer)
 def _(cell: Layer, graph: Graph, x: str) -> str:
-    convolved = emit(cell.conv, graph, x)
-    return graph.add("Relu", normalised(cell.norm, graph, convolved, cell.conv.out_channels))
+    x = emit(cell.conv, graph, x)
+    return graph.add("Relu", normalised(cell.norm, graph, x, cell.conv.out_channels))
 
 
 @emit.register(Residual)
