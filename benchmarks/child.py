@@ -29,11 +29,21 @@ RATES: dict[str, tuple[str, tuple[str, ...]]] = {
     "product_torch": ("limit", ("torch",)),
     "copy": ("limit", ("copy",)),
 }
+# The network out of Python, which only infers: `python -m benchmarks.exported`.
+EXPORTED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "ours_paper": ("exported", ("mindspore", "paper")),
+    "ours_eval": ("exported", ("mindspore", "eval")),
+    "onnxruntime_paper": ("exported", ("onnxruntime", "paper")),
+    "onnxruntime_eval": ("exported", ("onnxruntime", "eval")),
+}
+ALL = PROGRAMS | RATES | EXPORTED
 # MindSpore waits in an empty loop unless pix2pix_ms, which guards the tutorial's convolutions too,
 # lets it sleep; PyTorch asks for huge pages if told to.
 SPINNING, ASLEEP = ({"MS_DEV_HOST_BLOCKING_RUN": value} for value in "01")
 ENVIRONMENT: dict[str, dict[str, str]] = {
     "ours": ASLEEP,
+    "ours_paper": ASLEEP,
+    "ours_eval": ASLEEP,
     "ours_spinning": SPINNING,
     "torch_best": {"THP_MEM_ALLOC_ENABLE": "1"},
     "tutorial_pynative": SPINNING,
@@ -44,7 +54,7 @@ ENVIRONMENT: dict[str, dict[str, str]] = {
 
 def prepare(program: str, work: str, task: Task) -> Callable[[], object]:
     """Return the call that does one unit of work, `train` or `infer`."""
-    module, words = (PROGRAMS | RATES)[program]
+    module, words = ALL[program]
     function = "once" if program in RATES else work
     build = getattr(importlib.import_module(f"benchmarks.{module}"), function)
     call: Callable[[], object] = build(*words, task)
@@ -72,7 +82,7 @@ def answer(message: dict[str, object]) -> None:
 
 def main(program: str, work: str, *numbers: str) -> None:
     """Prepare, report the first call, then take turns until the input ends."""
-    importlib.import_module(f"benchmarks.{(PROGRAMS | RATES)[program][0]}")  # does not count
+    importlib.import_module(f"benchmarks.{ALL[program][0]}")  # does not count
     began = time.perf_counter()
     call = prepare(program, work, Task(*map(int, numbers)))
     answer({"build": time.perf_counter() - began, "first": seconds(call)})

@@ -269,15 +269,41 @@ def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any
 
 @command.command()
 @click.argument("checkpoint", type=PATH)
-@click.option("--out", required=True, type=FILE, help="The .safetensors, in its own folder.")
-def export(checkpoint: Path, out: Path) -> None:
-    """Write the generator or segmenter of CHECKPOINT for others: --out and a config.json beside.
+@click.option("--out", required=True, type=PATH, help="The file; its ending is the format.")
+@click.option(
+    "--format", "kind", type=click.Choice(["safetensors", "mindir", "onnx"]), help="[by --out]"
+)
+@click.option("--size", type=click.IntRange(1), help="Graph: side of the images [the network's].")
+@click.option("--height", type=click.IntRange(1), help="Graph: their height, where it is not size.")
+@click.option("--width", type=click.IntRange(1), help="Graph: their width, where it is not size.")
+@click.option(
+    "--mode",
+    type=click.Choice(["paper", "eval"]),
+    help="Graph: paper: every image's own statistics; eval: the moving ones [paper].",
+)
+@click.option(
+    "--dropout-seed",
+    type=click.IntRange(0),
+    help="Graph: dropout with masks of this seed, the same for every image [no dropout].",
+)
+@direction_option
+def export(
+    checkpoint: Path,
+    out: Path,
+    kind: Literal["safetensors", "mindir", "onnx"] | None,
+    **choices: Any,
+) -> None:
+    """Write the network of CHECKPOINT for others: weights, or the graph it computes.
 
-    Kernels are rounded to half precision. --checkpoint and --segmenter take the folder.
+    A .safetensors holds the kernels rounded to half precision, and has a config.json beside it:
+    --checkpoint and --segmenter take their folder, which must be their own. A .mindir (for
+    MindSpore's GraphCell) or .onnx (for any runtime) holds a generator's graph in float32 and runs
+    without this package. It takes and gives images as NCHW in [-1, 1].
     """
-    from pix2pix_ms.export import export as export_network
+    from pix2pix_ms.export import export_as
 
-    for path in export_network(checkpoint, out):
+    given = {name: value for name, value in choices.items() if value is not None}
+    for path in export_as(checkpoint, out, kind, **given):
         click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

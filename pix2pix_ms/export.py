@@ -1,13 +1,81 @@
-"""A trained network in the form in which it ships: weights as safetensors, and its config.json."""
+"""A trained network for others: weights and a config.json as it ships, or the graph it computes."""
 
+import importlib
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 from pix2pix_ms import checkpoints, safetensors_file
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole, replace_text
 from pix2pix_ms.models import settings_from_json
+from pix2pix_ms.settings import Direction
 
 SEGMENTER = ("segmenter",)
+Format = Literal["safetensors", "mindir", "onnx"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+GRAPHS: dict[Format, str] = {"mindir": "mindir", "onnx": "onnx_graph"}  # the modules that write
+
+
+def export_as(
+    source: Path, out: Path, kind: Format | None = None, **choices: Any
+) -> tuple[Path, ...]:
+    """Write the network of a checkpoint in one of three formats; return the files.
+
+    safetensors is what `export` writes; mindir and onnx hold the graph of a generator, with weights
+    in float32, and need nothing of this package to run.
+
+    Args:
+        source: as `checkpoints.file_of` takes it.
+        out: a path ending in the format's name.
+        kind: the format; unless given, the ending says it.
+        choices: for a graph, what `frozen.freeze` takes, and `direction`: which of CycleGAN's two.
+
+    Raises:
+        Pix2PixError: if the source cannot be read or does not suit the format, the ending does not
+            either, a choice is impossible, or `out` is a folder.
+    """
+    kind = format_of(out, kind)
+    if out.is_dir():
+        raise Pix2PixError(f"{out}: expected a file to write, found a folder; change --out")
+    if kind == "safetensors":
+        for name in choices:
+            raise Pix2PixError(
+                f"{name}: expected it with a graph, as .mindir or .onnx, found it with "
+                f"{out.name}, which holds weights alone; leave it out, or change --out"
+            )
+        return export(source, out)
+    return (export_graph(source, out, kind, **choices),)
+
+
+def format_of(out: Path, kind: Format | None) -> Format:
+    """Return the format a path ends in, which is the one asked for, if any is."""
+    wanted = (kind,) if kind else FORMATS
+    for name in wanted:
+        if out.suffix == f".{name}":
+            return name
+    raise Pix2PixError(
+        f"{out}: expected a name ending in {' or '.join(f'.{name}' for name in wanted)}, found "
+        f"{out.suffix or 'no ending'}; change --out" + " or --format" * bool(kind)
+    )
+
+
+def export_graph(
+    source: Path, out: Path, kind: Format, direction: Direction | None = None, **choices: Any
+) -> Path:
+    """Write the graph of a checkpoint's generator to `out`; return it."""
+    from pix2pix_ms.frozen import freeze
+
+    try:
+        writer = importlib.import_module(f"pix2pix_ms.{GRAPHS[kind]}")
+    except ModuleNotFoundError as error:
+        raise Pix2PixError(
+            f"{out}: expected the package {error.name} to write it with, found none; "
+            f"install it: pip install {error.name}"
+        ) from error
+    network = freeze(*checkpoints.load_generator(source, direction), **choices)
+    with appearing_whole(out) as writing:
+        writer.write(network, writing)
+    return out
 
 
 def export(source: Path, out: Path) -> tuple[Path, Path]:

@@ -41,6 +41,9 @@ def prepare_process() -> None:
         wait_asleep()
     # Errors only: MindSpore's deprecation warnings carry pid and time and cannot be compared.
     prefer(LOGGED, "3")
+    # MindSpore (2.8) sets this too, but then `import onnx` before it has loaded protobuf's other
+    # implementation, with which MindSpore cannot be imported any more.
+    prefer("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
 
 def wait_asleep() -> None:

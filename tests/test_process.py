@@ -27,12 +27,18 @@ def pretend_mindspore(folder: Path, version: str) -> Path:
 
 
 def run(code: str, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    prepared = ("ONEDNN_MAX_CPU_ISA", "GLOG_v", BLOCKING)
+    protobuf = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
+    prepared = ("ONEDNN_MAX_CPU_ISA", "GLOG_v", BLOCKING, protobuf)
     clean = {name: value for name, value in os.environ.items() if name not in prepared}
     clean |= {"PYTHONPATH": f"{path}{os.pathsep}{REPOSITORY}", **environment}
     return subprocess.run(
         [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True
     )
+
+
+def test_onnx_may_be_imported_before_mindspore() -> None:
+    code = "import pix2pix_ms, onnx, mindspore; print(mindspore.Tensor(1) + 1)"
+    assert run(code, REPOSITORY).stdout == "2\n"
 
 
 @pytest.mark.parametrize(

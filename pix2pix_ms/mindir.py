@@ -1,0 +1,30 @@
+"""A generator as MindIR: what `mindspore.load` and `nn.GraphCell` run without this package.
+
+MindSpore (2.8) writes batch normalisation with the batch's own statistics as it is. Its moving
+statistics are parameters of the graph, which a call with momentum 0 leaves as they are.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor
+
+from pix2pix_ms.frozen import Frozen
+
+
+def write(network: Frozen, path: Path) -> None:
+    """Write a graph of exactly the frozen shape, weights in float32, to one file.
+
+    What else it says of itself is in `user_info` of the file's ModelProto.
+    """
+
+    def describe(model: Any) -> None:
+        for key, value in network.facts().items():
+            model.user_info.add(key=key, value=value)
+
+    image = Tensor(np.zeros(network.shape, np.float32))
+    ms.export(
+        network.cell(), image, file_name=str(path), file_format="MINDIR", custom_func=describe
+    )

@@ -1,0 +1,350 @@
+"""What leaves Python: MindIR and ONNX that compute what the network computes, and nothing half."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from click.testing import CliRunner
+from mindspore import Tensor, nn
+from PIL import Image
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
+from pix2pix_ms.cli import command
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.pipeline import TrainingData, plain_data
+from pix2pix_ms.data.records import rows_of
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.export import export_as
+from pix2pix_ms.family.config import CycleGANConfig
+from pix2pix_ms.family.cyclegan import generator as cyclegan_generator
+from pix2pix_ms.family.styling import SHIPPED as SHIPPED_AVERAGES
+from pix2pix_ms.frozen import INPUT, OUTPUT, freeze
+from pix2pix_ms.models import preset
+from pix2pix_ms.nets.blocks import set_statistics
+from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.onnx_graph import model_of
+from pix2pix_ms.translate import STATISTICS, Mode, Translator
+
+SERVER = Path(__file__).parents[1] / "notebooks" / "serve.py"
+RNG = np.random.default_rng(5)
+EVERY = [(mode, seed) for mode in ("paper", "eval") for seed in (None, 3)]
+
+
+def alive(network: nn.Cell, config: Any) -> nn.Cell:
+    """Give a network weights under which every layer matters, and statistics of its own."""
+    initialise(network, config)
+    for name, entry in network.parameters_dict().items():
+        if entry.ndim > 1:
+            entry.set_data(entry / np.float32(config.init_gain * np.sqrt(entry[0].size / 2)))
+        elif name.endswith(("gamma", "moving_variance")):
+            entry.set_data(Tensor(RNG.uniform(0.5, 1.5, entry.shape).astype(np.float32)))
+        else:
+            entry.set_data(Tensor(RNG.uniform(-0.3, 0.3, entry.shape).astype(np.float32)))
+    return network
+
+
+@pytest.fixture(scope="module")
+def unet(tiny: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the smallest network with a dropout block."""
+    place = tmp_path_factory.mktemp("unet") / "g.ckpt"
+    checkpoints.save(alive(UNet(tiny), tiny).get_parameters(), place, tiny)
+    return place
+
+
+@pytest.fixture(scope="module")
+def images(data: TrainingData, tiny: Config) -> np.ndarray:
+    """Held-out facades as the network sees them, float32 [2, 3, 64, 64]."""
+    rows = rows_of(plain_data(data.held_out, tiny), data.held_out.record.path)
+    return np.concatenate([row["x"] for row in rows])[:2]
+
+
+def wanted(network: Any, images: np.ndarray, mode: Mode, masks: tuple[Tensor, ...]) -> np.ndarray:
+    """What the network makes of every image by itself."""
+    network.set_train(False)
+    set_statistics(network, STATISTICS[mode])
+    return np.concatenate([network(Tensor(x[None]), *masks).asnumpy() for x in images])
+
+
+def ran(model: onnx.ModelProto, images: np.ndarray) -> np.ndarray:
+    """What onnxruntime makes of the images, one batch."""
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (found,) = session.run([OUTPUT], {INPUT: images})
+    return found
+
+
+@pytest.mark.parametrize(("mode", "seed"), EVERY)
+def test_onnx_computes_what_the_network_does(
+    unet: Path, images: np.ndarray, tmp_path: Path, capfd: Any, mode: Mode, seed: int | None
+) -> None:
+    choices = {} if seed is None else {"dropout_seed": seed}
+    (out,) = export_as(unet, tmp_path / "g.onnx", mode=mode, **choices)
+    network, config = checkpoints.load_generator(unet)
+    frozen = freeze(network, config, mode, dropout_seed=seed)
+    expected = wanted(network, images, mode, frozen.masks)
+    capfd.readouterr()
+    found = ran(onnx.load(out), images)
+    assert capfd.readouterr() == ("", ""), "onnxruntime has nothing to warn of"
+    assert np.abs(expected).mean() > 0.1, "a network that says something"
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    others = ("eval" if mode == "paper" else "paper"), None if seed else 3
+    for other in (
+        freeze(network, config, others[0], dropout_seed=seed),
+        freeze(network, config, mode, dropout_seed=others[1]),
+    ):
+        unlike = wanted(network, images, other.mode, other.masks)
+        assert np.abs(found - unlike).max() > 0.05, "another mode or another mask is told apart"
+
+
+def test_the_frozen_masks_are_those_translate_begins_with(
+    unet: Path, images: np.ndarray, tiny: Config
+) -> None:
+    network, config = checkpoints.load_generator(unet)
+    model = model_of(freeze(network, config, dropout_seed=tiny.seed))
+    expected = Translator(network, config)(images[:1])
+    np.testing.assert_allclose(ran(model, images[:1]), expected, atol=1e-3)
+
+
+def narrow(**changes: Any) -> Config:
+    return preset("quick", ngf=2, ndf=2, **changes)
+
+
+@pytest.mark.parametrize(
+    ("config", "shape"),
+    [
+        (narrow(norm="instance"), (64, 64)),
+        (narrow(norm="none", skips=False), (64, 64)),
+        (narrow(levels=3, input_channels=1, target_channels=2, colours="lab"), (40, 56)),
+        (narrow(height=64, width=128, input_channels=4, target_channels=1), (128, 64)),
+    ],
+    ids=["instance", "encoder-decoder", "lab", "another size"],
+)
+def test_every_unet_has_a_graph(config: Config, shape: tuple[int, int]) -> None:
+    network = alive(UNet(config), config)
+    frozen = freeze(network, config, height=shape[0], width=shape[1])
+    x = RNG.uniform(-1, 1, frozen.shape).astype(np.float32)
+    found = ran(model_of(frozen), x)
+    assert found.shape == (1, config.target_channels, *shape)
+    np.testing.assert_allclose(found, wanted(network, x, "paper", ()), atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch", "none"])
+def test_cyclegans_generators_have_a_graph(norm: Any, tmp_path: Path) -> None:
+    config = CycleGANConfig(size=16, jitter_size=16, ngf=2, ndf=2, n_blocks=2, norm=norm)
+    ways = {way: alive(cyclegan_generator(config, way), config) for way in ("AtoB", "BtoA")}
+    parameters = [p for network in ways.values() for p in network.get_parameters()]
+    checkpoints.save(parameters, tmp_path / "c.ckpt", config)
+    x = RNG.uniform(-1, 1, (2, 3, 16, 24)).astype(np.float32)
+    for way, network in ways.items():
+        choices = {"width": 24, "direction": way, "mode": "eval"}
+        (out,) = export_as(tmp_path / "c.ckpt", tmp_path / "g.onnx", **choices)
+        expected = wanted(network, x, "eval", ())
+        np.testing.assert_allclose(ran(onnx.load(out), x), expected, atol=1e-3)
+    (out,) = export_as(tmp_path / "c.ckpt", tmp_path / "g.mindir", direction="BtoA", mode="eval")
+    x, graph = x[:1, :, :, :16], nn.GraphCell(ms.load(str(out)))
+    np.testing.assert_allclose(
+        graph(Tensor(x)).asnumpy(), wanted(ways["BtoA"], x, "eval", ()), atol=1e-5
+    )
+
+
+def test_the_file_says_what_it_holds(unet: Path, tmp_path: Path, tiny: Config) -> None:
+    export_as(unet, tmp_path / "g.onnx", size=128, dropout_seed=3)
+    session = onnxruntime.InferenceSession(tmp_path / "g.onnx")
+    (takes,), (gives,) = session.get_inputs(), session.get_outputs()
+    assert (takes.name, takes.shape) == ("input_image", ["N", 3, 128, 128])
+    assert (gives.name, gives.shape) == ("generated_image", ["N", 3, 128, 128])
+    facts = session.get_modelmeta().custom_metadata_map
+    assert json.loads(facts["config"]) == json.loads(tiny.to_json())
+    assert [facts[name] for name in ("mode", "value_range", "layout", "dropout_seed")] == [
+        "paper", "[-1, 1]", "NCHW", "3",
+    ]  # fmt: skip
+    model = onnx.load(tmp_path / "g.onnx")
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17)]
+    kept, _, _ = checkpoints.load(unet)
+    weights = {w.name: onnx.numpy_helper.to_array(w) for w in model.graph.initializer}
+    for name, array in kept.items():
+        if not name.endswith(("moving_mean", "moving_variance")):
+            np.testing.assert_array_equal(weights[name], array.asnumpy(), name)
+
+
+@pytest.mark.parametrize(("mode", "seed"), EVERY)
+def test_mindir_computes_what_the_network_does(
+    unet: Path, images: np.ndarray, tmp_path: Path, mode: Mode, seed: int | None
+) -> None:
+    choices = {} if seed is None else {"dropout_seed": seed}
+    (out,) = export_as(unet, tmp_path / "alone" / "g.mindir", mode=mode, **choices)
+    before = out.read_bytes()
+    graph = nn.GraphCell(ms.load(str(out)))
+    network, config = checkpoints.load_generator(unet)
+    expected = wanted(network, images, mode, freeze(network, config, mode, dropout_seed=seed).masks)
+    held = {p.name: p.asnumpy().copy() for p in graph.get_parameters()}
+    for _ in range(3):
+        found = np.concatenate([graph(Tensor(x[None])).asnumpy() for x in images])
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    for entry in graph.get_parameters():
+        np.testing.assert_array_equal(entry.asnumpy(), held[entry.name], "moved by a call")
+    assert [path.name for path in out.parent.iterdir()] == ["g.mindir"]
+    assert out.read_bytes() == before
+    assert b"value_range" in before
+    assert out.stat().st_mode & 0o400
+
+
+def test_the_network_that_ships_runs_as_onnx(tmp_path: Path) -> None:
+    (out,) = export_as(SHIPPED_GENERATOR, tmp_path / "g.onnx")
+    network, _ = checkpoints.load_generator(SHIPPED_GENERATOR)
+    maps = [facade(seed, 128).label_map for seed in (100_001, 100_002)]
+    x = np.stack([m.transpose(2, 0, 1) / np.float32(127.5) - 1 for m in maps]).astype(np.float32)
+    found = ran(onnx.load(out), x)
+    np.testing.assert_allclose(found, wanted(network, x, "paper", ()), atol=1e-3)
+    assert out.stat().st_size > 4 * sum(int(p.size) for p in network.trainable_params())
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "said"),
+    [
+        ("g.onnx", {"size": 100}, r"size: expected a multiple of 64 \(64 or 128\).*found 100"),
+        ("g.onnx", {"height": 32}, r"height: expected a multiple of 64 \(64\).*found 32"),
+        ("g.mindir", {"width": 65}, r"width: expected a multiple of 64"),
+        ("g.onnx", {"mode": "train"}, r"mode: expected one of paper, eval, found 'train'"),
+        ("g.pb", {}, r"ending in .safetensors or .mindir or .onnx, found .pb; change --out$"),
+        ("g", {"kind": "onnx"}, r"ending in .onnx, found no ending; change --out or --format"),
+        ("g.onnx", {"kind": "mindir"}, r"expected a name ending in .mindir, found .onnx"),
+        ("g.safetensors", {"size": 64}, r"size: expected it with a graph"),
+        ("g.onnx", {"direction": "BtoA"}, r"expected the direction it was trained in"),
+    ],
+)
+def test_what_does_not_fit_leaves_nothing(
+    unet: Path, tmp_path: Path, name: str, choices: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Pix2PixError, match=said):
+        export_as(unet, tmp_path / name, **choices)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (SHIPPED_SEGMENTER, "expected a checkpoint with a generator, found one with segmenter"),
+        (SHIPPED_AVERAGES, "expected a network that makes one image of another.*found stargan"),
+        (SHIPPED_GENERATOR / "log.csv", "expected a MindSpore checkpoint, found a damaged file"),
+    ],
+    ids=["segmenter", "stargan", "no checkpoint"],
+)
+@pytest.mark.parametrize("name", ["g.onnx", "g.mindir"])
+def test_other_networks_are_refused(source: Path, said: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(Pix2PixError, match=said):
+        export_as(source, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_without_dropout_takes_no_masks() -> None:
+    config = narrow(levels=3)
+    with pytest.raises(Pix2PixError, match="dropout_seed: expected a network with dropout"):
+        freeze(UNet(config), config, dropout_seed=1)
+
+
+def test_a_network_too_large_for_one_file_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pix2pix_ms.frozen.LARGEST", 10_000)
+    with pytest.raises(Pix2PixError, match="expected float32 weights of less than"):
+        freeze(UNet(narrow()), narrow())
+
+
+def test_the_command_writes_each_format(unet: Path, tmp_path: Path) -> None:
+    def call(*words: object) -> Any:
+        return CliRunner().invoke(command, ["export", str(unet), *map(str, words)])
+
+    out = tmp_path / "g.onnx"
+    result = call("--out", out, "--format", "onnx", "--mode", "eval", "--dropout-seed", 1)
+    assert (result.exit_code, result.output) == (0, f"{out}: {out.stat().st_size / 1e6:.1f} MB\n")
+    (tmp_path / "folder.onnx").mkdir()
+    result = call("--out", tmp_path / "folder.onnx")
+    assert result.exit_code == 1
+    assert re.fullmatch(r"error: .*: expected a file to write, found a folder; .*\n", result.output)
+    result = call("--out", tmp_path / "g.safetensors", "--mode", "eval")
+    assert re.fullmatch(r"error: mode: expected it with a graph, .*\n", result.output)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.onnx", "g.onnx"]
+    assert list((tmp_path / "folder.onnx").iterdir()) == []
+
+
+def test_an_interrupted_export_leaves_the_file_as_it_was(
+    unet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "g.onnx").write_text("the old one")
+    monkeypatch.setattr("pix2pix_ms.onnx_graph.model_of", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export_as(unet, tmp_path / "g.onnx")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["the old one"]
+
+
+def test_without_onnx_it_says_what_to_install(
+    unet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "pix2pix_ms.onnx_graph")
+    with pytest.raises(Pix2PixError, match="expected the package onnx .* pip install onnx$"):
+        export_as(unet, tmp_path / "g.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def server(unet: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of the script, at work in a process that can import neither of ours."""
+    export_as(unet, tmp_path / "g.onnx", mode="eval")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    code = (
+        "import runpy, sys; sys.modules['mindspore'] = sys.modules['pix2pix_ms'] = None; "
+        f"sys.argv[1:] = [{str(tmp_path / 'g.onnx')!r}, {str(port)!r}]; "
+        f"runpy.run_path({str(SERVER)!r}, run_name='__main__')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        assert process.poll() is None, "the server ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("localhost", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield f"http://localhost:{port}"
+    process.kill()
+    process.wait()
+
+
+def test_the_server_answers_as_the_translator_does(server: str, unet: Path) -> None:
+    label_map = facade(100_001, 128).label_map[:80, :70]
+    Image.fromarray(label_map).save(png := BytesIO(), "PNG")
+    with urllib.request.urlopen(server, png.getvalue()) as answer:
+        found = np.asarray(Image.open(BytesIO(answer.read())), np.int16)
+    expected = Translator(*checkpoints.load_generator(unet), "eval").image(label_map)
+    assert found.shape == expected.shape == (80, 70, 3)
+    assert expected.std() > 10
+    assert np.abs(found - expected).max() <= 2
+    for upload in (b"", b"no image", png.getvalue()[:200]):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(server, upload)
+        assert refused.value.code == 400
+        assert re.fullmatch(r"expected an image, found \w+\n", refused.value.read().decode())
+
+
+def test_the_server_is_as_short_as_it_says() -> None:
+    source = SERVER.read_text().split('"""', 2)[2]
+    source = re.sub(r'""".*?"""', "", source)
+    lines = [line for line in source.splitlines() if line.strip()]
+    assert len([line for line in lines if not re.match("import |from ", line)]) <= 20
