@@ -29,14 +29,14 @@ def half_type(config: Settings) -> Any:
     """Return MindSpore's type of 16 bits that a config asks for.
 
     Raises:
-        Pix2PixError: if it is bfloat16 and the device is not an Ascend: MindSpore (2.7 to 2.10) has
-            no such convolution for a CPU or a GPU.
+        Pix2PixError: if it is bfloat16 and the device is not an Ascend: a CPU has no such
+            convolution (MindSpore 2.8), and on a GPU nobody has seen one.
     """
     device = ms.get_context("device_target")
     if config.amp_dtype == "bfloat16" and device != "Ascend":
         raise Pix2PixError(
-            f"amp_dtype: expected float16 on a {device}, found bfloat16, in which MindSpore has no "
-            "convolution there; leave it out, or compute on an Ascend"
+            f"amp_dtype: expected float16 on a {device}, found bfloat16, which is for Ascend alone; "
+            "leave it out, or compute on an Ascend"
         )
     return getattr(ms, config.amp_dtype)
 
