@@ -35,7 +35,7 @@ def half_type(config: Settings) -> Any:
     device = ms.get_context("device_target")
     if config.amp_dtype == "bfloat16" and device != "Ascend":
         raise Pix2PixError(
-            f"amp_dtype: expected float16 on a {device}, found bfloat16, which is for Ascend alone; "
+            f"amp_dtype: expected float16 on a {device}, found bfloat16, which is for Ascend; "
             "leave it out, or compute on an Ascend"
         )
     return getattr(ms, config.amp_dtype)
