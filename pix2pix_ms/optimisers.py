@@ -6,6 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from pix2pix_ms.distributed import averaging
 from pix2pix_ms.nets.blocks import tensor_over
 from pix2pix_ms.settings import Settings
 
@@ -27,7 +28,7 @@ def adam(
     """
     weights = network.trainable_params()[::-1]
     rates = {"beta2": config.beta2, "weight_decay": weight_decay}
-    optimiser = nn.Adam(weights, config.learning_rate, **rates)
+    optimiser = averaging(nn.Adam)(weights, config.learning_rate, **rates)
     # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
     optimiser.beta1 = Tensor(config.beta1, ms.float32)
     for moment in (*optimiser.moment1, *optimiser.moment2):
@@ -60,7 +61,8 @@ class RMSProp(nn.Optimizer):
 
 def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
     """Return RMSProp over a network, with the learning rate of the config; `name` as for Adam."""
-    return named(RMSProp(network.trainable_params()[::-1], config.learning_rate), network, name)
+    weights = network.trainable_params()[::-1]
+    return named(averaging(RMSProp)(weights, config.learning_rate), network, name)
 
 
 def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:
