@@ -10,6 +10,7 @@ a gathering and a broadcast are all there is (MindSpore 2.7 to 2.10), and nothin
 
 import hashlib
 import os
+import re
 import socket
 import sys
 import threading
@@ -82,8 +83,8 @@ def serve() -> NoReturn:
     try:
         communication.init()
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
-        leave(f"expected every rank to train to the end, found that one is gone: {reason}")
+        gone = re.search(r"\{([\d, ]+)\}", str(error))  # as MindSpore lists them (2.8)
+        leave(f"expected all ranks to the end, found {gone[1] if gone else 'one of them'} gone")
     os._exit(0)
 
 
@@ -91,7 +92,7 @@ def leave(problem: str) -> NoReturn:
     """Say what went wrong and end this process at once: a lost rank lets nobody finish."""
     sys.stdout.flush()
     print(
-        f"error: {problem} The logs of the others say more; "
+        f"error: ranks: {problem}; their logs say why; "
         "go on from the last whole epoch with the same command and --resume",
         file=sys.stderr,
         flush=True,
@@ -116,21 +117,18 @@ def join(synchronised: bool = False) -> World:
             f"--distributed: expected to meet the other ranks, found: {str(error).splitlines()[0]}"
         ) from error
     found = communication.get_rank(), communication.get_group_size()
+    if not _joined:
+        threading.Thread(target=watch, daemon=True).start()
     _joined[:] = [World(*found, synchronised)]
-    threading.Thread(target=watch, args=(scheduler(),), daemon=True).start()
     return world()
 
 
-def scheduler() -> tuple[str, int]:
-    """Return where msrun's scheduler listens."""
-    return os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"])
-
-
-def watch(place: tuple[str, int]) -> None:
+def watch() -> None:
     """End this process when the scheduler is gone, which ends with the first rank that is lost.
 
     msrun ends the ranks of its own machine; those of others would wait in a sum for ever.
     """
+    place = os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"])
     missed = 0
     while missed < MISSES:
         time.sleep(LOOKS_EVERY)
@@ -139,7 +137,7 @@ def watch(place: tuple[str, int]) -> None:
             missed = 0
         except OSError:
             missed += 1
-    leave("expected the scheduler to be there to the end, found it gone.")
+    leave("expected msrun's scheduler to the end, found it gone, as when a rank is lost")
 
 
 def check_ranks(config: Settings) -> None:
@@ -233,7 +231,7 @@ def averaging(kind: type[nn.Optimizer]) -> Callable[..., Any]:
     if world().ranks == 1:
         return kind
 
-    class Averaging(kind):  # type: ignore[valid-type, misc]
+    class Averaging(kind):
         """The optimiser, after the gradients are averaged."""
 
         def __init__(self, *given: Any, **named: Any) -> None:

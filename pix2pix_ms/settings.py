@@ -120,7 +120,8 @@ class Settings:
         """Return the least value of every field that has one; a model adds its own."""
         return {
             "size": 8, "height": 8, "width": 8, "jitter_size": self.size, "batch_size": 1,
-            "ranks": 1, "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1, "init_gain": 0,
+            "ranks": 1, "epochs": 1, "seed": 0, "facades": 1, "save_every": 1, "samples": 1,
+            "init_gain": 0,
         }  # fmt: skip
 
     def check(self) -> None:

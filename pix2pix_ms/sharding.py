@@ -1,4 +1,4 @@
-"""Which part of a step is a rank's: rows of what is drawn for all ranks, places in an epoch's order.
+"""Which part of a step is a rank's: rows of what is drawn for all, places in an epoch's order.
 
 The idea: order, crops, masks and noise are drawn for the whole step, the same on every rank, and
 each keeps its own rows. So N ranks at batch size B see and draw what one process at N B does.

@@ -98,7 +98,8 @@ class ImagePool(nn.Cell):
     def draw(self, step: int, batch: int, seed: int, *position: int) -> tuple[Tensor, Tensor]:
         """Draw where each image of all ranks' batch is kept, int32, and whether the past is shown.
 
-        Both are [batch], the second float32, 0 or 1. All follows from the seed and the step, counted from 1.
+        Both are [batch], the second float32, 0 or 1. All follows from the seed and the step,
+        counted from 1.
         """
         rng = random(seed, Stream.POOL, step, *position)
         first = (step - 1) * batch

@@ -87,7 +87,7 @@ class BatchNorm(nn.Cell):
         self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.1)
         self.freeze = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
         self.recall = ops.BatchNorm(is_training=False, epsilon=EPSILON)
-        self.synchronised = distributed.world().synchronised
+        self.synchronised, self.ranks = distributed.world().synchronised, distributed.world().ranks
         if self.synchronised:
             self.mean, self.sum = distributed.Mean(), ops.ReduceSum(keep_dims=True)
 
@@ -108,11 +108,13 @@ class BatchNorm(nn.Cell):
 
         `nn.SyncBatchNorm` has no CPU kernel (MindSpore 2.7 to 2.10).
         """
-        share = 1.0 / (x.shape[0] * x.shape[2] * x.shape[3])
+        here = x.shape[0] * x.shape[2] * x.shape[3]
+        share, everywhere = 1.0 / here, here * self.ranks
         (mean,) = self.mean((self.sum(x, (0, 2, 3)) * share,))
         centred = x - mean
         (variance,) = self.mean((self.sum(centred * centred, (0, 2, 3)) * share,))
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+        unbiased = variance * (everywhere / max(everywhere - 1, 1))  # as `ops.BatchNorm` follows it
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
             ops.assign(moving, 0.9 * moving + 0.1 * ops.stop_gradient(value.reshape(-1)))
         scale = self.gamma.reshape(1, -1, 1, 1) * ops.rsqrt(variance + EPSILON)
         return centred * scale + self.beta.reshape(1, -1, 1, 1)
