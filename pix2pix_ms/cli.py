@@ -110,12 +110,13 @@ def train(
     from pix2pix_ms import distributed as together
     from pix2pix_ms import training
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.launching import launched
     from pix2pix_ms.run import Run, check_free, check_model
 
     run = Run(out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick"))))
     given = {name: value for name, value in settings.items() if value is not None}
     if distributed:
-        given["ranks"] = together.launched()
+        given["ranks"] = launched()
     resuming = resume and run.exists()
     if resuming:
         before = run.config()

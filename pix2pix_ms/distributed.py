@@ -1,35 +1,26 @@
 """More than one device or machine: data parallel, started by MindSpore's own `msrun`.
 
-The idea: msrun starts a process for each device, a rank, and one more, the scheduler, through which
-they find each other. Every rank has all networks; it takes its rows of each batch (`sharding`),
-averages its gradients with the others', and so stays their equal. The first rank alone writes.
+The idea: every rank, a process with a device, has all networks; it takes its rows of each batch
+(`sharding`), averages its gradients with the others', and so stays their equal. The first rank
+alone writes.
 
 Collectives are HCCL's on Ascend, NCCL's on a GPU, MindSpore's own on a CPU. There a sum of float32,
-a gathering and a broadcast are all there is (MindSpore 2.7 to 2.10), and nothing else is used.
+a gathering and a broadcast are all there is (MindSpore 2.8), and nothing else is used.
 """
 
 import hashlib
-import os
-import re
-import socket
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, replace
+from typing import Any
 
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, communication, nn, ops
 
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.launching import LAUNCH, FirstsLine, watch_scheduler
 from pix2pix_ms.settings import Settings
-
-LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pix-ms train …"
-LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
-MISSES = 2  # so many in vain, and it is gone
 
 
 @dataclass(frozen=True)
@@ -38,7 +29,9 @@ class World:
 
     rank: int = 0
     ranks: int = 1
-    synchronised: bool = False  # batch normalisation takes the statistics of all
+    line: FirstsLine | None = None
+    synchronised: bool = False
+    """Whether batch normalisation takes the statistics of all."""
 
 
 _joined: list[World] = []  # one, once this process has joined
@@ -54,52 +47,6 @@ def is_first() -> bool:
     return world().rank == 0
 
 
-def launched() -> int:
-    """Return how many ranks msrun has started; in its scheduler, serve them and end.
-
-    Raises:
-        Pix2PixError: if msrun did not start this process, or started it alone.
-    """
-    role, count = os.environ.get("MS_ROLE"), os.environ.get("MS_WORKER_NUM", "0")
-    if role not in ("MS_WORKER", "MS_SCHED") or not count.isdigit():
-        raise Pix2PixError(
-            f"--distributed: expected to be started by msrun, found no sign of it; use {LAUNCH}"
-        )
-    if int(count) < 2:
-        raise Pix2PixError(
-            f"--distributed: expected 2 workers or more, found {count}; give msrun a larger "
-            "--worker_num, or leave --distributed out"
-        )
-    if role == "MS_SCHED":
-        serve()
-    return int(count)
-
-
-def serve() -> NoReturn:
-    """Be the scheduler until all ranks have ended, and say if one ended too soon.
-
-    Left alone, a scheduler that has lost a rank stays for good, and msrun with it (MindSpore 2.8).
-    """
-    try:
-        communication.init()
-    except RuntimeError as error:
-        gone = re.search(r"\{([\d, ]+)\}", str(error))  # as MindSpore lists them (2.8)
-        leave(f"expected all ranks to the end, found {gone[1] if gone else 'one of them'} gone")
-    os._exit(0)
-
-
-def leave(problem: str) -> NoReturn:
-    """Say what went wrong and end this process at once: a lost rank lets nobody finish."""
-    sys.stdout.flush()
-    print(
-        f"error: ranks: {problem}; their logs say why; "
-        "go on from the last whole epoch with the same command and --resume",
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(1)
-
-
 def join(synchronised: bool = False) -> World:
     """Find the other ranks, once the device is chosen, and return the world.
 
@@ -110,34 +57,27 @@ def join(synchronised: bool = False) -> World:
     Raises:
         Pix2PixError: if they do not come together.
     """
-    try:
-        communication.init()
-    except RuntimeError as error:
-        raise Pix2PixError(
-            f"--distributed: expected to meet the other ranks, found: {str(error).splitlines()[0]}"
-        ) from error
-    found = communication.get_rank(), communication.get_group_size()
     if not _joined:
-        threading.Thread(target=watch, daemon=True).start()
-    _joined[:] = [World(*found, synchronised)]
+        try:
+            communication.init()
+            _joined.append(met(communication.get_rank(), communication.get_group_size()))
+        except (RuntimeError, OSError) as error:
+            reason = (str(error).strip().splitlines() or [""])[0]
+            raise Pix2PixError(
+                f"--distributed: expected to meet the other ranks, found: {reason}; "
+                "see the logs of msrun"
+            ) from error
+        watch_scheduler()
+    _joined[0] = replace(world(), synchronised=synchronised)
     return world()
 
 
-def watch() -> None:
-    """End this process when the scheduler is gone, which ends with the first rank that is lost.
-
-    msrun ends the ranks of its own machine; those of others would wait in a sum for ever.
-    """
-    place = os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"])
-    missed = 0
-    while missed < MISSES:
-        time.sleep(LOOKS_EVERY)
-        try:
-            socket.create_connection(place, LOOKS_EVERY).close()
-            missed = 0
-        except OSError:
-            missed += 1
-    leave("expected msrun's scheduler to the end, found it gone, as when a rank is lost")
+def met(rank: int, ranks: int) -> World:
+    """Return the world of a rank, with its line to the first."""
+    line = FirstsLine()
+    first = gathered(line.address())[0]
+    line.meet(rank, ranks, first.astype(int).tolist())
+    return World(rank, ranks, line)
 
 
 def check_ranks(config: Settings) -> None:
@@ -153,27 +93,15 @@ def check_ranks(config: Settings) -> None:
         )
 
 
+def gathered(values: Sequence[float]) -> np.ndarray:
+    """Return the values of every rank, float32 [ranks, N]."""
+    everyone: np.ndarray = ops.AllGather()(Tensor(np.array([values], np.float32))).asnumpy()
+    return everyone
+
+
 def mean(values: Sequence[float]) -> list[float]:
     """Return the ranks' mean of each value; alone, the values."""
-    if world().ranks == 1:
-        return list(values)
-    total = ops.AllReduce()(Tensor(np.array(values, np.float32))).asnumpy()
-    return [float(value) for value in total / world().ranks]
-
-
-def barrier() -> None:
-    """Wait until every rank is here."""
-    mean([0.0])  # `ops.Barrier` has no CPU kernel (MindSpore 2.7 to 2.10)
-
-
-@contextmanager
-def first_before_others() -> Iterator[None]:
-    """Let the first rank finish this block before the others begin it."""
-    if not is_first():
-        barrier()
-    yield
-    if is_first():
-        barrier()
+    return list(values) if world().ranks == 1 else gathered(values).mean(0).tolist()
 
 
 def agree(what: str, value: str) -> None:
@@ -184,14 +112,30 @@ def agree(what: str, value: str) -> None:
     """
     if world().ranks == 1:
         return
-    digest = np.frombuffer(hashlib.sha256(value.encode()).digest()[:8], np.uint16)
-    everyone = ops.AllGather()(Tensor(digest.astype(np.float32)[None])).asnumpy()
+    everyone = gathered(list(hashlib.sha256(value.encode()).digest()))
     others = np.flatnonzero((everyone != everyone[0]).any(1)).tolist()
     if others:
         raise Pix2PixError(
             f"{what}: expected the same on every rank, found another on rank {others[0]} than on "
             "rank 0; give all the same command and the same data"
         )
+
+
+def wait_for_first() -> None:
+    """Wait until the first rank comes to this point too, which does not wait for the others."""
+    line = world().line
+    if line is not None:
+        (line.tell if is_first() else line.wait)()
+
+
+@contextmanager
+def first_before_others() -> Iterator[None]:
+    """Let the first rank finish this block before the others begin it."""
+    if not is_first():
+        wait_for_first()
+    yield
+    if is_first():
+        wait_for_first()
 
 
 def broadcast(parameters: Iterable[ms.Parameter]) -> None:
@@ -206,8 +150,8 @@ def broadcast(parameters: Iterable[ms.Parameter]) -> None:
 class Mean(nn.Cell):
     """The ranks' mean of tensors, by one sum of all of them laid end to end.
 
-    One message costs one latency, and ranks cannot sum in different orders. Its gradient is the
-    mean of the ranks' gradients, times their number: that of the sum of their losses.
+    One message costs one latency, and ranks cannot sum in different orders. Its gradient sums what
+    the ranks' losses ask of it, as the gradient of their sum does.
     """
 
     def __init__(self) -> None:

@@ -74,7 +74,7 @@ def train(
                 log.append(row)
                 keep(run, task, log)
                 report(epoch_line(task, row))
-            distributed.barrier()
+            distributed.wait_for_first()
     return run
 
 

@@ -21,6 +21,7 @@ from pix2pix_ms.family.config import CycleGANConfig, StarGANConfig, WGANConfig
 from pix2pix_ms.family.cyclegan import CycleGAN
 from pix2pix_ms.family.stargan import StarGAN
 from pix2pix_ms.family.wgan import WGAN
+from pix2pix_ms.launching import launched
 from pix2pix_ms.optimisers import named
 from pix2pix_ms.pix2pix import training_step
 from pix2pix_ms.settings import Settings
@@ -120,14 +121,13 @@ SYNCHRONISED = ("batch", "wgan")  # which normalise batches
 
 def main(folder: Path, *names: str) -> None:
     """Run cases as one rank and write the weights it ends with."""
-    distributed.launched()
+    launched()
     choose_device("CPU")
     found = {}
     for name in names:
         rank = distributed.join(synchronised=name in SYNCHRONISED).rank
         found[name] = CASES[name]()
     np.savez(folder / f"rank_{rank}.npz", **found)
-    distributed.barrier()
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pix2pix_ms import checkpoints, distributed
+from pix2pix_ms import checkpoints
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.pipeline import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.launching import launched
 from pix2pix_ms.run import Run
 from pix2pix_ms.settings import Settings
 from pix2pix_ms.sharding import own, share
@@ -138,7 +139,7 @@ def test_alone_the_command_says_what_starts_it(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(Pix2PixError, match=found):
-        distributed.launched()
+        launched()
 
 
 def test_settings_that_ask_for_more_ranks_are_refused(
