@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -180,55 +180,62 @@ def test_two_ranks_are_one_process_with_both_batches(
 
 
 def command(out: Path, *words: object) -> tuple[object, ...]:
-    """A small training on two ranks."""
-    small = ("--ngf", 4, "--ndf", 4, "--facades", 23, "--samples", 1, "--epochs", 3, "--no-jit")
+    """A small training on two ranks, ten steps an epoch."""
+    small = (
+        "--size", 16, "--jitter-size", 18, "--n-layers", 1, "--ngf", 4, "--ndf", 4, "--no-jit",
+        "--facades", 23, "--samples", 1, "--epochs", 2,
+    )  # fmt: skip
     return (BIN / "pix2pix-ms", "train", "--distributed", *small, "--out", out, *words)
 
 
+class Ends(NamedTuple):
+    """How a job ended that lost a rank in its second epoch, and one that was left alone."""
+
+    job: Job
+    run: Path
+    seconds: float
+    straight: Job
+    straight_run: Path
+
+
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Job, Path, float]]:
-    """A job one of whose ranks was killed in its second epoch, and the seconds it lasted then."""
-    folder = tmp_path_factory.mktemp("killed")
-    job = Job(folder / "job", *command(folder / "run"))
+def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
+    folder = tmp_path_factory.mktemp("ends")
+    jobs = [Job(folder / "killed", *command(folder / "run"))]
     try:
-        job.wait_for("epoch 1/3")
+        jobs[0].wait_for("epoch 1/2")
+        os.kill(jobs[0].worker(1), signal.SIGKILL)
         began = time.monotonic()
-        os.kill(job.worker(1), signal.SIGKILL)
-        job.status()
-        yield job, folder / "run", time.monotonic() - began
+        jobs += [Job(folder / "alone", *command(folder / "straight"))]
+        jobs[0].status()
+        seconds = time.monotonic() - began
+        yield Ends(jobs[0], folder / "run", seconds, jobs[1], folder / "straight")
     finally:
-        job.process.kill()
+        for job in jobs:
+            job.process.kill()
 
 
-def test_a_killed_rank_ends_the_job_with_a_message_and_a_checkpoint(
-    killed: tuple[Job, Path, float],
-) -> None:
-    job, run, seconds = killed
-    assert job.process.returncode != 0
-    assert seconds < 60
-    assert re.search(
-        r"error: ranks: expected all ranks to the end, found 1 gone; .*--resume", job.text()
-    )
-    assert checkpoints.load(Run(run).last)[2] == {"epoch": 1, "step": 10}
+def test_a_killed_rank_ends_the_job_with_a_message_and_a_checkpoint(ends: Ends) -> None:
+    assert ends.job.process.returncode != 0
+    assert ends.seconds < 60
+    # msrun ends the other rank at once, and both are missed where the machine is slow.
+    told = r"error: ranks: expected all ranks to the end, found (0, )?1 gone; .*--resume"
+    assert re.search(told, ends.job.text())
+    assert checkpoints.load(Run(ends.run).last)[2] == {"epoch": 1, "step": 10}
 
 
-def test_a_killed_job_goes_on_to_the_same_end(
-    killed: tuple[Job, Path, float], tmp_path: Path
-) -> None:
-    straight = Job(tmp_path / "straight", *command(tmp_path / "run"))
-    text = straight.succeeded()
-    resumed = Job(tmp_path / "resumed", *command(killed[1], "--resume"))
-    assert "epoch 1/3" not in resumed.succeeded()
-    assert len(re.findall("epoch 3/3", (tmp_path / "straight/printed").read_text())) <= 1
-    assert "CPU on 2 ranks, 64x64, 3 epochs" in text
-    ends = [checkpoints.load(Run(run).last) for run in (tmp_path / "run", killed[1])]
-    (one, _, at), (other, _, there) = ends
-    assert at == there == {"epoch": 3, "step": 30}
+def test_a_killed_job_goes_on_to_the_same_end(ends: Ends, tmp_path: Path) -> None:
+    text = ends.straight.succeeded()
+    assert "CPU on 2 ranks, 16x16, 2 epochs" in text
+    assert "rank" not in (ends.straight.log / "worker_1.log").read_text()  # the first alone speaks
+    resumed = Job(tmp_path / "resumed", *command(ends.run, "--resume"))
+    assert "epoch 1/2" not in resumed.succeeded()
+    runs = [Run(folder) for folder in (ends.run, ends.straight_run)]
+    (one, config, at), (other, _, there) = (checkpoints.load(run.last) for run in runs)
+    assert config.ranks == 2
+    assert at == there == {"epoch": 2, "step": 20}
     assert one.keys() == other.keys()
     for name, value in one.items():
         assert value.asnumpy().tobytes() == other[name].asnumpy().tobytes(), name
-    logs = [
-        [{k: v for k, v in row.items() if k != "seconds"} for row in Run(run).log()]
-        for run in (tmp_path / "run", killed[1])
-    ]
-    assert repr(logs[0]) == repr(logs[1])
+    logs = [[{**row, "seconds": 0} for row in run.log()] for run in runs]
+    assert repr(logs[0]) == repr(logs[1])  # repr, because the untrained row holds nan
