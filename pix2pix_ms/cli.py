@@ -165,7 +165,8 @@ def interruption(run: Any, words: list[str]) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
     from pix2pix_ms import checkpoints
 
-    again = shlex.join(["pix2pix-ms", *words] + ["--resume"] * ("--resume" not in words))
+    begin = "msrun … .venv/bin/pix2pix-ms" if "--distributed" in words else "pix2pix-ms"
+    again = f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
     if not run.last.is_file():
         return f"interrupted before the first checkpoint; start again with: {again}"
     _, _, position = checkpoints.load(run.last)
