@@ -106,7 +106,7 @@ class BatchNorm(nn.Cell):
     def with_others(self, x: Tensor) -> Tensor:
         """Normalise with the mean and the variance over all ranks' images, and follow those.
 
-        `nn.SyncBatchNorm` has no CPU kernel (MindSpore 2.7 to 2.10).
+        `nn.SyncBatchNorm` is for Ascend alone (MindSpore 2.8).
         """
         here = x.shape[0] * x.shape[2] * x.shape[3]
         share, everywhere = 1.0 / here, here * self.ranks
