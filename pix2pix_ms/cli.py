@@ -87,6 +87,7 @@ def prepare(
 @click.option("--data", type=PATH, help="Records or images [made on the spot].")
 @click.option("--out", type=PATH, help="Run folder [runs/PRESET, or runs/MODEL-PRESET].")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
+@click.option("--distributed", is_flag=True, help="Train together with others, started by msrun.")
 @model_options
 def train(
     model: str | None,
@@ -94,6 +95,7 @@ def train(
     data: Path | None,
     out: Path | None,
     resume: bool,
+    distributed: bool,
     **settings: Any,
 ) -> None:
     """Train a model and leave a run folder: config, log, sample grids, loss plot, checkpoints.
@@ -102,14 +104,19 @@ def train(
     label maps that do not belong together, stargan on facades in several styles, and the others on
     handwritten digits. --data takes a MindRecord file, a folder with train.mindrecord (and
     val.mindrecord), or a folder of images as `prepare` takes it. In brackets stand the values of
-    the paper; presets change some of them.
+    the paper; presets change some of them. With --distributed this is one of the workers of
+    MindSpore's msrun, each with its own device and its share of every batch.
     """
+    from pix2pix_ms import distributed as together
     from pix2pix_ms import training
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.launching import launched
     from pix2pix_ms.run import Run, check_free, check_model
 
     run = Run(out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick"))))
     given = {name: value for name, value in settings.items() if value is not None}
+    if distributed:
+        given["ranks"] = launched()
     resuming = resume and run.exists()
     if resuming:
         before = run.config()
@@ -130,18 +137,24 @@ def train(
     # What the data decide is held to them once they are there.
     config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
+    if distributed:
+        together.join(config.sync_batch_norm)
+    told = say if together.is_first() else silent
     height, width = config.shape
-    click.echo(f"{device}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
+    ranks = f" on {config.ranks} ranks" * (config.ranks > 1)
+    told(f"{device}{ranks}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
     if resuming and data is None:
         data = Path(run.data()["train"])
-    opened = task.open_data(task.records(data, run.folder, config, resuming), config)
+    with together.first_before_others():  # who find the records made
+        made = resuming or not together.is_first()
+        opened = task.open_data(task.records(data, run.folder, config, made), config)
     config = replace(config, **task.decided(opened, config) | given)
     try:
-        training.train(config, opened, run.folder, resume, report=say)
+        training.train(config, opened, run.folder, resume, report=told)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(interruption(run, sys.argv[1:])) from None
-    click.echo(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+    told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
 def say(line: str) -> None:
@@ -149,11 +162,16 @@ def say(line: str) -> None:
     click.echo(line)
 
 
+def silent(_: str) -> None:
+    """Leave the word to the first rank."""
+
+
 def interruption(run: Any, words: list[str]) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
     from pix2pix_ms import checkpoints
 
-    again = shlex.join(["pix2pix-ms", *words] + ["--resume"] * ("--resume" not in words))
+    begin = "msrun … .venv/bin/pix2pix-ms" if "--distributed" in words else "pix2pix-ms"
+    again = f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
     if not run.last.is_file():
         return f"interrupted before the first checkpoint; start again with: {again}"
     _, _, position = checkpoints.load(run.last)

@@ -14,6 +14,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, amp, nn, ops
 
+from pix2pix_ms.distributed import Mean, world
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.blocks import BatchNorm, InstanceNorm, ScaledInstanceNorm
 from pix2pix_ms.settings import Settings
@@ -82,6 +83,7 @@ class LossScaled(nn.Cell):
     def __init__(self, optimiser: nn.Optimizer, scale: float) -> None:
         super().__init__(auto_prefix=False)
         self.optimiser = optimiser
+        self.mean = Mean() if world().ranks > 1 else nn.Identity()
         self.scaler = amp.DynamicLossScaler(scale, FACTOR, WINDOW)
         prefix = optimiser.learning_rate.name.rpartition(".")[0]
         self.loss_scale, self.counter = self.scaler.scale_value, self.scaler.counter
@@ -111,7 +113,7 @@ class LossScaled(nn.Cell):
         It returns whether it updated because a graph would make a tensor of unknown shape of
         `None` (MindSpore 2.8).
         """
-        unscaled = self.scaler.unscale(gradients)
+        unscaled = self.scaler.unscale(self.mean(gradients))
         finite = amp.all_finite(unscaled)
         if finite:
             self.optimiser(unscaled)

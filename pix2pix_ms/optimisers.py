@@ -1,11 +1,13 @@
 """Adam and RMSProp as the networks here are trained with them, and how their rate is set."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from pix2pix_ms.distributed import averaging
 from pix2pix_ms.mixed_precision import loss_scaled
 from pix2pix_ms.nets.blocks import tensor_over
 from pix2pix_ms.settings import Settings
@@ -28,13 +30,21 @@ def adam(
     """
     weights = network.trainable_params()[::-1]
     rates = {"beta2": config.beta2, "weight_decay": weight_decay}
-    optimiser = nn.Adam(weights, config.learning_rate, **rates)
+    optimiser = together(nn.Adam, config)(weights, config.learning_rate, **rates)
     # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
     optimiser.beta1 = Tensor(config.beta1, ms.float32)
     for moment in (*optimiser.moment1, *optimiser.moment2):
         zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
         moment.set_data(tensor_over(zeros))
     return loss_scaled(named(optimiser, network, name), config)
+
+
+def together(kind: type[nn.Optimizer], config: Settings) -> Any:
+    """Return an optimiser that averages the ranks' gradients.
+
+    With mixed precision they are averaged before: all ranks are to skip a step, or none.
+    """
+    return averaging(kind) if config.amp == "O0" else kind
 
 
 class RMSProp(nn.Optimizer):
@@ -61,7 +71,8 @@ class RMSProp(nn.Optimizer):
 
 def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
     """Return RMSProp over a network, with the learning rate of the config; `name` as for Adam."""
-    optimiser = RMSProp(network.trainable_params()[::-1], config.learning_rate)
+    weights = network.trainable_params()[::-1]
+    optimiser = together(RMSProp, config)(weights, config.learning_rate)
     return loss_scaled(named(optimiser, network, name), config)
 
 

@@ -59,6 +59,7 @@ def model_options(command: Command) -> Command:
     for model in MODELS.values():
         for entry in fields(model.config):
             owners.setdefault(entry.name, []).append(model.config)
+    del owners["ranks"]  # which msrun decides
     for name in reversed(owners):
         command = option_of(name, owners[name])(command)
     return command

@@ -7,6 +7,8 @@ import numpy as np
 from mindspore import Tensor, ops
 
 from pix2pix_ms.device import Stream, random
+from pix2pix_ms.distributed import world
+from pix2pix_ms.sharding import own
 
 TINY = 1e-12  # a root has no slope at 0
 Critic = Callable[[Tensor], Tensor]  # [N, ...] to [N, 1, ...], each image for itself
@@ -36,8 +38,8 @@ def slopes(critic: Critic, images: Tensor) -> Tensor:
     return ops.sqrt(ops.square(gradient).sum(1) + TINY)
 
 
-def draw_shares(images: tuple[int, ...], seed: int, step: int) -> Tensor:
-    """Draw U(0, 1) for each image of a batch of this shape: float32 [N, 1, ...]."""
-    shape = (images[0], *[1] * (len(images) - 1))
+def draw_shares(images: tuple[int, ...], seed: int, step: int, ranks: int = 1) -> Tensor:
+    """Draw U(0, 1) for each image of a batch of this shape, of every rank: float32 [N, 1, ...]."""
+    shape = (images[0] * ranks, *[1] * (len(images) - 1))
     rng = random(seed, Stream.INTERPOLATION, step)
-    return Tensor(rng.random(shape, dtype=np.float32))
+    return Tensor(own(rng.random(shape, dtype=np.float32), ranks, world().rank))

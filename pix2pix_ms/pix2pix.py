@@ -141,9 +141,10 @@ class Pix2Pix:
         """
         x, y = Tensor(x), Tensor(y)
         self.step += 1
-        drawn = self.generator.masks(x.shape, self.config.seed, Stream.DROPOUT, self.step)
+        seed, ranks = self.config.seed, self.config.ranks
+        drawn = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step, ranks=ranks)
         if is_penalised(self.config):
-            drawn = *drawn, draw_shares(y.shape, self.config.seed, self.step)
+            drawn = *drawn, draw_shares(y.shape, seed, self.step, ranks)
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():

@@ -76,7 +76,11 @@ class Settings:
         286, "what size grows to before the random crop; height and width in proportion"
     )
     mirror: bool = setting(True, "mirror half of the training images, at random")
-    batch_size: int = setting(1, "images or pairs in one step")
+    batch_size: int = setting(1, "images or pairs in one step; with --distributed, of each rank")
+    ranks: int = setting(1, "processes that train together; as msrun has started them")
+    sync_batch_norm: bool = setting(
+        False, "with --distributed: batch statistics of all ranks' images; no: each of its own"
+    )
 
     init_type: InitType = setting("normal", "how weights start")
     init_gain: float = setting(0.02, "standard deviation, gain or value of the start")
@@ -110,13 +114,15 @@ class Settings:
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
         self.check_amp()
+        expect(self.ranks > 1 or not self.sync_batch_norm, "sync_batch_norm",
+               "--distributed beside it", "one process")  # fmt: skip
         self.check()
 
     def lower_bounds(self) -> dict[str, float]:
         """Return the least value of every field that has one; a model adds its own."""
         return {
             "size": 8, "height": 8, "width": 8, "jitter_size": self.size, "batch_size": 1,
-            "epochs": 1, "seed": 0, "save_every": 1, "samples": 1, "init_gain": 0,
+            "ranks": 1, "epochs": 1, "seed": 0, "save_every": 1, "samples": 1, "init_gain": 0,
         }  # fmt: skip
 
     @property
@@ -153,6 +159,11 @@ class Settings:
         """Height and width images are resized to before the random crop."""
         height, width = (round(side * self.jitter_size / self.size) for side in self.shape)
         return height, width
+
+    @property
+    def global_batch(self) -> int:
+        """Images or pairs that all ranks together see in one step."""
+        return self.batch_size * self.ranks
 
     @property
     def constant(self) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pix2pix_ms import checkpoints
+from pix2pix_ms import checkpoints, distributed
 from pix2pix_ms.device import choose_device
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import LogRow
@@ -35,6 +35,8 @@ def train(
 ) -> Run:
     """Train a model and leave a run folder: config, log, samples, loss plot, checkpoints.
 
+    Of ranks that train together each calls this alike; the first writes and reports.
+
     Args:
         config: the settings of the model.
         data: what to train on and what to hold out, as the model's task opens it.
@@ -50,24 +52,31 @@ def train(
     run = Run(folder)
     check_run(run, config, resume, data.fingerprint)
     choose_device(config.device)
+    distributed.check_ranks(config)
+    distributed.agree("settings or data", config.to_json() + data.fingerprint)
     with interruptible():
         task: Task = MODELS[config.model].task_class()(config, data)
         log = resumed(run, task.model, config)
         if log:
             for line in config.changed_since(run.config(), len(log)):
                 report(line)
+        distributed.broadcast(task.model.parameters().values())
         last = config.epochs if stop_after is None else stop_after
-        run.begin(config, data.identity())
-        report(data.description)
+        if distributed.is_first():
+            run.begin(config, data.identity())
+            report(data.description)
         for epoch in range(len(log), last + 1):
             task.begin_epoch(epoch)
             began = time.perf_counter()
             losses = train_epoch(task, epoch) if epoch else [math.nan] * len(task.losses)
+            losses = distributed.mean(losses)
             seconds = time.perf_counter() - began
-            row = log_row(task.columns(), epoch, task.model, losses, task.measure(), seconds)
-            log.append(row | accounting(task.model.parameters()))
-            keep(run, task, log)
-            report(epoch_line(task, log[-1]))
+            if distributed.is_first():
+                row = log_row(task.columns(), epoch, task.model, losses, task.measure(), seconds)
+                log.append(row | accounting(task.model.parameters()))
+                keep(run, task, log)
+                report(epoch_line(task, log[-1]))
+            distributed.wait_for_first()
     return run
 
 

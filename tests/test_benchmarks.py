@@ -1,12 +1,13 @@
 """The benchmark's arithmetic: what a step must compute, and which promise is called kept."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from benchmarks import limit, report
+from benchmarks import distributed, limit, report
 from benchmarks.__main__ import Measured, limit_of_a_step
 from benchmarks.child import ALL, ENVIRONMENT
 from benchmarks.task import Task
@@ -109,3 +110,12 @@ def test_the_limit_is_of_the_better_library_in_the_same_minutes() -> None:
 
 def test_every_special_environment_has_its_program() -> None:
     assert set(ENVIRONMENT) <= set(ALL)
+
+
+def test_the_cost_of_summing_gradients_is_that_of_a_ring() -> None:
+    link = distributed.Link("1 GB/s", 1.0, 0.5, "server")
+    assert distributed.ring_seconds(8e9, 2, link) == pytest.approx(2 * (4 + 0.5))
+    assert distributed.ring_seconds(8e9, 64, link) == pytest.approx(126 * (1 / 8 + 0.5))
+    recorded = json.loads(distributed.RESULT.read_text())
+    assert recorded["on_paper"] == distributed.on_paper()
+    assert recorded["bytes"] == pytest.approx(57.17e6 * 4, rel=1e-3)

@@ -16,12 +16,15 @@ from pix2pix_ms.data.records import IMAGE, from_pixels, rows_of
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Settings
+from pix2pix_ms.sharding import share, shared
 
 WHICH = "which"
 Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
 
 
-def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
+def unpaired(
+    data: DomainData, config: Settings, epoch: int, rank: int = 0
+) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield an epoch's (x, y) of the first two domains, float32 [N, C, H, W], in no pairs.
 
     Every image of the larger domain comes once, those of the smaller again and again.
@@ -32,7 +35,7 @@ def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[n
     for number, domain in enumerate(data.train[:2]):
         rounds = [rng.permutation(len(domain)) for _ in range(-(-length // len(domain)))]
         columns.append([(number, int(place)) for place in np.concatenate(rounds)[:length]])
-    yield from epoch_images(columns, data, config, epoch)
+    yield from epoch_images(columns, data, config, epoch, rank)
 
 
 def larger(data: DomainData) -> int:
@@ -41,18 +44,19 @@ def larger(data: DomainData) -> int:
 
 
 def labelled(
-    data: DomainData, config: Settings, epoch: int
+    data: DomainData, config: Settings, epoch: int, rank: int = 0
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
     rng = random(config.seed, Stream.PIPELINE, epoch, 1)
     chosen = shuffled(data.train, rng)
-    labels = labels_of(chosen, config.batch_size)
-    for (images,), label in zip(epoch_images([chosen], data, config, epoch), labels, strict=False):
+    labels = labels_of(shared(chosen, config, rank), config.batch_size)
+    batches = epoch_images([chosen], data, config, epoch, rank)
+    for (images,), label in zip(batches, labels, strict=False):
         yield images, label
 
 
 def with_references(
-    data: DomainData, config: Settings, epoch: int
+    data: DomainData, config: Settings, epoch: int, rank: int = 0
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield an epoch's (x, its domain, reference, another reference, their domain).
 
@@ -70,8 +74,10 @@ def with_references(
         [(number, places[which]) for number, places in zip(wanted, two, strict=True)]
         for which in range(2)
     )
-    batches = epoch_images([sources, first, second], data, config, epoch)
-    labels = (labels_of(chosen, config.batch_size) for chosen in (sources, first))
+    batches = epoch_images([sources, first, second], data, config, epoch, rank)
+    labels = (
+        labels_of(shared(chosen, config, rank), config.batch_size) for chosen in (sources, first)
+    )
     for (x, one, other), own, target in zip(batches, *labels, strict=False):
         yield x, own, one, other, target
 
@@ -111,23 +117,25 @@ def check_images(data: DomainData, config: Settings, wanted: int, count: int) ->
 
 
 def epoch_images(
-    columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int
+    columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int, rank: int
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield batches of chosen images, float32 [N, C, H, W] in [-1, 1] for each column.
+    """Yield batches of a rank's share of chosen images, float32 [N, C, H, W] for each column.
 
-    Each image has crop and mirroring of its own; an incomplete last batch is left out.
+    In [-1, 1]. Each image has crop and mirroring of its own, the same for any number of ranks; an
+    incomplete last batch is left out.
     """
     check_batch(len(columns[0]), config, "images")
     rng = random(config.seed, Stream.PIPELINE, epoch)
     room = np.subtract(config.jitter_shape, config.shape) + 1
-    streams = []
+    streams, mine = [], share(len(columns[0]), config, rank)
     for number, chosen in enumerate(columns):
         jitter = {
             "top": rng.integers(room[0], size=len(chosen)),
             "left": rng.integers(room[1], size=len(chosen)),
             "mirror": rng.integers(2, size=len(chosen)) * config.mirror,
         }
-        stream = jittered(chosen, data, config, jitter)
+        jitter = {name: drawn[mine] for name, drawn in jitter.items()}
+        stream = jittered(shared(chosen, config, rank), data, config, jitter)
         streams.append(stream.rename([IMAGE], [str(number)]))
     rows = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
     batches = rows.batch(config.batch_size, drop_remainder=True)

@@ -25,6 +25,7 @@ from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_reco
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Direction, Settings
+from pix2pix_ms.sharding import share
 
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split
 JITTER = ("top", "left", "mirror")
@@ -132,11 +133,13 @@ def without_tenth(
     return tuple(order[:-held]), tuple(order[-held:])
 
 
-def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> ds.Dataset:
+def epoch_data(
+    subset: Subset, config: Config, epoch: int, workers: int = 1, rank: int = 0
+) -> ds.Dataset:
     """Return one epoch of training batches: columns x and y, float32 [N, C, height, width].
 
-    In the order, with the crops and the mirrorings that belong to (seed, epoch); an incomplete
-    last batch is left out.
+    In the order, with the crops and the mirrorings that belong to (seed, epoch), of which each of
+    `config.ranks` ranks has its share; an incomplete last batch is left out.
 
     Raises:
         Pix2PixError: if there are fewer pairs than a batch holds, or of other channels.
@@ -151,7 +154,9 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
         "left": rng.integers(room[1], size=len(order)),
         "mirror": rng.integers(2, size=len(order)) * config.mirror,
     }
-    rows = reshaped(subset, order, config, config.jitter_shape, workers)
+    mine = share(len(order), config, rank)
+    jitter = {name: drawn[mine] for name, drawn in jitter.items()}
+    rows = reshaped(subset, order[mine], config, config.jitter_shape, workers)
     rows = rows.zip(ds.NumpySlicesDataset(jitter, shuffle=False))
     rows = rows.map(
         Cut(config.shape), [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers
@@ -163,10 +168,11 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
 
 def check_batch(count: int, config: Settings, kind: str = "pairs") -> None:
     """Refuse fewer pairs, or images, to train on than a batch holds."""
-    if count < config.batch_size:
+    if count < config.global_batch:
+        ranks = f" on each of {config.ranks} ranks" * (config.ranks > 1)
         raise Pix2PixError(
             f"batch_size: expected at most the {count} training {kind}, "
-            f"found {config.batch_size}; take a smaller batch or more {kind}"
+            f"found {config.batch_size}{ranks}; take a smaller batch or more {kind}"
         )
 
 

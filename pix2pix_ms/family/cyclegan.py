@@ -13,6 +13,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.device import Stream, random
+from pix2pix_ms.distributed import gathering, world
 from pix2pix_ms.family.config import CycleGANConfig
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.mixed_precision import mixed, value_and_gradient
@@ -85,18 +86,21 @@ class ImagePool(nn.Cell):
 
     Section 4 (after Shrivastava et al. 2017). Until the pool is full it keeps every image, and
     shows it. Then, half of the time, it shows one from the past and keeps the new one in its place.
+    Every rank keeps the images of all, and so the same.
     """
 
     def __init__(self, config: CycleGANConfig, name: str) -> None:
         super().__init__()
         self.size = config.pool_size
         shape = (self.size + 1, config.channels, *config.shape)  # the last place is of no account
+        self.gather, self.rank = gathering(), world().rank
         self.images = parameter(np.zeros(shape, np.float32), f"{name}.images", trained=False)
 
     def draw(self, step: int, batch: int, seed: int, *position: int) -> tuple[Tensor, Tensor]:
-        """Draw where each image of a batch is kept, int32 [N], and whether the past is shown.
+        """Draw where each image of all ranks' batch is kept, int32, and whether the past is shown.
 
-        The second is float32 [N], 0 or 1. All follows from the seed and the step, counted from 1.
+        Both are [batch], the second float32, 0 or 1. All follows from the seed and the step,
+        counted from 1.
         """
         rng = random(seed, Stream.POOL, step, *position)
         first = (step - 1) * batch
@@ -111,14 +115,15 @@ class ImagePool(nn.Cell):
         return Tensor(places), Tensor(past)
 
     def construct(self, generated: Tensor, places: Tensor, past: Tensor) -> Tensor:
-        """Return what to show for generated images, float32 [N, C, H, W]."""
-        shown = []
-        for i in range(generated.shape[0]):
-            new, place = generated[i : i + 1], places[i : i + 1]
+        """Return what to show for this rank's generated images, float32 [N, C, H, W]."""
+        shown, count = [], generated.shape[0]
+        everyone = self.gather(generated)
+        for i in range(everyone.shape[0]):
+            new, place = everyone[i : i + 1], places[i : i + 1]
             old = ops.gather(self.images, place, 0)
             shown.append(ops.where(past[i] > 0.5, old, new))
             ops.scatter_update(self.images, place, new)
-        return ops.cat(shown, 0)
+        return ops.cat(shown[self.rank * count : (self.rank + 1) * count], 0)
 
 
 def training_step(
@@ -198,10 +203,11 @@ class CycleGAN:
     def train_step(self, a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> Losses:
         """Update all networks once on unpaired batches: a, b float32 [N, C, H, W] in [-1, 1]."""
         self.step += 1
+        ranks = self.config.ranks
         draws = [
             draw
             for number, pool in enumerate(self.pools)
-            for draw in pool.draw(self.step, len(a), self.config.seed, number)
+            for draw in pool.draw(self.step, len(a) * ranks, self.config.seed, number)
         ]
         self.generators.set_train()
         self.discriminators.set_train()

@@ -16,6 +16,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.device import Stream, random
+from pix2pix_ms.distributed import world
 from pix2pix_ms.family.config import GANConfig
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.mixed_precision import array_of, mixed, value_and_gradient
@@ -23,6 +24,7 @@ from pix2pix_ms.nets.blocks import leaky_relu, set_statistics
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.objectives import ADVERSARIAL, generator_loss
 from pix2pix_ms.optimisers import adam, set_rate
+from pix2pix_ms.sharding import own
 
 Step = Callable[..., tuple[Tensor, ...]]
 
@@ -155,7 +157,7 @@ class GAN:
         """
         self.step += 1
         given = self.given(labels)
-        z_d, z_g = (Tensor(self.noise(len(images), self.step, draw)) for draw in (0, 1))
+        z_d, z_g = (Tensor(self.own_noise(len(images), draw)) for draw in (0, 1))
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
@@ -166,6 +168,11 @@ class GAN:
         """Draw z ~ N(0, 1), float32 [count, latent_dim], for a step; step 0 is for looking."""
         rng = random(self.config.seed, Stream.NOISE, step, draw)
         return rng.standard_normal((count, self.config.latent_dim), dtype=np.float32)
+
+    def own_noise(self, count: int, draw: int = 0) -> np.ndarray:
+        """Draw the z of the step at hand: this rank's rows of those for all."""
+        drawn = self.noise(count * self.config.ranks, self.step, draw)
+        return own(drawn, self.config.ranks, world().rank)
 
     def given(self, labels: np.ndarray) -> tuple[Tensor, ...]:
         """Return what both networks are told of the images: labels one-hot, or nothing."""

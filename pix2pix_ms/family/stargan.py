@@ -12,6 +12,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.device import Stream, random
+from pix2pix_ms.distributed import world
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.family.styling import Averages, forward, one_hot
@@ -21,6 +22,7 @@ from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.styles import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
 from pix2pix_ms.objectives import l1, softplus
 from pix2pix_ms.optimisers import adam, set_rate
+from pix2pix_ms.sharding import own
 
 Terms = tuple[Tensor, ...]
 
@@ -230,9 +232,10 @@ class StarGAN:
             return Losses(*(float(value) for value in values))
 
     def latents(self, count: int, stream: Stream, *position: int) -> tuple[Tensor, Tensor]:
-        """Draw two sets of latent codes, float32 [count, latent_dim], from the seed."""
-        shape = (2, count, self.config.latent_dim)
+        """Draw two sets of latent codes, float32 [count, latent_dim], from the seed; own rows."""
+        shape = (2, count * self.config.ranks, self.config.latent_dim)
         drawn = random(self.config.seed, stream, *position).standard_normal(shape, np.float32)
+        drawn = own(drawn, self.config.ranks, world().rank, axis=1)
         return Tensor(drawn[0]), Tensor(drawn[1])
 
     def set_learning_rate(self, rate: float) -> None:

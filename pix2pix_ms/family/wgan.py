@@ -104,13 +104,13 @@ class WGAN(DCGAN):
         """
         self.step += 1
         config, given = self.config, self.given(labels)
-        z = Tensor(self.noise(len(images), self.step))
-        shares = draw_shares(images.shape, config.seed, self.step)
+        z = Tensor(self.own_noise(len(images)))
+        shares = draw_shares(images.shape, config.seed, self.step, config.ranks)
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
             real, fake = self.step_d(Tensor(images), z, shares, *given)
             g = -fake
             if self.step % config.critic_steps == 0:
-                (g,) = self.step_g(Tensor(self.noise(len(images), self.step, 1)), *given)
+                (g,) = self.step_g(Tensor(self.own_noise(len(images), 1)), *given)
             return Losses(*map(float, (real, fake, g)))

@@ -6,8 +6,10 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from pix2pix_ms import distributed
 from pix2pix_ms.device import Stream, computes_on_cpu, random
 from pix2pix_ms.settings import Norm
+from pix2pix_ms.sharding import own
 
 KERNEL = 4
 DROPOUT_RATE = 0.5
@@ -71,7 +73,8 @@ class BatchNorm(nn.Cell):
     While training, the batch's own statistics normalise and the moving ones follow them. Otherwise
     `statistics` decides: "batch" takes the batch at hand and changes nothing, "moving" takes what
     training gathered. `nn.BatchNorm2d` knows no way to use batch statistics without changing the
-    moving ones, so evaluating in the middle of a training would alter it.
+    moving ones, so evaluating in the middle of a training would alter it. Where ranks that train
+    together synchronise their statistics, the batch is that of all.
     """
 
     def __init__(self, channels: int) -> None:
@@ -84,9 +87,14 @@ class BatchNorm(nn.Cell):
         self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.1)
         self.freeze = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
         self.recall = ops.BatchNorm(is_training=False, epsilon=EPSILON)
+        self.synchronised, self.ranks = distributed.world().synchronised, distributed.world().ranks
+        if self.synchronised:
+            self.mean, self.sum = distributed.Mean(), ops.ReduceSum(keep_dims=True)
 
     def construct(self, x: Tensor) -> Tensor:
         """Normalise x, float32 [N, C, H, W]."""
+        if self.training and self.synchronised:
+            return self.with_others(x)
         if self.training:
             normalise = self.follow
         elif self.statistics == "batch":
@@ -94,6 +102,22 @@ class BatchNorm(nn.Cell):
         else:
             normalise = self.recall
         return normalise(x, self.gamma, self.beta, self.moving_mean, self.moving_variance)[0]
+
+    def with_others(self, x: Tensor) -> Tensor:
+        """Normalise with the mean and the variance over all ranks' images, and follow those.
+
+        `nn.SyncBatchNorm` is for Ascend alone (MindSpore 2.8).
+        """
+        here = x.shape[0] * x.shape[2] * x.shape[3]
+        share, everywhere = 1.0 / here, here * self.ranks
+        (mean,) = self.mean((self.sum(x, (0, 2, 3)) * share,))
+        centred = x - mean
+        (variance,) = self.mean((self.sum(centred * centred, (0, 2, 3)) * share,))
+        unbiased = variance * (everywhere / max(everywhere - 1, 1))  # as `ops.BatchNorm` follows it
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            ops.assign(moving, 0.9 * moving + 0.1 * ops.stop_gradient(value.reshape(-1)))
+        scale = self.gamma.reshape(1, -1, 1, 1) * ops.rsqrt(variance + EPSILON)
+        return centred * scale + self.beta.reshape(1, -1, 1, 1)
 
 
 class ScaledInstanceNorm(nn.Cell):
@@ -178,13 +202,19 @@ def set_statistics(network: nn.Cell, statistics: Statistics) -> None:
             cell[1].statistics = statistics
 
 
-def dropout_mask(shape: tuple[int, ...], seed: int, stream: Stream, *position: int) -> Tensor:
+def dropout_mask(
+    shape: tuple[int, ...], seed: int, stream: Stream, *position: int, ranks: int = 1
+) -> Tensor:
     """Draw one mask for inverted dropout at rate 0.5: float32, entries 0 or 2.
+
+    Of so many ranks at this shape each draws the masks of all and takes its own.
 
     Drawn on the host and passed into the network, since no dropout of MindSpore's repeats itself
     from a seed on a CPU both operation by operation and inside a graph (2.7 to 2.10).
     """
-    keep = random(seed, stream, *position).random(shape, dtype=np.float32) >= DROPOUT_RATE
+    everyone = (shape[0] * ranks, *shape[1:])
+    drawn = random(seed, stream, *position).random(everyone, dtype=np.float32)
+    keep = own(drawn, ranks, distributed.world().rank) >= DROPOUT_RATE
     return Tensor(keep.astype(np.float32) / (1 - DROPOUT_RATE))
 
 

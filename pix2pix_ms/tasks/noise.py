@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from pix2pix_ms.data.domain_epochs import check_images, every, labelled, plain_images
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.data.embedded import digits
+from pix2pix_ms.distributed import world
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.config import DCGANConfig, GANConfig, LSGANConfig, WGANConfig
 from pix2pix_ms.family.dcgan import DCGAN
@@ -62,11 +63,11 @@ class NoiseTask(DomainsTask):
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
-        return every(self.data) // self.config.batch_size
+        return every(self.data) // self.config.global_batch
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (images, labels), float32 [N, C, H, W] and int32 [N]."""
-        yield from labelled(self.data, self.config, epoch)
+        yield from labelled(self.data, self.config, epoch, world().rank)
 
     def measure(self) -> tuple[float]:
         """Return the Frechet distance of as many generated images from the held-out ones."""

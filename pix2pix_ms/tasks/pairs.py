@@ -20,6 +20,7 @@ from pix2pix_ms.data.pipeline import (
     training_data,
 )
 from pix2pix_ms.data.prepare import run_records
+from pix2pix_ms.distributed import world
 from pix2pix_ms.evaluate import Scores, evaluate
 from pix2pix_ms.figures import LogRow, loss_curves, sample_grid
 from pix2pix_ms.pix2pix import Losses, Pix2Pix
@@ -61,11 +62,12 @@ class PairsTask(Task):
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
-        return len(self.data.train) // self.config.batch_size
+        return len(self.data.train) // self.config.global_batch
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (x, y), float32 [N, C, height, width] each."""
-        yield from pairs_of(epoch_data(self.data.train, self.config, epoch), self.data.train)
+        rows = epoch_data(self.data.train, self.config, epoch, rank=world().rank)
+        yield from pairs_of(rows, self.data.train)
 
     def measure(self) -> Scores:
         """Compare generated and target images of all held-out pairs."""

@@ -10,6 +10,7 @@ from pix2pix_ms.data.domain_epochs import check_images, every, plain_images, wit
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.data.embedded import styled_facades
 from pix2pix_ms.device import Stream, random
+from pix2pix_ms.distributed import world
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import distance
 from pix2pix_ms.family.config import StarGANConfig
@@ -64,11 +65,11 @@ class StylesTask(DomainsTask):
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
-        return every(self.data) // self.config.batch_size
+        return every(self.data) // self.config.global_batch
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (x, its domain, two references, their domain)."""
-        yield from with_references(self.data, self.config, epoch)
+        yield from with_references(self.data, self.config, epoch, world().rank)
 
     def measure(self) -> Measures:
         """Translate held-out images, each to one other domain, twice and back."""

@@ -97,11 +97,11 @@ class Task(ABC):
 
     @abstractmethod
     def steps(self) -> int:
-        """Return how many batches an epoch has."""
+        """Return how many batches an epoch has, the same on every rank."""
 
     @abstractmethod
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; they depend on (seed, epoch) alone."""
+        """Yield this rank's batches of an epoch; all ranks' depend on (seed, epoch) alone."""
 
     @abstractmethod
     def measure(self) -> Sequence[float]:

@@ -15,6 +15,7 @@ from pix2pix_ms.data.embedded import unpaired_facades
 from pix2pix_ms.data.encoding import Recipe
 from pix2pix_ms.data.pipeline import pairs_of, plain_data
 from pix2pix_ms.data.splits import is_side_by_side
+from pix2pix_ms.distributed import world
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import distance
 from pix2pix_ms.family.config import CycleGANConfig
@@ -62,11 +63,11 @@ class UnpairedTask(DomainsTask):
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
-        return larger(self.data) // self.config.batch_size
+        return larger(self.data) // self.config.global_batch
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (a, b), float32 [N, C, height, width] each, in orders of their own."""
-        yield from unpaired(self.data, self.config, epoch)
+        yield from unpaired(self.data, self.config, epoch, world().rank)
 
     def measure(self) -> Sequence[float]:
         """Measure L1 on held-out images: there and back against itself, there against the partner.

@@ -1,0 +1,134 @@
+"""One worker of msrun: a few steps of every model on this rank's rows, its weights to a file.
+
+`python tests/ranks.py FOLDER CASE…` under msrun; the same functions, called alone, are one process
+that takes whole batches.
+"""
+
+import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mindspore import nn
+
+from pix2pix_ms import Pix2Pix, distributed
+from pix2pix_ms.config import Config
+from pix2pix_ms.device import choose_device
+from pix2pix_ms.family.config import CycleGANConfig, StarGANConfig, WGANConfig
+from pix2pix_ms.family.cyclegan import CycleGAN
+from pix2pix_ms.family.stargan import StarGAN
+from pix2pix_ms.family.wgan import WGAN
+from pix2pix_ms.launching import launched
+from pix2pix_ms.optimisers import named
+from pix2pix_ms.pix2pix import training_step
+from pix2pix_ms.settings import Settings
+from pix2pix_ms.sharding import own
+
+assert pix2pix_ms.__version__
+
+BATCH = 2  # of all ranks together
+SMALL: dict[str, Any] = {"size": 16, "jitter_size": 16, "ngf": 4, "ndf": 4, "n_layers": 1}
+
+
+def among_ranks(kind: type[Settings], **settings: Any) -> Any:
+    """Return settings of as many ranks as there are, which together take a batch of 2."""
+    ranks = distributed.world().ranks
+    return kind(ranks=ranks, batch_size=BATCH // ranks, **settings)
+
+
+def images(config: Settings, step: int, channels: int = 3) -> np.ndarray:
+    """Draw a step's images for all ranks and return this rank's, float32 [N, C, H, W]."""
+    shape = (BATCH, channels, *config.shape)
+    drawn = np.random.default_rng(step).uniform(-1, 1, shape).astype(np.float32)
+    return own(drawn, config.ranks, distributed.world().rank)
+
+
+def labels(config: Settings, step: int, classes: int) -> np.ndarray:
+    """Draw a step's labels likewise, int [N]."""
+    drawn = np.random.default_rng((step, 1)).integers(classes, size=BATCH)
+    return own(drawn, config.ranks, distributed.world().rank)
+
+
+def weights(parameters: Sequence[Any]) -> np.ndarray:
+    """Return parameters as one vector."""
+    return np.concatenate([p.asnumpy().astype(np.float32).ravel() for p in parameters])
+
+
+def after(model: Any, steps: int, batch: Callable[[int], tuple[np.ndarray, ...]]) -> np.ndarray:
+    """Train a few steps and return all that a checkpoint would hold."""
+    for step in range(steps):
+        model.train_step(*batch(step))
+    return weights(list(model.parameters().values()))
+
+
+def with_sgd(model: Pix2Pix) -> Pix2Pix:
+    """Give pix2pix plain gradient descent in place of Adam, and its step again."""
+    for name in ("generator", "discriminator"):
+        network = getattr(model, name)
+        optimiser = distributed.averaging(nn.SGD)(network.trainable_params()[::-1], 0.01)
+        setattr(model, f"optim_{name[0]}", named(optimiser, network, None))
+    both = (model.generator, model.discriminator, model.optim_g, model.optim_d)
+    model._train_step = training_step(*both, model.config)
+    return model
+
+
+def pix2pix(steps: int = 20, sgd: bool = False, **settings: Any) -> np.ndarray:
+    config = among_ranks(Config, **SMALL, **settings)
+    model = Pix2Pix(config)
+    model = with_sgd(model) if sgd else model
+    return after(model, steps, lambda step: (images(config, step), images(config, -step - 1 & 999)))
+
+
+def wgan() -> np.ndarray:
+    small: dict[str, Any] = {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4, "channels": 1}
+    config = among_ranks(WGANConfig, **small, critic_steps=2, jit=False)
+    return after(WGAN(config), 4, lambda step: (images(config, step, 1), labels(config, step, 10)))
+
+
+def cyclegan() -> np.ndarray:
+    config = among_ranks(CycleGANConfig, **SMALL, n_blocks=1, pool_size=3, jit=False)
+    return after(
+        CycleGAN(config), 4, lambda step: (images(config, step), images(config, step + 500))
+    )
+
+
+def stargan() -> np.ndarray:
+    small: dict[str, Any] = {
+        "size": 8, "jitter_size": 8, "ngf": 4, "max_filters": 4, "style_dim": 4, "mapping_dim": 4,
+    }  # fmt: skip
+    config = among_ranks(StarGANConfig, **small, domains=("one", "other"), jit=False)
+
+    def batch(step: int) -> tuple[np.ndarray, ...]:
+        x, one, other = (images(config, step + part) for part in (0, 100, 200))
+        return x, labels(config, step, 2), one, other, labels(config, step + 100, 2)
+
+    return after(StarGAN(config), 2, batch)
+
+
+CASES: dict[str, Callable[[], np.ndarray]] = {
+    "sgd": lambda: pix2pix(sgd=True, norm="instance"),
+    "adam": lambda: pix2pix(norm="instance", jit=False),
+    "cyclegan": cyclegan,
+    "stargan": stargan,
+    "batch": lambda: pix2pix(3, sgd=True, norm="batch", jit=False),
+    "wgan": wgan,
+}
+SYNCHRONISED = ("batch", "wgan")  # which normalise batches
+
+
+def main(folder: Path, *names: str) -> None:
+    """Run cases as one rank and write the weights it ends with."""
+    launched()
+    choose_device("CPU")
+    found = {}
+    for name in names:
+        rank = distributed.join(synchronised=name in SYNCHRONISED).rank
+        found[name] = CASES[name]()
+    np.savez(folder / f"rank_{rank}.npz", **found)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])
