@@ -82,6 +82,19 @@ def pix2pix(steps: int = 20, sgd: bool = False, **settings: Any) -> np.ndarray:
     return after(model, steps, lambda step: (images(config, step), images(config, -step - 1 & 999)))
 
 
+def mixed_precision() -> np.ndarray:
+    """In half precision, where an image of the first rank alone overflows in the second step."""
+    config = among_ranks(Config, **SMALL, norm="instance", amp="O2", jit=False)
+
+    def batch(step: int) -> tuple[np.ndarray, ...]:
+        x, y = images(config, step), images(config, step + 500)
+        if step == 1 and distributed.world().rank == 0:
+            x[0] *= 1e9
+        return x, y
+
+    return after(Pix2Pix(config), 3, batch)
+
+
 def wgan() -> np.ndarray:
     small: dict[str, Any] = {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4, "channels": 1}
     config = among_ranks(WGANConfig, **small, critic_steps=2, jit=False)
@@ -111,6 +124,7 @@ def stargan() -> np.ndarray:
 CASES: dict[str, Callable[[], np.ndarray]] = {
     "sgd": lambda: pix2pix(sgd=True, norm="instance"),
     "adam": lambda: pix2pix(norm="instance", jit=False),
+    "mixed_precision": mixed_precision,
     "cyclegan": cyclegan,
     "stargan": stargan,
     "batch": lambda: pix2pix(3, sgd=True, norm="batch", jit=False),

@@ -27,7 +27,7 @@ from pix2pix_ms.training import train
 from tests import ranks
 
 BIN = Path(sys.executable).parent
-SIDE_BY_SIDE = ("sgd", "cyclegan", "batch", "wgan")
+SIDE_BY_SIDE = ("sgd", "mixed_precision", "cyclegan", "batch", "wgan")
 PAUSE = 0.1
 
 
@@ -177,6 +177,14 @@ def test_two_ranks_are_one_process_with_both_batches(
     assert first.tobytes() == second.tobytes()
     alone = ranks.CASES[case]()
     assert np.linalg.norm(first - alone) < bound * np.linalg.norm(alone)
+
+
+def test_both_ranks_skip_the_step_in_which_one_overflows(
+    weights: list[dict[str, np.ndarray]],
+) -> None:
+    first, second = (rank["mixed_precision"] for rank in weights)
+    assert np.isfinite(first).all()
+    assert first.tobytes() == second.tobytes()
 
 
 def command(out: Path, *words: object) -> tuple[object, ...]:
