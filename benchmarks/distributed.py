@@ -21,7 +21,7 @@ from benchmarks.task import Task
 RESULT = Path(__file__).with_suffix(".json")
 PAPER = Task(256, 1, 64)
 TASKS = (Task(64, 1, 16), Task(128, 1, 32))  # near the presets quick and cpu; a batch of each
-TURNS = 1  # of one process and two workers, alternately where there are more
+TURNS = 3  # of one process and two workers, alternately
 CALLS = 15
 FLOAT = 4  # bytes
 # A step's 43.4 billion multiplications and as many additions, at a rate that is assumed: half the
