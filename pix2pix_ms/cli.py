@@ -4,6 +4,7 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 """
 
 import shlex
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from pix2pix_ms import __version__
 from pix2pix_ms.config import PRESETS, SEGMENTER, Config, segmenter_config
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import Stopped
 from pix2pix_ms.models import MODELS, preset, refuse_foreign
 from pix2pix_ms.options import (
     FILE,
@@ -106,6 +108,7 @@ def train(
     """
     from pix2pix_ms import training
     from pix2pix_ms.device import choose_device
+    from pix2pix_ms.files import held
     from pix2pix_ms.run import Run, check_free, check_model
 
     run = Run(out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick"))))
@@ -128,14 +131,16 @@ def train(
     height, width = config.shape
     click.echo(f"{device}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
+    click.get_current_context().with_resource(held(run.folder))
     if resuming and data is None:
         data = Path(run.data()["train"])
     opened = task.open_data(task.records(data, run.folder, config, resuming), config)
     config = replace(config, **task.decided(opened, config) | given)
     try:
         training.train(config, opened, run.folder, resume, report=say)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(interruption(run, sys.argv[1:])) from None
+    except KeyboardInterrupt as stopped:
+        number = getattr(stopped, "number", signal.SIGINT)
+        raise Stopped(interruption(run, sys.argv[1:]), number) from None
     click.echo(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
@@ -146,13 +151,12 @@ def say(line: str) -> None:
 
 def interruption(run: Any, words: list[str]) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
-    from pix2pix_ms import checkpoints
-
     again = shlex.join(["pix2pix-ms", *words] + ["--resume"] * ("--resume" not in words))
-    if not run.last.is_file():
+    if (kept := run.load_last(say)) is None:
         return f"interrupted before the first checkpoint; start again with: {again}"
-    _, _, position = checkpoints.load(run.last)
-    return f"interrupted; {run.last} holds epoch {position['epoch']}; go on with: {again}"
+    path, *_, position = kept
+    steps = f" and {len(position['losses'])} steps more" if "losses" in position else ""
+    return f"interrupted; {path} holds epoch {position['epoch']}{steps}; go on with: {again}"
 
 
 @command.command()
