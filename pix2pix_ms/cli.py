@@ -155,7 +155,8 @@ def interruption(run: Any, words: list[str]) -> str:
     if (kept := run.load_last(say)) is None:
         return f"interrupted before the first checkpoint; start again with: {again}"
     path, *_, position = kept
-    steps = f" and {len(position['losses'])} steps more" if "losses" in position else ""
+    done = len(position.get("losses", ()))
+    steps = f" and {done} step{'s' * (done > 1)} more" if done else ""
     return f"interrupted; {path} holds epoch {position['epoch']}{steps}; go on with: {again}"
 
 

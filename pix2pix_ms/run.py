@@ -4,10 +4,10 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pix2pix_ms import checkpoints
 from pix2pix_ms.errors import DamagedError, Pix2PixError
@@ -18,6 +18,15 @@ from pix2pix_ms.settings import Settings
 
 # What may change when a run is resumed: how long it goes on, and what is kept of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "samples", "device")
+
+
+class Kept(NamedTuple):
+    """A checkpoint of a run: where it is, its parameters, the run's settings, where it stood."""
+
+    path: Path
+    parameters: Mapping[str, Any]
+    config: Any
+    position: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,19 +65,19 @@ class Run:
         """What looked wrong, a line each; there is none where nothing did."""
         return self.folder / "warnings.txt"
 
-    def load_last(self, report: Callable[[str], None]) -> tuple[Path, Any, Any, Any] | None:
+    def load_last(self, report: Callable[[str], None]) -> Kept | None:
         """Read the last checkpoint, or the one before where that is damaged or missing.
 
         Returns:
-            Its path, and what `checkpoints.load` returns; None if there is none yet.
+            What it holds; None if there is none yet.
 
         Raises:
             Pix2PixError: if neither can be used.
         """
         if not self.previous.is_file():
-            return (self.last, *checkpoints.load(self.last)) if self.last.is_file() else None
+            return Kept(self.last, *checkpoints.load(self.last)) if self.last.is_file() else None
         try:
-            return self.last, *checkpoints.load(self.last)
+            return Kept(self.last, *checkpoints.load(self.last))
         except Pix2PixError as error:
             if self.last.is_file() and not isinstance(error, DamagedError):
                 raise
@@ -79,7 +88,7 @@ class Run:
                 self.last.replace(kept)  # lest it become the previous one
                 state = f"damaged (it is now {kept.name})"
             report(f"{self.last} is {state}; the run goes on from {found.name}")
-            return found, *loaded
+            return Kept(found, *loaded)
 
     def sample_file(self, epoch: int) -> Path:
         """The sample grid of an epoch."""

@@ -21,7 +21,7 @@ from pix2pix_ms.figures import LogRow
 from pix2pix_ms.files import appearing_whole, held
 from pix2pix_ms.interrupt import Handler, Stopped, interruptible
 from pix2pix_ms.models import MODELS
-from pix2pix_ms.run import Run, check_run, check_same, log_sum
+from pix2pix_ms.run import Kept, Run, check_run, check_same, log_sum
 from pix2pix_ms.settings import Settings
 from pix2pix_ms.tasks.task import Data, Model, Task
 
@@ -54,8 +54,11 @@ def train(
     check_run(run, config, resume, data.fingerprint)
     choose_device(config.device)
     with held(folder), interruptible() as signals:
+        kept = run.load_last(report)
+        if kept is not None:  # before anything is built of settings that may be damaged
+            check_same(kept.config, config, kept.path)
         task: Task = MODELS[config.model].task_class()(config, data)
-        log, losses = resumed(run, task.model, config, report)
+        log, losses = resumed(run, task.model, config, kept)
         if log and run.config().constant != config.constant:
             report(f"the learning rate goes on at {config.learning_rate_at(len(log)):.2g}")
         last = config.epochs if stop_after is None else stop_after
@@ -79,17 +82,16 @@ def train(
 
 
 def resumed(
-    run: Run, model: Model, config: Settings, report: Callable[[str], None] = print
+    run: Run, model: Model, config: Settings, kept: Kept | None
 ) -> tuple[list[LogRow], list[Sequence[float]]]:
-    """Fill a model from the last checkpoint, if there is one.
+    """Fill a model from a run's checkpoint, if there is one.
 
     Returns:
         The log so far, and the losses of the steps already done in the epoch after it.
     """
-    if (kept := run.load_last(report)) is None:
+    if kept is None:
         return [], []
     path, found, theirs, position = kept
-    check_same(theirs, config, path)
     checkpoints.fill(model.parameters(), found, path, (config, theirs))
     if position["epoch"] > config.epochs:
         raise Pix2PixError(

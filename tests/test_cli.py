@@ -264,9 +264,7 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) 
 
     status, line = interrupted(words, saved_epoch_2)
     assert status == 130
-    assert re.search(
-        r"last.ckpt holds epoch \d+( and \d+ steps more)?; go on with: pix2pix-ms", line
-    )
+    assert re.search(r"last.ckpt holds epoch \d+( and \d+ steps? more)?; go on with: pix2pix", line)
     assert f"train {' '.join(TINY)}" in line
     assert f"--out '{run.folder}' --resume" in line
     epochs = len(run.log())

@@ -31,7 +31,7 @@ def state(model: Pix2Pix) -> dict[str, bytes]:
 def result(run: Run) -> tuple[dict[str, bytes], list[dict[str, float]]]:
     """What must not depend on how a run came about: all weights and the log, seconds aside."""
     model = Pix2Pix(run.config())
-    log, _ = training.resumed(run, model, run.config())
+    log, _ = training.resumed(run, model, run.config(), run.load_last(quiet))
     without_seconds = [{k: v for k, v in row.items() if k != "seconds"} for row in log]
     return state(model), without_seconds
 

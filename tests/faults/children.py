@@ -1,4 +1,4 @@
-"""Processes to kill: a server that has loaded everything and forks a process for each line it reads.
+"""Processes to kill: a server that has loaded everything forks one for each line it reads.
 
 A line is JSON: `call`, the name of a function below, and its arguments. The server answers with the
 process's number at once, and with its exit status when it has ended.
@@ -12,14 +12,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import skimage.metrics  # noqa: F401  (here once, rather than in every process)
+from matplotlib.figure import Figure
+
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
 from pix2pix_ms import checkpoints
 from pix2pix_ms.cli import main as command
 from pix2pix_ms.models import preset
+from pix2pix_ms.pix2pix import Losses, Pix2Pix
 from pix2pix_ms.tasks.pairs import PairsTask, training_data
 from pix2pix_ms.training import train
 
-assert PairsTask
+STEP = Pix2Pix.train_step
 
 
 def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
@@ -64,8 +68,22 @@ def slow_down() -> None:
     Path.replace = slow_replace  # type: ignore[method-assign, assignment]
 
 
+def blank(*_: object) -> Figure:
+    """Draw next to nothing: pictures take longer than the training."""
+    return Figure((1, 1), 20)
+
+
+def telling(model: Pix2Pix, *batch: Any) -> Losses:
+    """Take a step and say so, for those who wait for it."""
+    losses = STEP(model, *batch)
+    print("step", model.step, flush=True)
+    return losses
+
+
 def main() -> None:
     """Fork and wait, one process at a time."""
+    PairsTask.sample_grid = PairsTask.loss_curves = blank
+    Pix2Pix.train_step = telling
     for line in sys.stdin:
         wanted = json.loads(line)
         call = {"run": run, "cli": cli}[wanted.pop("call")]

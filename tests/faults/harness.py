@@ -54,6 +54,10 @@ class Child:
             return False
         return stat.rpartition(")")[2].split()[0] != "Z"
 
+    def reached(self, step: int) -> Callable[[], bool]:
+        """Return what tells whether it has taken that step."""
+        return lambda: f"step {step}\n" in self.said()
+
     def kill(self, number: int) -> int:
         """Send it a signal and return its exit status."""
         os.kill(self.pid, number)
