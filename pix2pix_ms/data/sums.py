@@ -30,8 +30,8 @@ def write_sums(record: Path) -> None:
         db.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", sums)
 
 
-def check_sums(record: Path) -> None:
-    """Compare a record and its index with their checksums; what others wrote has none.
+def check_sums(record: Path) -> bool:
+    """Compare a record and its index with their checksums, and tell whether they have any.
 
     Raises:
         DamagedError: if one is not what was written.
@@ -45,6 +45,7 @@ def check_sums(record: Path) -> None:
         raise damaged(index)
     if expected not in (None, sha256(record, *state(record))):
         raise damaged(record)
+    return expected is not None
 
 
 @lru_cache(maxsize=16)

@@ -28,6 +28,7 @@ STEP = Pix2Pix.train_step
 
 def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
     """Train, or go on with it, quietly; slowly where files are written if asked to."""
+    make_light()
     if slow:
         slow_down()
     config = preset("quick", **settings)
@@ -39,6 +40,7 @@ def cli(words: list[str], largest: int | None = None) -> None:
     """Run the command, under a limit to the bytes of a file if one is given."""
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    make_light()
     sys.argv = ["pix2pix-ms", *words]
     command()
 
@@ -68,9 +70,34 @@ def slow_down() -> None:
     Path.replace = slow_replace  # type: ignore[method-assign, assignment]
 
 
+def long(folder: str, measured: str, **settings: Any) -> None:
+    """Train as long as the settings say, and measure each step."""
+    config = preset("quick", **settings)
+    rows: list[tuple[float, int, int]] = []
+
+    def timed(model: Pix2Pix, *batch: Any) -> Losses:
+        began = time.perf_counter()
+        losses = STEP(model, *batch)
+        resident = int(Path("/proc/self/statm").read_text().split()[1])
+        opened = len(list(Path("/proc/self/fd").iterdir()))
+        rows.append((time.perf_counter() - began, resident, opened))
+        return losses
+
+    Pix2Pix.train_step = timed  # type: ignore[method-assign, assignment]
+    records = PairsTask.records(None, Path(folder), config, False)
+    train(config, training_data(records, config.seed), Path(folder), report=lambda _: None)
+    Path(measured).write_text(json.dumps(rows))
+
+
 def blank(*_: object) -> Figure:
     """Draw next to nothing: pictures take longer than the training."""
     return Figure((1, 1), 20)
+
+
+def make_light() -> None:
+    """Draw nothing, and tell of every step."""
+    PairsTask.sample_grid = PairsTask.loss_curves = blank  # type: ignore[assignment, method-assign]
+    Pix2Pix.train_step = telling  # type: ignore[method-assign]
 
 
 def telling(model: Pix2Pix, *batch: Any) -> Losses:
@@ -82,11 +109,9 @@ def telling(model: Pix2Pix, *batch: Any) -> Losses:
 
 def main() -> None:
     """Fork and wait, one process at a time."""
-    PairsTask.sample_grid = PairsTask.loss_curves = blank
-    Pix2Pix.train_step = telling
     for line in sys.stdin:
         wanted = json.loads(line)
-        call = {"run": run, "cli": cli}[wanted.pop("call")]
+        call = {"run": run, "cli": cli, "long": long}[wanted.pop("call")]
         output = wanted.pop("output")
         if (child := os.fork()) == 0:
             opened = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
