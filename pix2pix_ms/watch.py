@@ -27,7 +27,10 @@ def check_losses(task: Task, losses: Sequence[float], epoch: int, kept: Path) ->
 
 
 def check_weights(task: Task, epoch: int, kept: Path) -> None:
-    """Refuse to save weights, or optimisers' moments, that are not finite; raises likewise."""
+    """Refuse to save weights, or optimisers' moments, that are not finite; raises likewise.
+
+    Losses may not show them: MindSpore's ReLU (2.8, CPU) makes 0 of nan.
+    """
     for name, parameter in task.model.parameters().items():
         if not np.isfinite(parameter.asnumpy()).all():
             raise gone(f"{name}: expected finite numbers in epoch {epoch}, found nan", task, kept)

@@ -20,12 +20,14 @@ import numpy as np
 from PIL import Image
 
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
+from pix2pix_ms import torch_file
 from pix2pix_ms import translate as translation
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.data.images import read_image
 from pix2pix_ms.data.pipeline import training_data
 from pix2pix_ms.data.prepare import prepare
 from pix2pix_ms.data.records import read_record
+from pix2pix_ms.data.unpack import unpack
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.models import MODELS
 from pix2pix_ms.run import RESUMABLE, Run, check_run, check_same
@@ -87,6 +89,23 @@ def resume(folder: str, records: str) -> str:
     settings = {k: v for k, v in asdict(config).items() if k not in RESUMABLE}
     weights = [p.asnumpy().tobytes() for p in task.model.parameters().values()]
     return hashlib.sha256(repr((settings, log)).encode() + b"".join(weights)).hexdigest()
+
+
+def unpacked(archive: str, folder: str) -> str:
+    """Unpack a data set; return what came of it."""
+    target = Path(folder) / "facades"
+    unpack(Path(archive), target, "train")
+    files = sorted(path for path in target.rglob("*") if path.is_file())
+    found = hashlib.sha256(b"".join(path.read_bytes() for path in files))
+    return f"{[str(path.relative_to(target)) for path in files]} {found.hexdigest()}"
+
+
+def weights(file: str) -> str:
+    """Read PyTorch's weights."""
+    found = hashlib.sha256()
+    for name, array in torch_file.read(Path(file)).items():
+        found.update(name.encode() + repr((array.dtype, array.shape)).encode() + array.tobytes())
+    return found.hexdigest()
 
 
 def answer(name: str, *arguments: str) -> tuple[str, str]:

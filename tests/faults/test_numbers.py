@@ -96,20 +96,26 @@ def test_a_loss_that_is_no_number_stops_it_at_that_step(
 def test_weights_that_are_no_numbers_stop_it_one_step_later(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = from_step(STEPS + 5, spoil("generator.downs.0.conv.weight"))
+    last = [name for name in Pix2Pix(CONFIG).parameters() if name.startswith("generator.")][-1]
+    broken = from_step(STEPS + 5, spoil(last))
     monkeypatch.setattr(Pix2Pix, "train_step", broken)
     words = refusal(data, tmp_path / "run")
     assert "expected a finite number at step 16, in epoch 2, found nan" in words
 
 
-@pytest.mark.parametrize("name", ["discriminator.first.weight", "optim_g.moment1.generator.downs"])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("generator.downs.0.conv.weight", STEPS + 9), ("patchgan.moment1", 2 * STEPS)],
+)
 def test_broken_weights_are_never_saved(
-    name: str, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, step: int, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the last step of an epoch no loss shows them."""
-    known = list(Pix2Pix(CONFIG).parameters())
-    name = next((full for full in known if full.startswith(name)), f"{name} of {known}")
-    monkeypatch.setattr(Pix2Pix, "train_step", from_step(2 * STEPS, spoil(name)))
+    """No loss shows them after the last step of an epoch, and none at all where a ReLU follows.
+
+    MindSpore 2.8's makes 0 of nan on a CPU.
+    """
+    (name, *_) = [known for known in Pix2Pix(CONFIG).parameters() if known.startswith(name)]
+    monkeypatch.setattr(Pix2Pix, "train_step", from_step(step, spoil(name)))
     run = Run(tmp_path / "run")
     words = refusal(data, run.folder)
     assert words.startswith(f"{name}: expected finite numbers in epoch 2, found nan; {run.last} is")
@@ -170,15 +176,14 @@ def test_every_task_knows_whose_losses_are_whose(model: str, change: dict[str, f
     assert bool(absent) == bool(own) or model == "stargan"
 
 
-WGAN_SETTINGS = {"size": 16, "jitter_size": 16, "ngf": 4, "ndf": 4, "batch_size": 32, "jit": False}
+WGAN_SETTINGS = {"size": 16, "jitter_size": 16, "ngf": 4, "ndf": 4, "batch_size": 128, "jit": False}
 
 
-@pytest.mark.parametrize(("number", "done"), [(signal.SIGINT, 3), (signal.SIGTERM, 7)])
 def test_wgan_stopped_between_two_steps_goes_on_to_the_bit(
-    number: int, done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its steps are not alike: the generator learns at every fifth."""
-    config = preset("quick", "wgan", epochs=2, **WGAN_SETTINGS)
+    config, done = preset("quick", "wgan", epochs=2, **WGAN_SETTINGS), 7
     records = NoiseTask.records(None, tmp_path / "data", config, False)
     data = NoiseTask.open_data(records, config)
     config = replace(config, **NoiseTask.decided(data, config))
@@ -188,13 +193,13 @@ def test_wgan_stopped_between_two_steps_goes_on_to_the_bit(
     def pressed(model: WGAN, *batch: np.ndarray) -> Any:
         losses = step(model, *batch)
         if model.step == steps + done:
-            signal.raise_signal(number)
+            signal.raise_signal(signal.SIGTERM)
         return losses
 
     with monkeypatch.context() as patch, pytest.raises(Stopped) as stopped:
         patch.setattr(WGAN, "train_step", pressed)
         train(config, data, tmp_path / "run", report=quiet)
-    assert stopped.value.number == number
+    assert stopped.value.number == signal.SIGTERM
     kept = Run(tmp_path / "run").load_last(print)
     assert kept
     assert kept.position["step"] == steps + done
