@@ -1,5 +1,6 @@
 """Ctrl-C that can be answered: MindSpore, left alone, ends the process without a word."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ class Handler:
     """What SIGINT and SIGTERM do: raise KeyboardInterrupt.
 
     Where it is `patient` the first is only noted, for a loop that looks after each of its steps.
+    While a graph runs, Ctrl-C arrives as SIGTERM (see `interruptible`); so at a terminal, where it
+    is what people press, SIGTERM is noted as Ctrl-C, and elsewhere Ctrl-C may be noted as SIGTERM.
     """
 
     def __init__(self) -> None:
@@ -29,7 +32,7 @@ class Handler:
     def __call__(self, number: int, _: FrameType | None) -> None:
         """Answer a signal."""
         if self.patient and self.noted is None:
-            self.noted = number
+            self.noted = signal.SIGINT if os.isatty(0) else number
             return
         self.raised += 1
         raise KeyboardInterrupt
@@ -39,8 +42,8 @@ class Handler:
 def interruptible() -> Iterator[Handler]:
     """Let Ctrl-C, or a kill that may be caught, raise KeyboardInterrupt in this block.
 
-    With every graph it compiles MindSpore (2.7 to 2.10) replaces the handler of SIGINT by one
-    that sends the process SIGTERM, whose default is to end it on the spot. Handling SIGTERM too
+    While it compiles or runs a graph MindSpore (2.7 to 2.10) replaces the handler of SIGINT by
+    one that sends the process SIGTERM, whose default is to end it on the spot. Handling SIGTERM too
     holds while a graph compiles or runs. Afterwards both signals do what they did before. A block
     within another has its handler, and leaves it as patient as it was.
     """

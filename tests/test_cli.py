@@ -263,7 +263,8 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) 
         return written and run.last.stat().st_mtime_ns > run.log_file.stat().st_mtime_ns
 
     status, line = interrupted(words, saved_epoch_2)
-    assert status == 130
+    # MindSpore makes SIGTERM of it while a graph runs; where there is a terminal it is Ctrl-C.
+    assert status in (130, 143)
     assert re.search(r"last.ckpt holds epoch \d+( and \d+ steps? more)?; go on with: pix2pix", line)
     assert f"train {' '.join(TINY)}" in line
     assert f"--out '{run.folder}' --resume" in line
