@@ -78,6 +78,7 @@ class Children:
         """Start a process."""
         assert self.server.stdin
         output = self.folder / "said.txt"
+        output.write_text("")  # what the one before said is not this one's
         line = {"call": call, "output": str(output), **arguments}
         self.server.stdin.write(json.dumps(line) + "\n")
         self.server.stdin.flush()

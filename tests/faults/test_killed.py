@@ -68,7 +68,6 @@ def test_a_signal_ends_it_after_the_step_with_everything_saved(
         found = re.fullmatch(
             rf"{place}(\d+) steps? more; go on with: pix2pix-ms (train .*) --out '.*' --resume",
             said,
-            said,
         )
         assert found, said
         assert found[2] == " ".join(words[:-2])
