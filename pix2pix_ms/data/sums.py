@@ -22,14 +22,21 @@ def index_of(path: Path) -> Path:
 
 
 def write_sums(record: Path) -> None:
-    """Write the checksums of a record and of its index into the index, unless they are there."""
-    with closing(sqlite3.connect(index_of(record))) as db, db:
-        if TABLE in tables_of(db):
-            return
-        sums = sha256(record, *state(record)), rows_sum(db)
-        db.execute(f"PRAGMA application_id = {MARK}")
-        db.execute(f"CREATE TABLE {TABLE} (RECORD TEXT, ROWS TEXT)")
-        db.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", sums)
+    """Write the checksums of a record and of its index into the index, unless they are there.
+
+    Raises:
+        OSError: if there is no room.
+    """
+    try:
+        with closing(sqlite3.connect(index_of(record))) as db, db:
+            if TABLE in tables_of(db):
+                return
+            sums = sha256(record, *state(record)), rows_sum(db)
+            db.execute(f"PRAGMA application_id = {MARK}")
+            db.execute(f"CREATE TABLE {TABLE} (RECORD TEXT, ROWS TEXT)")
+            db.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", sums)
+    except sqlite3.Error as error:
+        raise OSError(0, str(error)) from error
 
 
 def check_sums(record: Path) -> bool:

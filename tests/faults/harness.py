@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -73,16 +74,20 @@ class Children:
 
     def __init__(self, server: subprocess.Popen[str], folder: Path) -> None:
         self.server, self.folder = server, folder
+        self.latest: Child | None = None
 
     def start(self, call: str, **arguments: Any) -> Child:
         """Start a process."""
         assert self.server.stdin
+        if self.latest and self.latest.ended is None:  # left behind by a test that failed
+            self.latest.kill(signal.SIGKILL)
         output = self.folder / "said.txt"
         output.write_text("")  # what the one before said is not this one's
         line = {"call": call, "output": str(output), **arguments}
         self.server.stdin.write(json.dumps(line) + "\n")
         self.server.stdin.flush()
-        return Child(self.server, output)
+        self.latest = Child(self.server, output)
+        return self.latest
 
     def train(self, folder: Path, records: Path, slow: bool = False, **changes: Any) -> Child:
         """Start or resume a tiny training."""

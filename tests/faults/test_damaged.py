@@ -81,6 +81,11 @@ def test_records(judge: Judge, records: Path, tmp_path: Path) -> None:
     by_others(others)
     results = {path: judge.outcome("read", path) for path in (records, others)}
     assert {outcome.how for outcome in results.values()} == {"fine"}
+    renamed = tmp_path / "renamed" / records.name
+    renamed.parent.mkdir()
+    shutil.copy(f"{records}.db", f"{renamed}.db")
+    renamed.write_bytes(records.read_bytes().replace(b"facade_3", b"facade_9"))
+    assert judge.outcome("read", renamed).what.startswith(f"{renamed}: expected the record and")
     for number in range(count(30, 200)):
         source = others if number % 10 == 9 else records
         copy = tmp_path / f"{number}" / source.name
