@@ -1,11 +1,14 @@
 """Checkpoints: saved whole or not at all, and loaded only where they fit."""
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import mindspore as ms
+import numpy as np
 from mindspore import nn, ops
 
 from pix2pix_ms import safetensors_file
@@ -13,10 +16,10 @@ from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.models import MODELS, imported, settings_from_json
+from pix2pix_ms.seal import check_seal, damaged
 from pix2pix_ms.settings import Direction, Settings
 
 SUFFIX = ".ckpt"
-
 
 # The networks that come with a clone; an installed package alone does not have them.
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
@@ -27,6 +30,11 @@ SHIPPED_SEGMENTER = SHIPPED / "segmenter"
 def last_of(run_folder: Path) -> Path:
     """Return where a run keeps everything a resume needs."""
     return run_folder / "checkpoints" / f"last{SUFFIX}"
+
+
+def previous_of(run_folder: Path) -> Path:
+    """Return where a run keeps the checkpoint before its last."""
+    return last_of(run_folder).with_name(f"previous{SUFFIX}")
 
 
 def file_of(place: Path) -> Path:
@@ -66,45 +74,85 @@ def config_beside(path: Path) -> Path:
     return path.with_name("config.json")
 
 
-def save(parameters: Iterable[ms.Parameter], path: Path, config: Settings, **position: int) -> None:
+def save(
+    parameters: Iterable[ms.Parameter],
+    path: Path,
+    config: Settings,
+    older: Path | None = None,
+    **position: int | str | np.ndarray,
+) -> None:
     """Write parameters, the config and where the run stood to one file, which appears when whole.
 
     `mindspore.load_checkpoint` reads it; the config travels as JSON text under the name `config`.
+
+    Args:
+        older: where the checkpoint that was at `path` until then is to stay.
+
+    Raises:
+        OSError: if it cannot be written; it names `path`.
     """
     rows = [{"name": p.name, "data": p} for p in parameters]
-    extra = {"config": config.to_json(), **position}
-    with appearing_whole(path) as writing:
-        ms.save_checkpoint(rows, str(writing), append_dict=extra, crc_check=True)
+    extra = {name: tensor_of(value) for name, value in position.items()}
+    with appearing_whole(path, older) as writing, unlogged():
+        try:
+            ms.save_checkpoint(
+                rows, str(writing), append_dict={"config": config.to_json(), **extra},
+                crc_check=True,
+            )  # fmt: skip
+        finally:
+            writing.with_suffix(".tmp").unlink(missing_ok=True)  # where MindSpore writes first
 
 
-def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, int]]:
+def tensor_of(value: int | str | np.ndarray) -> Any:
+    """Return a value as MindSpore takes it beside the parameters of a checkpoint."""
+    return ms.Tensor(value) if isinstance(value, np.ndarray) else value
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep MindSpore from logging an error that is raised, and told, as well."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
     """Read a checkpoint: its parameters by name, its config, and where the run stood.
 
     An exported network, `.safetensors` with a config.json beside it, does not say the last.
 
     Raises:
-        Pix2PixError: if there is none, it is damaged, or not one of this project's.
+        Pix2PixError: if there is none, it is damaged (a `DamagedError`), or not one of this
+            project's.
     """
     if not path.is_file():
         raise Pix2PixError(f"{path}: expected a checkpoint, found none; check the path")
     if path.suffix == safetensors_file.SUFFIX:
         return *load_exported(path), {}
+    sealed = check_seal(path)
     try:
-        found: dict[str, Any] = ms.load_checkpoint(str(path), crc_check=True)
+        with unlogged():
+            found: dict[str, Any] = ms.load_checkpoint(str(path))
     except Exception as error:  # each release raises other types for a damaged file
-        raise Pix2PixError(
-            f"{path}: expected a MindSpore checkpoint, found a damaged file; "
-            "copy it again, or train again"
-        ) from error
+        raise damaged(path) from error
     if not isinstance(found.get("config"), str):
         raise Pix2PixError(
             f"{path}: expected a checkpoint with the config of a pix2pix_ms run in it, "
             f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
         )
+    if not sealed:  # it was cut off, or what says that it was not is damaged
+        raise damaged(path)
     config = settings_from_json(found.pop("config"), str(path))
-    position: dict[str, int] = {
+    position: dict[str, Any] = {
         name: int(found.pop(name)) for name in ("epoch", "step") if name in found
     }
+    if "losses" in found:
+        position["losses"] = found.pop("losses").asnumpy()
+    if "log" in found:
+        position["log"] = found.pop("log")
     return found, config, position
 
 

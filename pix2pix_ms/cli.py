@@ -4,6 +4,7 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 """
 
 import shlex
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from pix2pix_ms import __version__
 from pix2pix_ms.config import PRESETS, SEGMENTER, Config, segmenter_config
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import Stopped
 from pix2pix_ms.models import MODELS, preset, refuse_foreign
 from pix2pix_ms.options import (
     FILE,
@@ -144,6 +146,7 @@ def train(
     ranks = f" on {config.ranks} ranks" * (config.ranks > 1)
     told(f"{device}{ranks}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
+    click.get_current_context().with_resource(training.hold(run.folder))
     if resuming and data is None:
         data = Path(run.data()["train"])
     with together.first_before_others():  # who find the records made
@@ -152,8 +155,9 @@ def train(
     config = replace(config, **task.decided(opened, config) | given)
     try:
         training.train(config, opened, run.folder, resume, report=told)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(interruption(run, sys.argv[1:])) from None
+    except KeyboardInterrupt as stopped:
+        number = getattr(stopped, "number", signal.SIGINT)
+        raise Stopped(interruption(run, sys.argv[1:]), number) from None
     told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
@@ -168,14 +172,14 @@ def silent(_: str) -> None:
 
 def interruption(run: Any, words: list[str]) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
-    from pix2pix_ms import checkpoints
-
     begin = "msrun … .venv/bin/pix2pix-ms" if "--distributed" in words else "pix2pix-ms"
     again = f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
-    if not run.last.is_file():
+    if (kept := run.load_last(say)) is None:
         return f"interrupted before the first checkpoint; start again with: {again}"
-    _, _, position = checkpoints.load(run.last)
-    return f"interrupted; {run.last} holds epoch {position['epoch']}; go on with: {again}"
+    path, *_, position = kept
+    done = len(position.get("losses", ()))
+    steps = f" and {done} step{'s' * (done > 1)} more" if done else ""
+    return f"interrupted; {path} holds epoch {position['epoch']}{steps}; go on with: {again}"
 
 
 @command.command()

@@ -2,30 +2,88 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pix2pix_ms.errors import Pix2PixError
 
 
 @contextmanager
-def appearing_whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written takes the place of `path` once it is on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def appearing_whole(path: Path, older: Path | None = None) -> Iterator[Path]:
+    """Give a path to write to; what was written takes the place of `path` once it is on disk.
+
+    Args:
+        older: where what was at `path` until then is to stay.
+
+    Raises:
+        OSError: if it cannot be written; it names `path`.
+    """
     writing = path.with_name(f".writing-{path.name}")
-    writing.unlink(missing_ok=True)
-    writing.touch()
-    allowed = writing.stat().st_mode  # as the user's umask has it
     try:
-        yield writing
-    except BaseException:
+        path.parent.mkdir(parents=True, exist_ok=True)
         writing.unlink(missing_ok=True)
+        writing.touch()
+        allowed = writing.stat().st_mode  # as the user's umask has it
+        yield writing
+        writing.chmod(allowed)  # MindSpore and safetensors leave files only their owner may read
+        synced(writing)
+        if older is not None and path.exists():
+            path.replace(older)
+        writing.replace(path)
+        synced(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            writing.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)
         raise
-    writing.chmod(allowed)  # MindSpore and safetensors leave files only their owner may read
-    with writing.open("rb") as file:
-        os.fsync(file.fileno())
-    writing.replace(path)
+
+
+def synced(place: Path) -> None:
+    """Wait until a file, or what a folder lists, is on disk."""
+    if place.is_dir() and os.name != "posix":
+        return  # others do not open folders
+    opened = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def replace_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with appearing_whole(path) as writing:
         writing.write_text(text)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder; the hold ends with this process, however.
+
+    Within one process it may be held again. The folder is made, and goes again if nothing is
+    written to it.
+
+    Raises:
+        Pix2PixError: if another process holds it.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.absolute() / ".lock", is_singleton=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise Pix2PixError(
+            f"{folder}: expected to work in it alone, found another process at it; "
+            "wait until that has ended, or choose another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        if lock.lock_counter == 1:  # still held, so nobody can come to hold what goes
+            (folder / ".lock").unlink(missing_ok=True)
+        lock.release()
+        if made:
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()

@@ -1,5 +1,6 @@
 """Ctrl-C that can be answered: MindSpore, left alone, ends the process without a word."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -7,35 +8,64 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Stopped(KeyboardInterrupt):
+    """Between two steps a signal was answered; `number` says which."""
+
+    def __init__(self, message: str = "", number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+class Handler:
+    """What SIGINT and SIGTERM do: raise KeyboardInterrupt.
+
+    Where it is `patient` the first is only noted, for a loop that looks after each of its steps.
+    While a graph runs, Ctrl-C arrives as SIGTERM (see `interruptible`); so at a terminal, where it
+    is what people press, SIGTERM is noted as Ctrl-C, and elsewhere Ctrl-C may be noted as SIGTERM.
+    """
+
+    def __init__(self) -> None:
+        self.patient = False
+        self.noted: int | None = None
+        self.raised = 0
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        """Answer a signal."""
+        if self.patient and self.noted is None:
+            self.noted = signal.SIGINT if os.isatty(0) else number
+            return
+        self.raised += 1
+        raise KeyboardInterrupt
+
+
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[Handler]:
     """Let Ctrl-C, or a kill that may be caught, raise KeyboardInterrupt in this block.
 
-    With every graph it compiles MindSpore (2.7 to 2.10) replaces the handler of SIGINT by one
-    that sends the process SIGTERM, whose default is to end it on the spot. Handling SIGTERM too
-    holds while a graph compiles or runs. Afterwards both signals do what they did before.
+    While it compiles or runs a graph MindSpore (2.7 to 2.10) replaces the handler of SIGINT by
+    one that sends the process SIGTERM, whose default is to end it on the spot. Handling SIGTERM too
+    holds while a graph compiles or runs. Afterwards both signals do what they did before. A block
+    within another has its handler, and leaves it as patient as it was.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals belong to the main thread
+        yield Handler()  # signals belong to the main thread
         return
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in signals}
-    pressed: list[int] = []
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        pressed.append(number)
-        raise KeyboardInterrupt
-
+    outer = before[signal.SIGTERM]
+    handler = outer if isinstance(outer, Handler) else Handler()
+    patient, raised = handler.patient, handler.raised
     for number in signals:
-        signal.signal(number, interrupt)
+        signal.signal(number, handler)
     try:
-        yield
+        yield handler
     except Exception as error:
-        if pressed:  # what MindSpore's compiler or dataset made of it on the way up
+        if handler.raised > raised:  # what MindSpore's compiler or dataset made of it on the way up
             raise KeyboardInterrupt from error
         raise
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-    if pressed:  # raised in Python that MindSpore's compiler called, and swallowed there
+        handler.patient = patient
+        for number, former in before.items():
+            signal.signal(number, former if former is not None else signal.SIG_DFL)
+    if handler.raised > raised:  # in Python that MindSpore's compiler called, and swallowed there
         raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """How the command reports errors, and the options its commands share."""
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from pix2pix_ms.models import MODELS
 from pix2pix_ms.settings import Direction, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+SIGNALLED = 128  # and the signal's number, as shells report it
 PATH: click.Path = click.Path(path_type=Path)
 FILE: click.Path = click.Path(path_type=Path, dir_okay=False)
 
@@ -31,12 +32,14 @@ class Friendly(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt as interrupted:
-            self.fail(ctx, str(interrupted) or "interrupted", INTERRUPTED)
+            number = getattr(interrupted, "number", signal.SIGINT)
+            self.fail(ctx, str(interrupted) or "interrupted", SIGNALLED + number)
         except Pix2PixError as error:
             self.fail(ctx, str(error), 1)
         except OSError as error:
             place = error.filename or "a file"
-            self.fail(ctx, f"{place}: expected to read or write it, found: {error.strerror}", 1)
+            found = f"{error.strerror or error}; see that there is room, and the permission"
+            self.fail(ctx, f"{place}: expected to read or write it, found: {found}", 1)
         except Exception as error:
             first = str(error).strip().splitlines() or [""]
             self.fail(ctx, f"unexpected {type(error).__name__}: {first[0]} (see --debug)", 1)

@@ -1,14 +1,16 @@
 """The folder of a run: where things lie in it, and when one may be started or continued."""
 
 import csv
+import hashlib
 import io
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pix2pix_ms import checkpoints
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.figures import LogRow
 from pix2pix_ms.files import replace_text
 from pix2pix_ms.models import settings_from_json
@@ -16,6 +18,15 @@ from pix2pix_ms.settings import Settings
 
 # What may change when a run is resumed: how long it goes on, and what is kept of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "samples", "device")
+
+
+class Kept(NamedTuple):
+    """A checkpoint of a run: where it is, its parameters, the run's settings, where it stood."""
+
+    path: Path
+    parameters: Mapping[str, Any]
+    config: Any
+    position: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,41 @@ class Run:
         """Everything a resume needs."""
         return checkpoints.last_of(self.folder)
 
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before the last."""
+        return checkpoints.previous_of(self.folder)
+
+    @property
+    def warnings_file(self) -> Path:
+        """What looked wrong, a line each; there is none where nothing did."""
+        return self.folder / "warnings.txt"
+
+    def load_last(self, report: Callable[[str], None]) -> Kept | None:
+        """Read the last checkpoint, or the one before where that is damaged or missing.
+
+        Returns:
+            What it holds; None if there is none yet.
+
+        Raises:
+            Pix2PixError: if neither can be used.
+        """
+        if not self.previous.is_file():
+            return Kept(self.last, *checkpoints.load(self.last)) if self.last.is_file() else None
+        try:
+            return Kept(self.last, *checkpoints.load(self.last))
+        except Pix2PixError as error:
+            if self.last.is_file() and not isinstance(error, DamagedError):
+                raise
+            kept = self.last.with_name(f"damaged{checkpoints.SUFFIX}")
+            found, state = self.previous, "missing"
+            loaded = checkpoints.load(found)
+            if self.last.is_file():
+                self.last.replace(kept)  # lest it become the previous one
+                state = f"damaged (it is now {kept.name})"
+            report(f"{self.last} is {state}; the run goes on from {found.name}")
+            return Kept(found, *loaded)
+
     def sample_file(self, epoch: int) -> Path:
         """The sample grid of an epoch."""
         return self.folder / "samples" / f"epoch_{epoch:03d}.png"
@@ -58,7 +104,11 @@ class Run:
 
     def config(self) -> Any:
         """Read the run's settings back, of whichever model."""
-        return settings_from_json(self.config_file.read_text(), str(self.config_file))
+        try:
+            text = self.config_file.read_text()
+        except UnicodeDecodeError:
+            text = ""  # which is refused by name
+        return settings_from_json(text, str(self.config_file))
 
     def begin(self, config: Settings, data: dict[str, str]) -> None:
         """Write down what the run is: its settings, and what it trains on and holds out."""
@@ -81,19 +131,47 @@ class Run:
             ) from error
 
     def log(self) -> list[LogRow]:
-        """Read the log back, numbers as they were written."""
+        """Read the log back, numbers as they were written.
+
+        Raises:
+            Pix2PixError: if it is damaged.
+        """
         if not self.log_file.is_file():
             return []
-        rows = csv.DictReader(io.StringIO(self.log_file.read_text()))
-        return [{name: number(value) for name, value in row.items()} for row in rows]
+        try:
+            rows = csv.DictReader(io.StringIO(self.log_file.read_text()), strict=True)
+            return [{name: number(value) for name, value in row.items()} for row in rows]
+        except (ValueError, TypeError, AttributeError, csv.Error) as error:
+            raise Pix2PixError(
+                f"{self.log_file}: expected numbers in columns, found a damaged file; "
+                "put the log back, or start another run with --out"
+            ) from error
 
     def write_log(self, log: list[LogRow]) -> None:
         """Replace the log by these rows."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(log)
-        replace_text(self.log_file, text.getvalue())
+        replace_text(self.log_file, log_text(log))
+
+    def warn(self, lines: list[str]) -> None:
+        """Note what looked wrong, once: an epoch that is trained again says the same again."""
+        known = self.warnings_file.read_text() if self.warnings_file.is_file() else ""
+        fresh = [line for line in lines if line not in known.splitlines()]
+        if fresh:
+            replace_text(self.warnings_file, known + "".join(f"{line}\n" for line in fresh))
+
+
+def log_text(log: list[LogRow]) -> str:
+    """Return a log as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(log)
+    return text.getvalue()
+
+
+def log_sum(log: list[LogRow]) -> str:
+    """Return what tells a log from another: the sha256 of its text, seconds aside."""
+    rows = [{**row, "seconds": 0.0} for row in log]
+    return hashlib.sha256(log_text(rows).encode()).hexdigest()
 
 
 def number(text: str) -> float:

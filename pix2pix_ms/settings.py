@@ -191,13 +191,16 @@ class Settings:
         """Return the settings in `text`; `where` is the place an error names.
 
         Raises:
-            Pix2PixError: if the text is not JSON, of another model, or names an unknown setting.
+            Pix2PixError: if the text is not JSON, of another model, names an unknown setting, or
+                gives one a value that is not possible.
         """
         try:
             values: dict[str, Any] = json.loads(text)
             named = values.pop("model", cls.model)
             if named == cls.model:
                 return cls(**{name: tupled(value) for name, value in values.items()})
+        except Pix2PixError as error:
+            raise Pix2PixError(f"{where}: {error}") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise Pix2PixError(
                 f"{where}: expected the settings of a run as JSON, found {error}; "

@@ -1,26 +1,29 @@
 """Epochs: schedule, log, samples, checkpoints, and going on where a run stopped.
 
-A run is a folder. Its `checkpoints/last.ckpt` is written last in every epoch, so whatever
-interrupts a run, it goes on from a whole epoch, to the bit as if it had never stopped. What is
-trained, and on what, is a task's to know (`tasks/task.py`).
+A run is a folder. Its `checkpoints/last.ckpt` is written last in every epoch, and between two steps
+where a signal asks to stop, so whatever interrupts a run, it goes on to the bit as if it had never
+stopped. What is trained, and on what, is a task's to know (`tasks/task.py`).
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from pix2pix_ms import checkpoints, distributed
+from pix2pix_ms import checkpoints, distributed, watch
 from pix2pix_ms.device import choose_device
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import LogRow
-from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.files import appearing_whole, held
+from pix2pix_ms.interrupt import Handler, Stopped, interruptible
 from pix2pix_ms.mixed_precision import account, accounting
 from pix2pix_ms.models import MODELS
-from pix2pix_ms.run import Run, check_run
+from pix2pix_ms.run import Kept, Run, check_run, check_same, log_sum
 from pix2pix_ms.settings import Settings
 from pix2pix_ms.tasks.task import Data, Model, Task
 
@@ -45,18 +48,24 @@ def train(
         report: called with a line an epoch.
 
     Raises:
-        Pix2PixError: if the folder holds another run, the device is not there, or the data cannot
-            be read.
-        KeyboardInterrupt: at Ctrl-C; the run can be resumed from its last whole epoch.
+        Pix2PixError: if the folder holds another run or another process trains in it, the device is
+            not there, the data cannot be read, or losses or weights are no numbers any more.
+        Stopped: after the step during which Ctrl-C or SIGTERM came, and all has been saved.
+        KeyboardInterrupt: at either before the first step, or at the second; the run can be
+            resumed from its last whole epoch.
     """
     run = Run(folder)
     check_run(run, config, resume, data.fingerprint)
     choose_device(config.device)
     distributed.check_ranks(config)
     distributed.agree("settings or data", config.to_json() + data.fingerprint)
-    with interruptible():
+    with hold(folder), interruptible() as signals:
+        with distributed.first_before_others():  # who find a damaged checkpoint put aside
+            kept = run.load_last(report)
+        if kept is not None:  # before anything is built of settings that may be damaged
+            check_same(kept.config, config, kept.path)
         task: Task = MODELS[config.model].task_class()(config, data)
-        log = resumed(run, task.model, config)
+        log, losses = resumed(run, task.model, config, kept)
         if log:
             for line in config.changed_since(run.config(), len(log)):
                 report(line)
@@ -68,47 +77,95 @@ def train(
         for epoch in range(len(log), last + 1):
             task.begin_epoch(epoch)
             began = time.perf_counter()
-            losses = train_epoch(task, epoch) if epoch else [math.nan] * len(task.losses)
-            losses = distributed.mean(losses)
+            if epoch:
+                train_epoch(run, task, epoch, log, losses, signals)
+            means = distributed.mean(mean_losses(task, losses))
             seconds = time.perf_counter() - began
+            losses = []
             if distributed.is_first():
-                row = log_row(task.columns(), epoch, task.model, losses, task.measure(), seconds)
+                row = log_row(task.columns(), epoch, task.model, means, task.measure(), seconds)
                 log.append(row | accounting(task.model.parameters()))
                 keep(run, task, log)
                 report(epoch_line(task, log[-1]))
+                warn(run, task, log[-1], report)
             distributed.wait_for_first()
+            if signals.noted is not None:
+                raise Stopped(number=signals.noted)
     return run
 
 
-def resumed(run: Run, model: Model, config: Settings) -> list[LogRow]:
-    """Fill a model from the last checkpoint, if there is one, and return the log so far."""
-    if not run.last.is_file():
-        return []
-    found, theirs, position = checkpoints.load(run.last)
-    checkpoints.fill(model.parameters(), found, run.last, (config, theirs))
+def hold(folder: Path) -> AbstractContextManager[None]:
+    """Keep other processes out of a run's folder; of ranks, the first does for all."""
+    return held(folder) if distributed.is_first() else nullcontext()
+
+
+def resumed(
+    run: Run, model: Model, config: Settings, kept: Kept | None
+) -> tuple[list[LogRow], list[Sequence[float]]]:
+    """Fill a model from a run's checkpoint, if there is one.
+
+    Returns:
+        The log so far, and the losses of the steps already done in the epoch after it.
+    """
+    if kept is None:
+        return [], []
+    path, found, theirs, position = kept
+    checkpoints.fill(model.parameters(), found, path, (config, theirs))
     if position["epoch"] > config.epochs:
         raise Pix2PixError(
-            f"epochs: expected at least the {position['epoch']} that {run.last} holds, found "
+            f"epochs: expected at least the {position['epoch']} that {path} holds, found "
             f"{config.epochs}; ask for more, or start another run with --out"
         )
     model.step = position["step"]
     log = run.log()[: position["epoch"] + 1]
     if len(log) != position["epoch"] + 1:
         raise Pix2PixError(
-            f"{run.log_file}: expected {position['epoch'] + 1} rows to match {run.last.name}, "
+            f"{run.log_file}: expected {position['epoch'] + 1} rows to match {path.name}, "
             f"found {len(log)}; put the log back, or start another run with --out"
         )
-    return log
+    if position.get("log", log_sum(log)) != log_sum(log):
+        raise Pix2PixError(
+            f"{run.log_file}: expected the rows that {path.name} was saved with, found others; "
+            "put the log back, or start another run with --out"
+        )
+    return log, [tuple(row) for row in position.get("losses", ())]
 
 
-def train_epoch(task: Task, epoch: int) -> list[float]:
-    """Run one epoch's steps and return their mean losses."""
-    bar = tqdm(total=task.steps(), desc=f"epoch {epoch}", unit="step", disable=None, leave=False)
+def train_epoch(
+    run: Run,
+    task: Task,
+    epoch: int,
+    log: list[LogRow],
+    losses: list[Sequence[float]],
+    signals: Handler,
+) -> None:
+    """Run the steps of an epoch after those whose losses are there already, and add theirs.
+
+    Raises:
+        Pix2PixError: if a loss is no number any more.
+        Stopped: if a signal came; what has been done is saved.
+    """
+    done, alone = len(losses), task.config.ranks == 1
+    bar = tqdm(
+        total=task.steps(), initial=done, desc=f"epoch {epoch}", unit="step", disable=None,
+        leave=False,
+    )  # fmt: skip
     with bar:
-        losses = []
-        for batch in task.batches(epoch):
+        for batch in islice(task.batches(epoch), done, None):
             losses.append(task.model.train_step(*batch))
+            watch.check_losses(task, losses[-1], epoch, run.last)
             bar.update()
+            signals.patient = alone  # from now on there is something to save; ranks stop at once
+            if signals.noted is not None:
+                watch.check_weights(task, epoch, run.last)
+                save(run, task, log, losses=np.array(losses))
+                raise Stopped(number=signals.noted)
+
+
+def mean_losses(task: Task, losses: Sequence[Sequence[float]]) -> list[float]:
+    """Return the means of an epoch's losses; of no steps, nan."""
+    if not losses:
+        return [math.nan] * len(task.losses)
     return [float(np.mean(term)) for term in zip(*losses, strict=True)]
 
 
@@ -138,13 +195,29 @@ def epoch_line(task: Task, row: LogRow) -> str:
 def keep(run: Run, task: Task, log: list[LogRow]) -> None:
     """Write an epoch down: samples, plot, log, and the checkpoint that makes it count."""
     epoch, config = int(log[-1]["epoch"]), task.config
-    samples = run.sample_file(epoch)
-    samples.parent.mkdir(parents=True, exist_ok=True)
-    task.sample_grid().savefig(samples)
+    watch.check_weights(task, epoch, run.last)
+    with appearing_whole(run.sample_file(epoch)) as writing:
+        task.sample_grid().savefig(writing)
     if epoch:
-        task.loss_curves(log).savefig(run.folder / "losses.png")
+        with appearing_whole(run.folder / "losses.png") as writing:
+            task.loss_curves(log).savefig(writing)
     run.write_log(log)
-    position = {"epoch": epoch, "step": task.model.step}
     if epoch and (epoch % config.save_every == 0 or epoch == config.epochs):
+        position = {"epoch": epoch, "step": task.model.step}
         checkpoints.save(task.model.kept(), run.generator_file(epoch), config, **position)
-    checkpoints.save(task.model.parameters().values(), run.last, config, **position)
+    save(run, task, log)
+
+
+def save(run: Run, task: Task, log: list[LogRow], **within: np.ndarray) -> None:
+    """Save all that a resume needs as the last checkpoint; what was the last is the one before."""
+    position = {"epoch": int(log[-1]["epoch"]), "step": task.model.step, "log": log_sum(log)}
+    parameters = task.model.parameters().values()
+    checkpoints.save(parameters, run.last, task.config, run.previous, **position, **within)
+
+
+def warn(run: Run, task: Task, row: LogRow, report: Callable[[str], None]) -> None:
+    """Tell of signs that one network has won, now and for later."""
+    lines = [f"epoch {row['epoch']}: {sign}" for sign in watch.signs(task, row)]
+    for line in lines:
+        report(f"warning: {line}")
+    run.warn(lines)

@@ -99,7 +99,7 @@ def test_records_that_cannot_be_used_are_explained(tmp_path: Path, record: Path)
         tmp_path / "none.mindrecord": "expected a MindRecord file, found none",
         copy("alone", index=False): "expected its index train.mindrecord.db beside it",
         copy("renamed", "val.mindrecord"): "expected the name it was written with, train.mind",
-        damaged: "expected a MindRecord file, found a damaged one",
+        damaged: "train.mindrecord: expected the record and the index .* found a damaged one",
         half: "found a damaged one",
     }.items():
         with pytest.raises(Pix2PixError, match=words) as found:

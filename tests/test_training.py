@@ -31,7 +31,7 @@ def state(model: Pix2Pix) -> dict[str, bytes]:
 def result(run: Run) -> tuple[dict[str, bytes], list[dict[str, float]]]:
     """What must not depend on how a run came about: all weights and the log, seconds aside."""
     model = Pix2Pix(run.config())
-    log = training.resumed(run, model, run.config())
+    log, _ = training.resumed(run, model, run.config(), run.load_last(quiet))
     without_seconds = [{k: v for k, v in row.items() if k != "seconds"} for row in log]
     return state(model), without_seconds
 
@@ -45,6 +45,7 @@ def test_a_run_leaves_what_the_readme_lists(straight: Run, tiny: Config) -> None
     files = {str(path.relative_to(straight.folder)) for path in straight.folder.rglob("*.*")}
     assert files == {
         "config.json", "data.json", "log.csv", "losses.png", "checkpoints/last.ckpt",
+        "checkpoints/previous.ckpt",
         "checkpoints/epoch_002.ckpt", "checkpoints/epoch_004.ckpt",
         *(f"samples/epoch_{epoch:03d}.png" for epoch in range(5)),
     }  # fmt: skip

@@ -21,7 +21,8 @@ from pix2pix_ms.config import LAB, Config
 from pix2pix_ms.data.facades import is_label_map
 from pix2pix_ms.data.images import Pixels, fitted, shown
 from pix2pix_ms.data.lab import colours_of
-from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, index_of, open_record, rows_of
+from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, rows_of
+from pix2pix_ms.data.sums import index_of
 from pix2pix_ms.device import Stream, random
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Direction, Settings

@@ -15,6 +15,7 @@ from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
 from pix2pix_ms.data.writing import IMAGES, appearing_records, pairs_layout, write_rows
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import held
 from pix2pix_ms.settings import Settings
 
 HELD_OUT = ("val", "test")  # in the order of preference
@@ -49,13 +50,15 @@ def prepare(
 
     Raises:
         Pix2PixError: if `split` is no file name, the folder holds older records that would be held
-            out beside the new ones, a file is unfit or has no partner, or there is no room.
+            out beside the new ones, a file is unfit or has no partner, there is no room, or another
+            process prepares into it.
     """
     if not split or Path(split).name != split:
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
     splits = found_splits(source, split, val_ratio, seed, recipe)
-    refuse_older(splits, out)
-    return write_splits(splits, out, recipe, skip_unpaired, report)
+    with held(out):
+        refuse_older(splits, out)
+        return write_splits(splits, out, recipe, skip_unpaired, report)
 
 
 def refuse_older(splits: Iterable[str], out: Path) -> None:

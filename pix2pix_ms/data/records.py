@@ -22,6 +22,8 @@ from PIL import Image
 
 from pix2pix_ms.data.images import MODES, Pixels, decode
 from pix2pix_ms.data.pairs import Pair
+from pix2pix_ms.data.sums import check_sums, index_of, state
+from pix2pix_ms.data.trial import check_readable
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Colours, check_choice
 
@@ -193,11 +195,6 @@ def channels_of(data: bytes, path: Path) -> int:
         ) from error
 
 
-def index_of(path: Path) -> Path:
-    """Return where MindRecord keeps the index of a file."""
-    return path.with_name(path.name + ".db")
-
-
 def check_files(path: Path) -> None:
     """Refuse a record whose two files are not both there under the name they were written with."""
     if not path.is_file():
@@ -208,18 +205,21 @@ def check_files(path: Path) -> None:
             f"{path}: expected its index {index.name} beside it, found none; "
             "copy both files, or prepare the images again"
         )
+    known = check_sums(path)
     try:
         with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            written = db.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0]
+            written = Path(db.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0])
     except (sqlite3.Error, TypeError) as error:
         raise Pix2PixError(
             f"{index}: expected the index of {path.name}, found a damaged one; write it again"
         ) from error
-    if Path(written).name != path.name:
+    if written.name != path.name:
         raise Pix2PixError(
-            f"{path}: expected the name it was written with, {Path(written).name}, found "
+            f"{path}: expected the name it was written with, {written.name}, found "
             f"{path.name}; rename both files back (the folder may have any name)"
         )
+    if not known:
+        check_readable(path, *state(path))
 
 
 def rows_of(dataset: ds.Dataset, path: Path) -> Iterator[dict[str, np.ndarray]]:

@@ -19,7 +19,8 @@ from mindspore.mindrecord import FileWriter
 from pix2pix_ms.data.encoding import ImageRow, Row
 from pix2pix_ms.data.images import Pixels, encode
 from pix2pix_ms.data.pairs import Pair
-from pix2pix_ms.data.records import COLOURS, COLUMNS, DOMAIN, IMAGE, NAME
+from pix2pix_ms.data.records import COLOURS, COLUMNS, DOMAIN, IMAGE, NAME, SUFFIX
+from pix2pix_ms.data.sums import write_sums
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Colours
 
@@ -99,6 +100,8 @@ def appearing_records(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
         room.mkdir()
         yield room
+        for record in room.glob(f"*{SUFFIX}"):
+            write_sums(record)
         parts = sorted(room.iterdir(), reverse=True)  # each index before its file
         for part in parts:  # all of them first: killed here, there is no record, never a mixture
             (folder / part.name).unlink(missing_ok=True)

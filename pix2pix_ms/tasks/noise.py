@@ -74,6 +74,14 @@ class NoiseTask(DomainsTask):
         generated = self.model.generate(len(self.real), self.labels)
         return (frechet(generated, self.real),)
 
+    def generated(self) -> list[np.ndarray]:
+        """Return images of the seed's own noise."""
+        return [self.model.generate(COLUMNS)]
+
+    def games(self) -> tuple[tuple[str, ...], ...]:
+        """Return D's losses; a critic's say nothing of who wins."""
+        return () if isinstance(self.config, WGANConfig) else (("d_real", "d_fake"),)
+
     def sample_grid(self) -> Figure:
         """Show images of the same noise at every epoch, a column for each class if conditional."""
         conditional = self.config.conditional

@@ -77,6 +77,19 @@ class PairsTask(Task):
         """Show input, generated and target image of some held-out pairs."""
         return sample_grid(list(triples(self.generate, self.shown)), self.config.direction)
 
+    def generated(self) -> list[np.ndarray]:
+        """Return the images generated for the sample grid."""
+        return [np.stack([image for _, image, _ in triples(self.generate, self.shown)])]
+
+    def absent(self) -> tuple[str, ...]:
+        """Return the adversarial losses where there is no discriminator."""
+        return ("d_real", "d_fake", "g_gan") if self.config.gan_weight == 0 else ()
+
+    def games(self) -> tuple[tuple[str, ...], ...]:
+        """Return D's losses; a critic's (wgan-gp) say nothing of who wins."""
+        plays = self.config.gan_weight > 0 and self.config.gan_mode != "wgan-gp"
+        return (("d_real", "d_fake"),) if plays else ()
+
     def loss_curves(self, log: Sequence[LogRow]) -> Figure:
         """Plot the two networks' game, the distance and the similarity."""
         return loss_curves(log)

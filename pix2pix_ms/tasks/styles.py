@@ -89,6 +89,17 @@ class StylesTask(DomainsTask):
                 rows.append([distance(one, other), distance(back, x)])
         return Measures(*np.mean(rows, axis=0).tolist())
 
+    def generated(self) -> list[np.ndarray]:
+        """Return the first held-out image of each domain in the style of the first's."""
+        averages = self.model.averages
+        images = [next(iter(plain_images(d, self.config, CHANNELS, 1))) for d in self.data.held_out]
+        style = averages.style_of(images[0], np.array([0]))
+        return [np.concatenate([averages.generate(image, style) for image in images])]
+
+    def games(self) -> tuple[tuple[str, ...], ...]:
+        """Return D's losses, with styles from noise and from references."""
+        return (("d_latent", "d_reference"),)
+
     def sample_grid(self) -> Figure:
         """Show some held-out images in the styles of others, a reference of each domain."""
         firsts = [

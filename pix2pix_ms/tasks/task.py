@@ -111,6 +111,18 @@ class Task(ABC):
     def sample_grid(self) -> Figure:
         """Show what the model makes of held-out data; change nothing."""
 
+    @abstractmethod
+    def generated(self) -> list[np.ndarray]:
+        """Return some images of each generator, float32 [N, C, H, W]; change nothing."""
+
+    def absent(self) -> tuple[str, ...]:
+        """Return the losses that are nan because a setting leaves them out."""
+        return ()
+
+    def games(self) -> tuple[tuple[str, ...], ...]:
+        """Return, for each discriminator that wins when they are all near 0, its losses."""
+        return ()
+
     def begin_epoch(self, epoch: int) -> None:
         """Set what changes from epoch to epoch."""
         self.model.set_learning_rate(self.config.learning_rate_at(max(epoch, 1)))

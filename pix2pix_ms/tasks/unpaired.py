@@ -95,6 +95,25 @@ class UnpairedTask(DomainsTask):
         """Yield held-out images of a domain, float32 [1, C, height, width]."""
         yield from plain_images(self.data.held_out[number], self.config, self.data.channels, count)
 
+    def generated(self) -> list[np.ndarray]:
+        """Return held-out images of either domain, translated."""
+        ways = enumerate((self.to_b, self.to_a))
+        return [
+            np.concatenate([way(image) for image in self.held_out(number, self.config.samples)])
+            for number, way in ways
+        ]
+
+    def absent(self) -> tuple[str, ...]:
+        """Return the losses whose weight is 0."""
+        cycle, identity = self.config.lambda_cycle, self.config.lambda_identity
+        return ("cycle_a", "cycle_b") * (cycle == 0) + ("identity_a", "identity_b") * (
+            cycle * identity == 0
+        )
+
+    def games(self) -> tuple[tuple[str, ...], ...]:
+        """Return the loss of each discriminator."""
+        return ("d_a",), ("d_b",)
+
     def sample_grid(self) -> Figure:
         """Show held-out images of either domain, translated, and translated back."""
         both = (self.held_out(number, self.config.samples) for number in (0, 1))

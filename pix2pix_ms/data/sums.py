@@ -1,0 +1,106 @@
+"""Checksums in a record's index: what MindRecord's own readers do not notice, or do not survive.
+
+They stand in a table of their own, which MindRecord does not look at: the sha256 of the record,
+and that of the index's other tables.
+"""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+
+from pix2pix_ms.errors import DamagedError
+
+TABLE = "PIX2PIX_MS"
+MARK = 0x70327073  # SQLite's application_id: says that there is such a table, wherever damage is
+
+
+def index_of(path: Path) -> Path:
+    """Return where MindRecord keeps the index of a file."""
+    return path.with_name(path.name + ".db")
+
+
+def write_sums(record: Path) -> None:
+    """Write the checksums of a record and of its index into the index, unless they are there.
+
+    Raises:
+        OSError: if there is no room.
+    """
+    try:
+        with closing(sqlite3.connect(index_of(record))) as db, db:
+            if TABLE in tables_of(db):
+                return
+            sums = sha256(record, *state(record)), rows_sum(db)
+            db.execute(f"PRAGMA application_id = {MARK}")
+            db.execute(f"CREATE TABLE {TABLE} (RECORD TEXT, ROWS TEXT)")
+            db.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", sums)
+    except sqlite3.Error as error:
+        raise OSError(0, str(error)) from error
+
+
+def check_sums(record: Path) -> bool:
+    """Compare a record and its index with their checksums, and tell whether they have any.
+
+    Raises:
+        DamagedError: if one is not what was written.
+    """
+    index = index_of(record)
+    try:
+        expected, rows = sums_in(index, *state(index))
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise damaged(index) from error
+    if not rows:
+        raise damaged(index)
+    if expected not in (None, sha256(record, *state(record))):
+        raise damaged(record)
+    return expected is not None
+
+
+@lru_cache(maxsize=16)
+def sums_in(index: Path, *_: int) -> tuple[str | None, bool]:
+    """Return the checksum of its record that an index in a given state has, and if it is whole."""
+    with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        (mark,) = db.execute("PRAGMA application_id").fetchone()
+        if mark != MARK and TABLE not in tables_of(db):
+            return None, True
+        ((expected, rows),) = db.execute(f"SELECT * FROM {TABLE}").fetchall()
+        return expected, rows == rows_sum(db)
+
+
+def tables_of(db: sqlite3.Connection) -> list[str]:
+    """Return the names of an index's tables."""
+    found = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    return [name for (name,) in found]
+
+
+def rows_sum(db: sqlite3.Connection) -> str:
+    """Return the sha256 of all that the tables of MindRecord's hold."""
+    found = hashlib.sha256()
+    for name in tables_of(db):
+        if name != TABLE:
+            found.update(name.encode())
+            for row in db.execute(f'SELECT * FROM "{name}" ORDER BY rowid'):
+                found.update(repr(row).encode())
+    return found.hexdigest()
+
+
+def damaged(file: Path) -> DamagedError:
+    """Return the error of a file that is not what was written."""
+    return DamagedError(
+        f"{file}: expected the record and the index that were written together, found a damaged "
+        "one; copy both files again, or write the record again"
+    )
+
+
+def state(file: Path) -> tuple[int, int]:
+    """Return the size and time of a file, by which to tell that it has not changed."""
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=16)
+def sha256(file: Path, *_: int) -> str:
+    """Return the sha256 of a file in a given state."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,128 @@
+"""Processes to kill: a server that has loaded everything forks one for each line it reads.
+
+A line is JSON: `call`, the name of a function below, and its arguments. The server answers with the
+process's number at once, and with its exit status when it has ended.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import skimage.metrics  # noqa: F401  (here once, rather than in every process)
+from matplotlib.figure import Figure
+
+import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
+from pix2pix_ms import checkpoints
+from pix2pix_ms.cli import main as command
+from pix2pix_ms.models import preset
+from pix2pix_ms.pix2pix import Losses, Pix2Pix
+from pix2pix_ms.tasks.pairs import PairsTask, training_data
+from pix2pix_ms.training import train
+
+STEP = Pix2Pix.train_step
+
+
+def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
+    """Train, or go on with it, quietly; slowly where files are written if asked to."""
+    make_light()
+    if slow:
+        slow_down()
+    config = preset("quick", **settings)
+    data = training_data(Path(records), config.seed)
+    train(config, data, Path(folder), resume=True, report=lambda _: None)
+
+
+def cli(words: list[str], largest: int | None = None) -> None:
+    """Run the command, under a limit to the bytes of a file if one is given."""
+    if largest is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    make_light()
+    sys.argv = ["pix2pix-ms", *words]
+    command()
+
+
+def slow_down() -> None:
+    """Write checkpoints piece by piece, and wait before and after each is renamed."""
+    save, replace = checkpoints.ms.save_checkpoint, Path.replace
+
+    def slow_save(rows: object, name: str, **options: Any) -> None:
+        save(rows, name, **options)
+        file = Path(name)
+        content = file.read_bytes()
+        file.chmod(0o600)
+        with file.open("wb", buffering=0) as stream:
+            for start in range(0, len(content), 1 << 16):
+                stream.write(content[start : start + (1 << 16)])
+                time.sleep(0.02)
+
+    def slow_replace(source: Path, target: Path) -> Path:
+        wait = 0.1 * (source.suffix == checkpoints.SUFFIX)
+        time.sleep(wait)
+        replaced = replace(source, target)
+        time.sleep(wait)
+        return replaced
+
+    checkpoints.ms.save_checkpoint = slow_save
+    Path.replace = slow_replace  # type: ignore[method-assign, assignment]
+
+
+def long(folder: str, measured: str, **settings: Any) -> None:
+    """Train as long as the settings say, and measure each step."""
+    config = preset("quick", **settings)
+    rows: list[tuple[float, int, int]] = []
+
+    def timed(model: Pix2Pix, *batch: Any) -> Losses:
+        began = time.perf_counter()
+        losses = STEP(model, *batch)
+        resident = int(Path("/proc/self/statm").read_text().split()[1])
+        opened = len(list(Path("/proc/self/fd").iterdir()))
+        rows.append((time.perf_counter() - began, resident, opened))
+        return losses
+
+    Pix2Pix.train_step = timed  # type: ignore[method-assign, assignment]
+    records = PairsTask.records(None, Path(folder), config, False)
+    train(config, training_data(records, config.seed), Path(folder), report=lambda _: None)
+    Path(measured).write_text(json.dumps(rows))
+
+
+def blank(*_: object) -> Figure:
+    """Draw next to nothing: pictures take longer than the training."""
+    return Figure((1, 1), 20)
+
+
+def make_light() -> None:
+    """Draw nothing, and tell of every step."""
+    PairsTask.sample_grid = PairsTask.loss_curves = blank  # type: ignore[assignment, method-assign]
+    Pix2Pix.train_step = telling  # type: ignore[method-assign]
+
+
+def telling(model: Pix2Pix, *batch: Any) -> Losses:
+    """Take a step and say so, for those who wait for it."""
+    losses = STEP(model, *batch)
+    print("step", model.step, flush=True)
+    return losses
+
+
+def main() -> None:
+    """Fork and wait, one process at a time."""
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        call = {"run": run, "cli": cli, "long": long}[wanted.pop("call")]
+        output = wanted.pop("output")
+        if (child := os.fork()) == 0:
+            opened = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(opened, 1)
+            os.dup2(opened, 2)
+            call(**wanted)
+            sys.stdout.flush()
+            os._exit(0)
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""What the tests of faults share: how many cases, processes to kill, workers that may die."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+FULL = os.environ.get("FAULTS") == "full"
+# The smallest pix2pix: six kinds of layers in five levels, a few steps an epoch, nothing compiled.
+TINY: dict[str, Any] = {
+    "size": 32, "jitter_size": 36, "ngf": 4, "ndf": 4, "n_layers": 1, "facades": 12, "epochs": 3,
+    "save_every": 2, "samples": 2, "jit": False, "device": "CPU",
+}  # fmt: skip
+
+
+def count(few: int, full: int) -> int:
+    """Return how many cases to try: a few with all the tests, the full number with `test-full`."""
+    return full if FULL else few
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which a child finds the package."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, sys.path)])}
+
+
+class Child:
+    """A process of the server's; `status()` waits for its end."""
+
+    def __init__(self, server: subprocess.Popen[str], output: Path) -> None:
+        assert server.stdout
+        self.server, self.output = server, output
+        self.pid = int(server.stdout.readline())
+        self.ended: int | None = None
+
+    def status(self) -> int:
+        """Return its exit status, negative where a signal ended it."""
+        if self.ended is None:
+            assert self.server.stdout
+            self.ended = int(self.server.stdout.readline())
+        return self.ended
+
+    def is_running(self) -> bool:
+        """Tell whether it has not ended; one that is not waited for yet is a zombie."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] != "Z"
+
+    def reached(self, step: int) -> Callable[[], bool]:
+        """Return what tells whether it has taken that step."""
+        return lambda: f"step {step}\n" in self.said()
+
+    def kill(self, number: int) -> int:
+        """Send it a signal and return its exit status."""
+        os.kill(self.pid, number)
+        return self.status()
+
+    def said(self) -> str:
+        """Return what it has printed."""
+        return self.output.read_text()
+
+
+class Children:
+    """Starts processes that train; see children.py."""
+
+    def __init__(self, server: subprocess.Popen[str], folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.latest: Child | None = None
+
+    def start(self, call: str, **arguments: Any) -> Child:
+        """Start a process."""
+        assert self.server.stdin
+        if self.latest and self.latest.ended is None:  # left behind by a test that failed
+            self.latest.kill(signal.SIGKILL)
+        output = self.folder / "said.txt"
+        output.write_text("")  # what the one before said is not this one's
+        line = {"call": call, "output": str(output), **arguments}
+        self.server.stdin.write(json.dumps(line) + "\n")
+        self.server.stdin.flush()
+        self.latest = Child(self.server, output)
+        return self.latest
+
+    def train(self, folder: Path, records: Path, slow: bool = False, **changes: Any) -> Child:
+        """Start or resume a tiny training."""
+        settings = TINY | changes
+        return self.start("run", folder=str(folder), records=str(records), slow=slow, **settings)
+
+    def command(self, *words: str | Path, largest: int | None = None) -> Child:
+        """Start `pix2pix-ms` with these words; a file may have `largest` bytes."""
+        return self.start("cli", words=[str(word) for word in words], largest=largest)
+
+
+@contextmanager
+def children(folder: Path) -> Iterator[Children]:
+    """Start the server, and end it."""
+    program = [sys.executable, str(Path(__file__).with_name("children.py"))]
+    with subprocess.Popen(
+        program, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+    ) as server:
+        yield Children(server, folder)
+        assert server.stdin
+        server.stdin.close()
+        server.wait(30)
+
+
+def words_of(settings: dict[str, Any]) -> list[str]:
+    """Return settings as the command takes them."""
+    words = []
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        words += [f"--{'' if value else 'no-'}{flag}"] if isinstance(value, bool) else [
+            f"--{flag}", str(value)
+        ]  # fmt: skip
+    return words
+
+
+def result(folder: Path) -> tuple[bytes, list[dict[str, str]]]:
+    """Return what must not depend on what happened to a run: its checkpoint and log."""
+    with (folder / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        del row["seconds"]
+    return (folder / "checkpoints" / "last.ckpt").read_bytes(), rows
+
+
+def wait_until(child: Child, moment: Callable[[], bool], limit: float = 120) -> None:
+    """Wait for a moment in the life of a process, or its end."""
+    until = time.monotonic() + limit
+    while child.is_running() and not moment():
+        assert time.monotonic() < until, child.said()
+        time.sleep(0.005)
+
+
+def log(run: Path) -> list[str]:
+    """The rows of a log, without its head."""
+    file = run / "log.csv"
+    return file.read_text().splitlines()[1:] if file.is_file() else []

@@ -1,0 +1,175 @@
+"""Damaged files end in the correct result or in one line that names them, never otherwise."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import TINY, count
+from judge import Judge, damaged
+from mindspore.mindrecord import FileWriter
+from PIL import Image
+
+from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.records import COLUMNS
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with Judge() as started:
+        yield started
+
+
+KINDS = {
+    "jpg": {"quality": 90}, "progressive.jpg": {"progressive": True}, "png": {},
+    "webp": {"quality": 80}, "lossless.webp": {"lossless": True},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """An image side by side in every kind of file, by its name."""
+    folder = tmp_path_factory.mktemp("images")
+    for kind, options in KINDS.items():
+        Image.fromarray(np.hstack(facade(1, 32))).save(folder / f"image.{kind}", **options)
+    return {kind: (folder / f"image.{kind}").read_bytes() for kind in KINDS}
+
+
+def test_images(judge: Judge, images: dict[str, bytes], undisturbed: Path, tmp_path: Path) -> None:
+    """JPEG, PNG and WebP, every second translated and every second prepared."""
+    ends: Counter[str] = Counter()
+    checkpoint = undisturbed / "checkpoints" / "last.ckpt"
+    for number in range(count(50, 500)):
+        kind = list(KINDS)[number // 2 % len(KINDS)]
+        place, out = tmp_path / f"{number}", tmp_path / f"{number}-out"
+        place.mkdir()
+        image = place / f"image.{kind.rpartition('.')[2]}"
+        harm = number >= 2 * len(KINDS)  # the first of each kind are whole
+        rng = np.random.default_rng(number)
+        image.write_bytes(damaged(images[kind], rng) if harm else images[kind])
+        case = ("prepared", place, out) if number % 2 else ("translate", image, checkpoint, out)
+        end = judge.check(case, [image], None)
+        assert end == "fine" or harm
+        assert end == "fine" or not list(out.glob("*"))
+        assert list(place.iterdir()) == [image]
+        ends[end] += 1
+    assert min(ends["fine"], ends["told"]) > 10, "both happen"
+
+
+def by_others(path: Path) -> None:
+    """Write a record in the published layout, as others do: without checksums."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {column: rng.uniform(-1, 1, (2, 3, 16, 16)).astype(np.float32) for column in COLUMNS}
+        for _ in range(3)
+    ]
+    writer = FileWriter(str(path), shard_num=1)
+    writer.set_header_size(1 << 14)
+    writer.set_page_size(1 << 18)
+    shape = {"type": "float32", "shape": [2, 3, 16, 16]}
+    writer.add_schema(dict.fromkeys(COLUMNS, shape), "as published")
+    writer.write_raw_data(rows)
+    writer.commit()
+
+
+def test_records(judge: Judge, records: Path, tmp_path: Path) -> None:
+    """Ours, whose checksums tell every damage, and every tenth one of others."""
+    others = tmp_path / "others" / records.name
+    others.parent.mkdir()
+    by_others(others)
+    results = {path: judge.outcome("read", path) for path in (records, others)}
+    assert {outcome.how for outcome in results.values()} == {"fine"}
+    renamed = tmp_path / "renamed" / records.name
+    renamed.parent.mkdir()
+    shutil.copy(f"{records}.db", f"{renamed}.db")
+    renamed.write_bytes(records.read_bytes().replace(b"facade_3", b"facade_9"))
+    assert judge.outcome("read", renamed).what.startswith(f"{renamed}: expected the record and")
+    for number in range(count(30, 200)):
+        source = others if number % 10 == 9 else records
+        copy = tmp_path / f"{number}" / source.name
+        copy.parent.mkdir()
+        files = [copy, copy.with_name(f"{copy.name}.db")]
+        for file in files:
+            shutil.copy(source.with_name(file.name), file)
+        harmed = files[number // 2 % 2]
+        harmed.write_bytes(damaged(harmed.read_bytes(), np.random.default_rng(number)))
+        # What others wrote has no checksum: that it reads is all there is to ask.
+        expected = results[source].what if source == records else None
+        judge.check(("read", copy), files, expected)
+
+
+def test_a_reader_that_dies_is_told(tmp_path: Path, judge: Judge) -> None:
+    """A key of the header of a record by others renamed: MindSpore aborts, we do not."""
+    record = tmp_path / "train.mindrecord"
+    by_others(record)
+    content = record.read_bytes()
+    assert content.count(b'"shard_addresses"') or content.count(b"index_fields")
+    record.write_bytes(content.replace(b"index_fields", b"index_fiexds", 1))
+    assert judge.check(("read", record), [record], None) == "told"
+
+
+def test_checkpoints(judge: Judge, undisturbed: Path, tmp_path: Path) -> None:
+    """Whole runs' and exported generators', damaged; and those of other architectures."""
+    last = undisturbed / "checkpoints" / "last.ckpt"
+    expected = judge.outcome("load", last)
+    assert expected.how == "fine"
+    content, ends = last.read_bytes(), Counter[str]()
+    for number in range(count(40, 200)):
+        copy = tmp_path / f"{number}.ckpt"
+        copy.write_bytes(damaged(content, np.random.default_rng(number)))
+        ends[judge.check(("load", copy), [copy], expected.what)] += 1
+        copy.unlink()
+    assert ends["told"] > 0.9 * sum(ends.values())
+
+
+TEXTS = ("config.json", "log.csv", "data.json")
+
+
+def test_settings_and_logs(judge: Judge, undisturbed: Path, records: Path, tmp_path: Path) -> None:
+    """A run whose texts are damaged is refused by name, or goes on as it was."""
+    expected = judge.outcome("resume", undisturbed, records)
+    assert expected.how == "fine", expected.what
+    for number in range(count(40, 100)):
+        run = Path(shutil.copytree(undisturbed, tmp_path / f"{number}"))
+        rng, name = np.random.default_rng(number), TEXTS[number % len(TEXTS)]
+        content = (run / name).read_bytes()
+        (run / name).write_bytes(damaged(content, rng) if number % 4 else typo(content, rng))
+        files = [run / text for text in TEXTS] + [run / "checkpoints" / "last.ckpt"]
+        judge.check(("resume", run, records), files, expected.what)
+
+
+def typo(content: bytes, rng: np.random.Generator) -> bytes:
+    """Change a digit, which nothing but what is known of the run can tell."""
+    changed = bytearray(content)
+    place = rng.choice([i for i, byte in enumerate(content) if chr(byte).isdigit()])
+    changed[place] = ord(str(rng.integers(10)))
+    return bytes(changed)
+
+
+ANOTHER = [
+    {"ngf": 8},
+    {"norm": "instance"},
+    {"levels": 3},
+    {"skips": False},
+    {"conditional": False},
+]
+
+
+@pytest.mark.parametrize("change", ANOTHER)
+def test_checkpoints_of_other_architectures_are_told(
+    change: dict[str, object], judge: Judge, undisturbed: Path, records: Path, tmp_path: Path
+) -> None:
+    from pix2pix_ms import checkpoints
+    from pix2pix_ms.models import preset
+    from pix2pix_ms.pix2pix import Pix2Pix
+
+    run = Path(shutil.copytree(undisturbed, tmp_path / "run"))
+    last = run / "checkpoints" / "last.ckpt"
+    config = preset("quick", **TINY | change)
+    checkpoints.save(Pix2Pix(config).parameters().values(), last, config, epoch=3, step=30)
+    outcome = judge.outcome("resume", run, records)
+    (name,) = change
+    assert outcome.how == "told", outcome.what
+    assert outcome.what.startswith(f"{last}: expected {name} ")

@@ -1,0 +1,140 @@
+"""A training that is killed, stopped or damaged goes on as if nothing had happened."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from harness import TINY, Child, Children, count, result, wait_until, words_of
+
+KILLS_A_RUN = 5
+
+
+def kill_somewhere(child: Child, folder: Path, draw: random.Random) -> bool:
+    """Kill a training at a random moment, about every second time while it writes a checkpoint.
+
+    Returns:
+        Whether it was killed before it had ended.
+    """
+    if draw.random() < 0.5:
+        writing = folder / "checkpoints" / ".writing-last.ckpt"
+        wait_until(child, writing.exists)
+        time.sleep(draw.uniform(0, 0.8))
+    else:
+        wait_until(child, (folder / "config.json").exists)
+        time.sleep(draw.uniform(0, 4))
+    return child.is_running() and child.kill(signal.SIGKILL) == -signal.SIGKILL
+
+
+def test_killed_anywhere_it_goes_on_to_the_bit(
+    forked: Children, records: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    expected, inside = result(undisturbed), 0
+    for number in range(count(1, 50 // KILLS_A_RUN)):
+        draw, folder, kills = random.Random(number), tmp_path / str(number), 0
+        while kills < KILLS_A_RUN:
+            child = forked.train(folder, records, slow=True)
+            kills += kill_somewhere(child, folder, draw)
+            inside += any((folder / "checkpoints").glob(".writing-*"))
+            if child.status() == 0:  # it has come to its end: kill another
+                assert result(folder) == expected
+                folder = tmp_path / f"{number}-{kills}"
+        last = forked.train(folder, records)
+        assert last.status() == 0, last.said()
+        assert result(folder) == expected
+        left = sorted(path.name for path in (folder / "checkpoints").iterdir())
+        assert left == ["epoch_002.ckpt", "epoch_003.ckpt", "last.ckpt", "previous.ckpt"]
+    assert inside >= count(1, 10), "kills while a checkpoint was being written"
+
+
+def test_a_signal_ends_it_after_the_step_with_everything_saved(
+    forked: Children, records: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C in the middle of an epoch, SIGTERM in the rest of it; what it prints goes on."""
+    run = tmp_path / "a run"
+    words = ["train", *words_of(TINY), "--data", str(records), "--out", str(run)]
+    steps = []
+    child = forked.command(*words)
+    for number, status, step in ((signal.SIGINT, 130, 12), (signal.SIGTERM, 143, 15)):
+        wait_until(child, child.reached(step))
+        assert child.kill(number) == status, child.said()
+        assert "Traceback" not in child.said()
+        said = child.said().splitlines()[-1]
+        place = f"error: interrupted; {run}/checkpoints/last.ckpt holds epoch 1 and "
+        found = re.fullmatch(
+            rf"{place}(\d+) steps? more; go on with: pix2pix-ms (train .*) --out '.*' --resume",
+            said,
+        )
+        assert found, said
+        assert found[2] == " ".join(words[:-2])
+        steps.append(int(found[1]))
+        child = forked.command(*words, "--resume")
+    assert child.status() == 0, child.said()
+    assert 2 <= steps[0] < steps[1] <= 10
+    assert result(run) == result(undisturbed)
+
+
+def test_a_second_signal_ends_it_at_once(forked: Children, records: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["train", *words_of(TINY | {"epochs": 50}), "--data", str(records), "--out", str(run)]
+    child = forked.command(*words)
+    wait_until(child, child.reached(12))
+    os.kill(child.pid, signal.SIGTERM)
+    os.kill(child.pid, signal.SIGINT)
+    assert child.status() in (130, 143), child.said()
+    assert "go on with: pix2pix-ms train" in child.said()
+    assert "Traceback" not in child.said()
+
+
+@pytest.fixture
+def copied(undisturbed: Path, tmp_path: Path) -> Path:
+    """A copy of the undisturbed run, to be damaged."""
+    return Path(shutil.copytree(undisturbed, tmp_path / "run"))
+
+
+def flip(file: Path) -> None:
+    """Change a bit in the middle of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "missing"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    harm: str, forked: Children, records: Path, undisturbed: Path, copied: Path
+) -> None:
+    """With a message; the epoch after it is trained again, and the log as it was."""
+    last = copied / "checkpoints" / "last.ckpt"
+    if harm == "flipped":
+        flip(last)
+    elif harm == "cut":
+        last.write_bytes(last.read_bytes()[:-17])  # just before the checksum
+    else:
+        last.unlink()
+    harmed = last.read_bytes() if last.exists() else b""
+    child = forked.command("train", *words_of(TINY), "--data", records, "--out", copied, "--resume")
+    assert child.status() == 0, child.said()
+    state = "missing" if harm == "missing" else "damaged (it is now damaged.ckpt)"
+    assert f"{last} is {state}; the run goes on from previous.ckpt" in child.said()
+    assert "epoch 3/3" in child.said()
+    assert "epoch 2/3" not in child.said()
+    assert result(copied) == result(undisturbed)
+    if harmed:
+        assert last.with_name("damaged.ckpt").read_bytes() == harmed
+
+
+def test_two_damaged_checkpoints_are_an_error_and_stay(
+    forked: Children, records: Path, copied: Path
+) -> None:
+    files = [copied / "checkpoints" / f"{name}.ckpt" for name in ("last", "previous")]
+    for file in files:
+        flip(file)
+    before = [file.read_bytes() for file in files]
+    child = forked.command("train", *words_of(TINY), "--data", records, "--out", copied, "--resume")
+    assert child.status() == 1
+    assert child.said().splitlines()[-1].startswith(f"error: {files[1]}: expected a MindSpore")
+    assert [file.read_bytes() for file in files] == before

@@ -1,0 +1,208 @@
+"""Numbers that break stop a training, and signs that one network has won are told."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+import pytest
+from harness import TINY, result
+
+from pix2pix_ms import watch
+from pix2pix_ms.data.pipeline import TrainingData, training_data
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.family.wgan import WGAN
+from pix2pix_ms.figures import Figure
+from pix2pix_ms.interrupt import Stopped
+from pix2pix_ms.models import MODELS, preset
+from pix2pix_ms.pix2pix import Losses, Pix2Pix
+from pix2pix_ms.run import Run
+from pix2pix_ms.tasks.noise import NoiseTask
+from pix2pix_ms.tasks.pairs import PairsTask
+from pix2pix_ms.training import train
+
+CONFIG = preset("quick", **TINY)
+STEPS = 10  # an epoch
+STEP = Pix2Pix.train_step
+
+
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing: pictures take longer than the training."""
+    for task in (PairsTask, NoiseTask):
+        for name in ("sample_grid", "loss_curves"):
+            monkeypatch.setattr(task, name, lambda *_: Figure((1, 1), 20))
+
+
+@pytest.fixture
+def data(records: Path) -> TrainingData:
+    return training_data(records, CONFIG.seed)
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def refusal(data: TrainingData, folder: Path) -> str:
+    """Train until it refuses to go on; return why."""
+    with pytest.raises(Pix2PixError) as found:
+        train(CONFIG, data, folder, report=quiet)
+    assert "\n" not in str(found.value)
+    return str(found.value)
+
+
+def from_step(number: int, change: Callable[[Pix2Pix, Losses], Losses]) -> Callable[..., Losses]:
+    """A training step whose outcome is changed from a step on."""
+
+    def step(model: Pix2Pix, *batch: np.ndarray) -> Losses:
+        losses = STEP(model, *batch)
+        return change(model, losses) if model.step >= number else losses
+
+    return step
+
+
+def spoil(name: str) -> Callable[[Pix2Pix, Losses], Losses]:
+    """Make a parameter nan after the step, as a gradient that overflows does."""
+
+    def change(model: Pix2Pix, losses: Losses) -> Losses:
+        parameter = model.parameters()[name]
+        ms.ops.assign(parameter, ms.Tensor(np.full(parameter.shape, np.nan, np.float32)))
+        return losses
+
+    return change
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_stops_it_at_that_step(
+    value: float, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = from_step(STEPS + 5, lambda _, losses: losses._replace(g_l1=value))
+    monkeypatch.setattr(Pix2Pix, "train_step", broken)
+    run = Run(tmp_path / "run")
+    words = refusal(data, run.folder)
+    assert f"loss g_l1: expected a finite number at step 15, in epoch 2, found {value}" in words
+    assert f"{run.last} is from before" in words
+    assert "--learning-rate 5e-05" in words
+    kept = run.load_last(print)
+    assert kept
+    assert kept.position["epoch"] == 1
+    assert len(run.log()) == 2
+
+
+def test_weights_that_are_no_numbers_stop_it_one_step_later(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = [name for name in Pix2Pix(CONFIG).parameters() if name.startswith("generator.")][-1]
+    broken = from_step(STEPS + 5, spoil(last))
+    monkeypatch.setattr(Pix2Pix, "train_step", broken)
+    words = refusal(data, tmp_path / "run")
+    assert "expected a finite number at step 16, in epoch 2, found nan" in words
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("generator.downs.0.conv.weight", STEPS + 9), ("patchgan.moment1", 2 * STEPS)],
+)
+def test_broken_weights_are_never_saved(
+    name: str, step: int, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No loss shows them after the last step of an epoch, and none at all where a ReLU follows.
+
+    MindSpore 2.8's makes 0 of nan on a CPU.
+    """
+    (name, *_) = [known for known in Pix2Pix(CONFIG).parameters() if known.startswith(name)]
+    monkeypatch.setattr(Pix2Pix, "train_step", from_step(step, spoil(name)))
+    run = Run(tmp_path / "run")
+    words = refusal(data, run.folder)
+    assert words.startswith(f"{name}: expected finite numbers in epoch 2, found nan; {run.last} is")
+    assert len(run.log()) == 2
+    kept = run.load_last(print)
+    assert kept
+    assert all(np.isfinite(value.asnumpy()).all() for value in kept.parameters.values())
+
+
+def test_signs_of_collapse_are_told_and_kept(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, also where the epoch is trained again; a last layer of zeros makes one colour."""
+
+    def won(model: Pix2Pix, losses: Losses) -> Losses:
+        for parameter in model.generator.ups[-1].get_parameters():
+            ms.ops.assign(parameter, ms.ops.zeros_like(parameter))
+        return losses._replace(d_real=0.001, d_fake=0.002)
+
+    monkeypatch.setattr(Pix2Pix, "train_step", from_step(STEPS + 1, won))
+    said: list[str] = []
+    run = train(CONFIG, data, tmp_path / "run", stop_after=2, report=said.append)
+    lines = run.warnings_file.read_text().splitlines()
+    assert lines == [
+        "epoch 2: the discriminator's loss (d_real, d_fake) was 0.0015 on average: it tells every "
+        "generated image, and the generator learns nothing from it",
+        "epoch 2: every generated image is of one colour",
+    ]
+    assert [line for line in said if "warning" in line] == [f"warning: {line}" for line in lines]
+    run.last.unlink()  # epoch 2 again
+    train(CONFIG, data, tmp_path / "run", resume=True, stop_after=2, report=quiet)
+    assert run.warnings_file.read_text().splitlines() == lines
+
+
+def test_images_that_are_all_alike_are_told() -> None:
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 3, 8, 8))
+    alike, others = np.repeat(image, 3, 0), np.concatenate([image, -image])
+    for images, words in ((alike, ["all generated images are alike"]), (others, []), (image, [])):
+        task: Any = SimpleNamespace(games=tuple, generated=lambda shown=images: [shown])
+        assert watch.signs(task, {"epoch": 1}) == words
+
+
+def test_nothing_is_told_of_a_sound_run(undisturbed: Path) -> None:
+    assert not Run(undisturbed).warnings_file.exists()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("change", [{}, {"gan_weight": 0.0}, {"lambda_cycle": 0.0}])
+def test_every_task_knows_whose_losses_are_whose(model: str, change: dict[str, float]) -> None:
+    config, task = preset("quick", model), MODELS[model].task_class()
+    own = {name: value for name, value in change.items() if hasattr(config, name)}
+    holder = SimpleNamespace(config=replace(config, **own))
+    played = {name for names in task.games(holder) for name in names}
+    absent = set(task.absent(holder))
+    assert played | absent <= set(task.losses)
+    assert not played & absent
+    assert all(name.startswith("d_") for name in played)
+    assert bool(absent) == bool(own) or model == "stargan"
+
+
+WGAN_SETTINGS = {"size": 16, "jitter_size": 16, "ngf": 4, "ndf": 4, "batch_size": 128, "jit": False}
+
+
+def test_wgan_stopped_between_two_steps_goes_on_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps are not alike: the generator learns at every fifth."""
+    config, done = preset("quick", "wgan", epochs=2, **WGAN_SETTINGS), 7
+    records = NoiseTask.records(None, tmp_path / "data", config, False)
+    data = NoiseTask.open_data(records, config)
+    config = replace(config, **NoiseTask.decided(data, config))
+    straight = train(config, data, tmp_path / "straight", report=quiet)
+    step, steps = WGAN.train_step, straight.log()[1]["step"]
+
+    def pressed(model: WGAN, *batch: np.ndarray) -> Any:
+        losses = step(model, *batch)
+        if model.step == steps + done:
+            signal.raise_signal(signal.SIGTERM)
+        return losses
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped) as stopped:
+        patch.setattr(WGAN, "train_step", pressed)
+        train(config, data, tmp_path / "run", report=quiet)
+    assert stopped.value.number == signal.SIGTERM
+    kept = Run(tmp_path / "run").load_last(print)
+    assert kept
+    assert kept.position["step"] == steps + done
+    assert kept.position["losses"].shape == (done, 3)
+    train(config, data, tmp_path / "run", resume=True, report=quiet)
+    assert result(tmp_path / "run") == result(straight.folder)
