@@ -4,7 +4,8 @@ F is the folder of CMP facades in the pix2pix form (photo left, A; label map rig
 train and val. OUT takes their records and the run; finished work is not done again, and an
 interrupted training goes on. What the held-out pairs were measured goes to cyclegan.json beside
 this file, numbers alone, with those of pix2pix, which is told the pairs: a training for each
-direction, of the same size, width and number of epochs.
+direction, of the same size, width and number of epochs. To cyclegan.png go some facades that it
+made of held-out label maps.
 """
 
 import argparse
@@ -13,15 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
+from pix2pix_ms import Translator, load_generator
+from pix2pix_ms.data.pipeline import Subset
 from pix2pix_ms.data.prepare import prepare
-from pix2pix_ms.data.records import SUFFIX
+from pix2pix_ms.data.records import SUFFIX, open_record, to_pixels
 from pix2pix_ms.models import MODELS, preset
 from pix2pix_ms.report import evaluate_checkpoint
 from pix2pix_ms.run import Run
 from pix2pix_ms.settings import Direction, Settings
 from pix2pix_ms.training import train
+from pix2pix_ms.translate import triples
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS, PICTURE = (Path(__file__).with_suffix(suffix) for suffix in (".json", ".png"))
+SHOWN = tuple(range(0, 96, 12))  # of the held-out pairs
 DIRECTIONS: dict[Direction, str] = {
     "AtoB": "photo to label map", "BtoA": "label map to photo",
 }  # fmt: skip
@@ -75,6 +83,15 @@ def unpaired(records: Path, out: Path) -> dict[str, Any]:
     return {way: measured(run, records, way) for way in DIRECTIONS} | {"curves": curves(run)}
 
 
+def picture(records: Path, out: Path) -> Image.Image:
+    """Return a row of facades made of held-out label maps, with nothing of the data beside them."""
+    generator, config = load_generator(out / "cyclegan", "BtoA")
+    some = Subset(open_record(records / f"val{SUFFIX}"), SHOWN)
+    made = [generated for _, generated, _ in triples(Translator(generator, config), some)]
+    row = Image.fromarray(to_pixels(np.concatenate(made, axis=2)))
+    return row.resize((2 * row.width, 2 * row.height), Image.Resampling.NEAREST)
+
+
 def paired(records: Path, out: Path) -> dict[str, Any]:
     """Return what pix2pix reaches, a run for each direction."""
     runs = {
@@ -103,6 +120,7 @@ def main() -> None:
         "cyclegan": unpaired(records, arguments.out),
         "pix2pix": by_pairs,
     }  # fmt: skip
+    picture(records, arguments.out).save(PICTURE, optimize=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 

@@ -1,7 +1,8 @@
 """Serve an exported network without MindSpore: `python notebooks/serve.py facades.onnx 8000`.
 
 `curl --data-binary @data/label_map.png localhost:8000 > generated.png` sends it an image, which is
-resized to what the network sees, and gets a PNG of the image's own size. It needs onnxruntime,
+squeezed to what the network sees, and gets a PNG of the image's own size. Not for networks that
+colour, whose graph takes lightness and gives colours that `translate` joins. It needs onnxruntime,
 NumPy and Pillow alone, and listens to this machine alone.
 """
 

@@ -97,8 +97,7 @@ def test_what_is_said_of_the_familys_trainings_is_what_was_recorded() -> None:
     def both(rows: list[dict[str, float]], name: str) -> str:
         return " and ".join(f"{row[name]:.3f}" for row in rows)
 
-    size, epochs = cyclegan["cyclegan"]["height"], cyclegan["cyclegan"]["epochs"]
-    assert f"{size}x{size}, {epochs} epochs, " in said
+    assert f"{cyclegan['size']}x{cyclegan['size']}, {cyclegan['epochs']} epochs, " in said
     assert f"L1 {both(ours, 'l1')} (photo to labels, labels to photo), SSIM about 0" in said
     assert all(abs(row["ssim"]) < 0.1 for row in ours)
     assert f"{both(ours, 'pixel_accuracy')} of the pixels right" in said
