@@ -4,7 +4,7 @@ import json
 import math
 import os
 import re
-import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -147,9 +147,14 @@ def cuda_version(root: Path = Path("/usr/local/cuda")) -> str:
 
 def memory() -> str:
     """Say the most memory this process has held, and on an accelerator the device's."""
-    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    device = ""
+    host = device = ""
+    with suppress(ImportError):  # Windows has none
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 2**10  # bytes there, else KiB
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        host = f"at most {held / 2**30:.2f} GiB of the host"
     if ms.get_context("device_target") != "CPU":
         with suppress(RuntimeError, ValueError, AttributeError):
             device = f", {ms.runtime.max_memory_allocated() / 2**30:.2f} GiB of the device"
-    return f"at most {host:.2f} GiB of the host{device}"
+    return f"{host}{device}" or NO_VERSION

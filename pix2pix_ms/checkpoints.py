@@ -46,7 +46,8 @@ def file_of(place: Path) -> Path:
     if not place.is_dir():
         return place
     exported = list(place.glob(f"*{safetensors_file.SUFFIX}"))
-    found = [last_of(place)] if last_of(place).is_file() else exported
+    trained = [file for file in (last_of(place), previous_of(place)) if file.is_file()]
+    found = trained[:1] or exported
     if len(found) != 1:
         raise Pix2PixError(
             f"{place}: expected a run, with {last_of(Path())}, or one exported network, found "

@@ -147,17 +147,17 @@ def train(
     told(f"{device}{ranks}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
     click.get_current_context().with_resource(training.hold(run.folder))
-    if resuming and data is None:
-        data = Path(run.data()["train"])
-    with together.first_before_others():  # who find the records made
-        made = resuming or not together.is_first()
-        opened = task.open_data(task.records(data, run.folder, config, made), config)
-    config = replace(config, **task.decided(opened, config) | given)
     try:
+        if resuming and data is None:
+            data = Path(run.data()["train"])
+        with together.first_before_others():  # who find the records made
+            made = resuming or not together.is_first()
+            opened = task.open_data(task.records(data, run.folder, config, made), config)
+        config = replace(config, **task.decided(opened, config) | given)
         training.train(config, opened, run.folder, resume, report=told)
     except KeyboardInterrupt as stopped:
-        number = getattr(stopped, "number", signal.SIGINT)
-        raise Stopped(interruption(run, sys.argv[1:]), number) from None
+        words = interruption(run, sys.argv[1:]) if together.is_first() else "interrupted"
+        raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
     told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
@@ -174,7 +174,11 @@ def interruption(run: Any, words: list[str]) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
     begin = "msrun … .venv/bin/pix2pix-ms" if "--distributed" in words else "pix2pix-ms"
     again = f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
-    if (kept := run.load_last(say)) is None:
+    try:
+        kept = run.load_last(say)
+    except Pix2PixError as error:
+        return f"interrupted; {error}"
+    if kept is None:
         return f"interrupted before the first checkpoint; start again with: {again}"
     path, *_, position = kept
     done = len(position.get("losses", ()))

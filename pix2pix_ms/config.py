@@ -56,6 +56,11 @@ class Config(FacadeSettings):
                "lambda_gp": 0}  # fmt: skip
         return super().lower_bounds() | own
 
+    @property
+    def penalised(self) -> bool:
+        """Whether D's loss has a gradient penalty (Gulrajani et al. 2017)."""
+        return self.gan_mode == "wgan-gp" and self.gan_weight > 0
+
     def check(self) -> None:
         """Refuse settings that do not fit together."""
         expect(

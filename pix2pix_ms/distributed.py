@@ -19,7 +19,7 @@ import numpy as np
 from mindspore import Tensor, communication, nn, ops
 
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.launching import LAUNCH, FirstsLine, watch_scheduler
+from pix2pix_ms.launching import FirstsLine, watch_scheduler
 from pix2pix_ms.settings import Settings
 
 
@@ -89,7 +89,7 @@ def check_ranks(config: Settings) -> None:
     if config.ranks != world().ranks:
         raise Pix2PixError(
             f"ranks: expected {config.ranks} as the settings have it, found {world().ranks}; "
-            f"start as many: {LAUNCH} --distributed"
+            f"start as many with msrun's --worker_num, and --distributed"
         )
 
 

@@ -32,7 +32,8 @@ def appearing_whole(path: Path, older: Path | None = None) -> Iterator[Path]:
         if older is not None and path.exists():
             path.replace(older)
         writing.replace(path)
-        synced(path.parent)
+        with suppress(OSError):  # some network disks do not sync folders
+            synced(path.parent)
     except BaseException as error:
         with suppress(OSError):
             writing.unlink(missing_ok=True)
@@ -82,7 +83,8 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         if lock.lock_counter == 1:  # still held, so nobody can come to hold what goes
-            (folder / ".lock").unlink(missing_ok=True)
+            with suppress(OSError):  # the disk may have become read-only
+                (folder / ".lock").unlink(missing_ok=True)
         lock.release()
         if made:
             with suppress(OSError):  # there is something in it

@@ -17,7 +17,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Handler:
-    """What SIGINT and SIGTERM do: raise KeyboardInterrupt.
+    """What SIGINT and SIGTERM do: raise Stopped, a KeyboardInterrupt.
 
     Where it is `patient` the first is only noted, for a loop that looks after each of its steps.
     While a graph runs, Ctrl-C arrives as SIGTERM (see `interruptible`); so at a terminal, where it
@@ -27,15 +27,16 @@ class Handler:
     def __init__(self) -> None:
         self.patient = False
         self.noted: int | None = None
-        self.raised = 0
+        self.raised: int | None = None
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         """Answer a signal."""
+        meant = signal.SIGINT if os.isatty(0) else number
         if self.patient and self.noted is None:
-            self.noted = signal.SIGINT if os.isatty(0) else number
+            self.noted = meant
             return
-        self.raised += 1
-        raise KeyboardInterrupt
+        self.raised = meant
+        raise Stopped(number=meant)
 
 
 @contextmanager
@@ -55,17 +56,19 @@ def interruptible() -> Iterator[Handler]:
     outer = before[signal.SIGTERM]
     handler = outer if isinstance(outer, Handler) else Handler()
     patient, raised = handler.patient, handler.raised
+    handler.raised = None
     for number in signals:
         signal.signal(number, handler)
     try:
         yield handler
     except Exception as error:
-        if handler.raised > raised:  # what MindSpore's compiler or dataset made of it on the way up
-            raise KeyboardInterrupt from error
+        if handler.raised is not None:  # what MindSpore's compiler or dataset made of it
+            raise Stopped(number=handler.raised) from error
         raise
     finally:
         handler.patient = patient
         for number, former in before.items():
             signal.signal(number, former if former is not None else signal.SIG_DFL)
-    if handler.raised > raised:  # in Python that MindSpore's compiler called, and swallowed there
-        raise KeyboardInterrupt
+    swallowed, handler.raised = handler.raised, raised
+    if swallowed is not None:  # in Python that MindSpore's compiler called
+        raise Stopped(number=swallowed)

@@ -23,7 +23,7 @@ NORMS = (BatchNorm, InstanceNorm, ScaledInstanceNorm)
 FIRST_SCALE = 2.0**16
 FACTOR = 2  # the scale is halved by an overflow
 WINDOW = 2000  # and doubled after so many steps without one
-SCALE, SKIPPED = "loss_scale", "skipped_steps"
+SCALE, SKIPPED = "loss_scale", "skipped_updates"
 
 
 def half_type(config: Settings) -> Any:

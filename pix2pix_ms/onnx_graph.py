@@ -22,12 +22,11 @@ from onnx import TensorProto, helper, numpy_helper
 from pix2pix_ms import __version__
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.frozen import INPUT, OUTPUT, Frozen
-from pix2pix_ms.nets.blocks import EPSILON, BatchNorm, InstanceNorm
+from pix2pix_ms.nets.blocks import EPSILON, SLOPE, BatchNorm, InstanceNorm
 from pix2pix_ms.nets.resnet import Layer, Residual, ResNet
 from pix2pix_ms.nets.unet import Down, UNet, Up
 
 OPSET, IR_VERSION = 17, 8  # of 2022: runtimes older than the newest read them
-SLOPE = 0.2  # of `blocks.leaky_relu`
 
 
 class Graph:

@@ -30,7 +30,7 @@ def adam(
     """
     weights = network.trainable_params()[::-1]
     rates = {"beta2": config.beta2, "weight_decay": weight_decay}
-    optimiser = together(nn.Adam, config)(weights, config.learning_rate, **rates)
+    optimiser = averaged(nn.Adam, config)(weights, config.learning_rate, **rates)
     # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
     optimiser.beta1 = Tensor(config.beta1, ms.float32)
     for moment in (*optimiser.moment1, *optimiser.moment2):
@@ -39,7 +39,7 @@ def adam(
     return loss_scaled(named(optimiser, network, name), config)
 
 
-def together(kind: type[nn.Optimizer], config: Settings) -> Any:
+def averaged(kind: type[nn.Optimizer], config: Settings) -> Any:
     """Return an optimiser that averages the ranks' gradients.
 
     With mixed precision they are averaged before: all ranks are to skip a step, or none.
@@ -72,7 +72,7 @@ class RMSProp(nn.Optimizer):
 def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
     """Return RMSProp over a network, with the learning rate of the config; `name` as for Adam."""
     weights = network.trainable_params()[::-1]
-    optimiser = together(RMSProp, config)(weights, config.learning_rate)
+    optimiser = averaged(RMSProp, config)(weights, config.learning_rate)
     return loss_scaled(named(optimiser, network, name), config)
 
 

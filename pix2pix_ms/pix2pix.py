@@ -21,11 +21,6 @@ from pix2pix_ms.penalty import draw_shares, gradient_penalty
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
-def is_penalised(config: Config) -> bool:
-    """Tell whether D's loss has a gradient penalty (Gulrajani et al. 2017)."""
-    return config.gan_mode == "wgan-gp" and config.gan_weight > 0
-
-
 class Losses(NamedTuple):
     """The four terms of one step, as numbers; nan where there is no discriminator.
 
@@ -56,7 +51,7 @@ def training_step(
     """
     adversarial = ADVERSARIAL[config.gan_mode]
     pixel_loss = PIXEL[config.pixel_loss]
-    shares = 1 if is_penalised(config) else 0  # the last of `drawn`, or none
+    shares = 1 if config.penalised else 0  # the last of `drawn`, or none
 
     def loss_d(
         x: Tensor, y: Tensor, generated: Tensor, *between: Tensor
@@ -143,7 +138,7 @@ class Pix2Pix:
         self.step += 1
         seed, ranks = self.config.seed, self.config.ranks
         drawn = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step, ranks=ranks)
-        if is_penalised(self.config):
+        if self.config.penalised:
             drawn = *drawn, draw_shares(y.shape, seed, self.step, ranks)
         self.generator.set_train()
         self.discriminator.set_train()

@@ -100,7 +100,7 @@ class Run:
 
     def exists(self) -> bool:
         """Tell whether this folder already holds a run."""
-        return self.config_file.is_file()
+        return any(file.is_file() for file in (self.config_file, self.last, self.previous))
 
     def config(self) -> Any:
         """Read the run's settings back, of whichever model."""
@@ -153,7 +153,8 @@ class Run:
 
     def warn(self, lines: list[str]) -> None:
         """Note what looked wrong, once: an epoch that is trained again says the same again."""
-        known = self.warnings_file.read_text() if self.warnings_file.is_file() else ""
+        there = self.warnings_file.is_file()
+        known = self.warnings_file.read_text(errors="replace") if there else ""
         fresh = [line for line in lines if line not in known.splitlines()]
         if fresh:
             replace_text(self.warnings_file, known + "".join(f"{line}\n" for line in fresh))

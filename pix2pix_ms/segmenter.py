@@ -158,7 +158,13 @@ def train_epoch(
     for row in records.rows_of(epoch_data(subset, config, epoch), subset.record.path):
         with interruptible():
             losses.append(float(step(Tensor(row["x"]), Tensor(one_hot(row["y"])))))
-    return float(np.mean(losses))
+    loss = float(np.mean(losses))
+    if not np.isfinite(loss):
+        raise Pix2PixError(
+            f"loss: expected a finite number in epoch {epoch}, found {loss}; look for broken "
+            "images in the data"
+        )
+    return loss
 
 
 def one_hot(label_maps: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ those of pix2pix, `family/config.py` those of its relatives.
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from types import UnionType
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pix2pix_ms.errors import Pix2PixError
@@ -36,6 +37,17 @@ def check_choice(name: str, kind: Any, value: object) -> None:
     if get_origin(kind) is Literal and value not in get_args(kind):
         choices = ", ".join(get_args(kind))
         raise Pix2PixError(f"{name}: expected one of {choices}, found {value!r}")
+
+
+def check_type(name: str, kind: Any, value: object) -> None:
+    """Refuse a value of a type that a field does not have, as a damaged file may give it."""
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if kinds[0] in (int, float, bool, str):
+        wanted = (int, float) if kinds[0] is float else kinds
+        fits = isinstance(value, wanted) and isinstance(value, bool) == (kinds[0] is bool)
+        if not fits:
+            expected = kinds[0].__name__
+            raise Pix2PixError(f"{name}: expected a value of type {expected}, found {value!r}")
 
 
 def expect(holds: bool, name: str, expected: str, found: object) -> None:
@@ -106,6 +118,7 @@ class Settings:
     def __post_init__(self) -> None:
         for entry in fields(self):
             check_choice(entry.name, entry.type, getattr(self, entry.name))
+            check_type(entry.name, entry.type, getattr(self, entry.name))
         for name, bound in self.lower_bounds().items():
             found = getattr(self, name)
             expect(found is None or found >= bound, name, f"at least {bound}", found)
@@ -114,8 +127,10 @@ class Settings:
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
         self.check_amp()
-        expect(self.ranks > 1 or not self.sync_batch_norm, "sync_batch_norm",
-               "--distributed beside it", "one process")  # fmt: skip
+        if self.sync_batch_norm:
+            expect(self.ranks > 1, "sync_batch_norm", "--distributed beside it", "one process")
+            norm = getattr(self, "norm", "batch")
+            expect(norm == "batch", "sync_batch_norm", "norm batch beside it", f"norm {norm}")
         self.check()
 
     def lower_bounds(self) -> dict[str, float]:
@@ -128,7 +143,7 @@ class Settings:
     @property
     def penalised(self) -> bool:
         """Whether a loss has the gradient of a gradient."""
-        return getattr(self, "gan_mode", None) == "wgan-gp"
+        return False
 
     def check_amp(self) -> None:
         """Refuse mixed precision of what has too many digits for it, and a type without it."""

@@ -62,6 +62,8 @@ def train(
     with hold(folder), interruptible() as signals:
         with distributed.first_before_others():  # who find a damaged checkpoint put aside
             kept = run.load_last(report)
+        here = {**kept.position, "losses": None} if kept else None
+        distributed.agree("checkpoint", str(here))
         if kept is not None:  # before anything is built of settings that may be damaged
             check_same(kept.config, config, kept.path)
         task: Task = MODELS[config.model].task_class()(config, data)
@@ -85,9 +87,11 @@ def train(
             if distributed.is_first():
                 row = log_row(task.columns(), epoch, task.model, means, task.measure(), seconds)
                 log.append(row | accounting(task.model.parameters()))
+                odd = oddities(task, log)
+                run.warn(odd)
                 keep(run, task, log)
-                report(epoch_line(task, log[-1]))
-                warn(run, task, log[-1], report)
+                for line in (epoch_line(task, log[-1]), *(f"warning: {line}" for line in odd)):
+                    report(line)
             distributed.wait_for_first()
             if signals.noted is not None:
                 raise Stopped(number=signals.noted)
@@ -111,9 +115,10 @@ def resumed(
         return [], []
     path, found, theirs, position = kept
     checkpoints.fill(model.parameters(), found, path, (config, theirs))
-    if position["epoch"] > config.epochs:
+    begun = position["epoch"] + ("losses" in position)
+    if begun > config.epochs:
         raise Pix2PixError(
-            f"epochs: expected at least the {position['epoch']} that {path} holds, found "
+            f"epochs: expected at least the {begun} that {path} has begun, found "
             f"{config.epochs}; ask for more, or start another run with --out"
         )
     model.step = position["step"]
@@ -215,9 +220,7 @@ def save(run: Run, task: Task, log: list[LogRow], **within: np.ndarray) -> None:
     checkpoints.save(parameters, run.last, task.config, run.previous, **position, **within)
 
 
-def warn(run: Run, task: Task, row: LogRow, report: Callable[[str], None]) -> None:
-    """Tell of signs that one network has won, now and for later."""
-    lines = [f"epoch {row['epoch']}: {sign}" for sign in watch.signs(task, row)]
-    for line in lines:
-        report(f"warning: {line}")
-    run.warn(lines)
+def oddities(task: Task, log: list[LogRow]) -> list[str]:
+    """Say what of the last epoch looks as if nothing were learned any more, a line each."""
+    before, row = log[-2:] if len(log) > 1 else (log[0], log[0])
+    return [f"epoch {row['epoch']}: {sign}" for sign in watch.signs(task, row, before)]

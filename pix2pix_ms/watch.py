@@ -8,6 +8,7 @@ import numpy as np
 
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import LogRow
+from pix2pix_ms.mixed_precision import SKIPPED
 from pix2pix_ms.tasks.task import Task
 
 WON = 0.01  # mean loss of a discriminator below which it tells every image, and teaches nothing
@@ -33,21 +34,31 @@ def check_weights(task: Task, epoch: int, kept: Path) -> None:
     """
     for name, parameter in task.model.parameters().items():
         if not np.isfinite(parameter.asnumpy()).all():
-            raise gone(f"{name}: expected finite numbers in epoch {epoch}, found nan", task, kept)
+            raise gone(
+                f"{name}: expected finite numbers in epoch {epoch}, found others", task, kept
+            )
 
 
 def gone(what: str, task: Task, kept: Path) -> Pix2PixError:
     """Return the error of numbers that are none any more."""
-    slower = f"--learning-rate {task.config.learning_rate / 4:.2g}"
+    config = task.config
+    remedies = [f"--learning-rate {config.learning_rate / 4:.2g}"]
+    remedies += ["another --norm"] * hasattr(config, "norm") + ["--amp O0"] * (config.amp != "O0")
     return Pix2PixError(
         f"{what}; {kept} is from before, but to go on from it leads here again: start another run "
-        f"with a lower rate ({slower}) or another --norm, and look for broken images in the data"
+        f"with {' or '.join(remedies)}, and look for broken images in the data"
     )
 
 
-def signs(task: Task, row: LogRow) -> list[str]:
-    """Say what in an epoch's losses and generated images looks as if one network had won."""
+def signs(task: Task, row: LogRow, before: LogRow) -> list[str]:
+    """Say what in an epoch looks as if one network had won, or nothing were learned any more.
+
+    Args:
+        before: the row of the epoch before it.
+    """
     found = []
+    if row.get(SKIPPED, 0) - before.get(SKIPPED, 0) >= row["step"] - before["step"] > 0:
+        found.append("mixed precision skipped as many updates as there were steps; try --amp O0")
     for names in task.games() if row["epoch"] else ():
         loss = float(np.mean([row[f"loss_{name}"] for name in names]))
         if loss < WON:
@@ -56,7 +67,7 @@ def signs(task: Task, row: LogRow) -> list[str]:
                 "tells every generated image, and the generator learns nothing from it"
             )
     for images in task.generated() if row["epoch"] else ():
-        if images.std(axis=(1, 2, 3)).max() < FLAT:
+        if images.std(axis=(2, 3)).max() < FLAT:
             found.append("every generated image is of one colour")
         elif len(images) > 1 and images.std(axis=0).max() < FLAT:
             found.append("all generated images are alike")

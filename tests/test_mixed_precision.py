@@ -147,7 +147,7 @@ def test_each_network_has_a_scale_and_a_finite_check_of_its_own(side: str) -> No
     }  # fmt: skip
     assert moved == {"generator": side != "generator", "discriminator": side != "discriminator"}
     assert float(optimiser.loss_scale) == 2.0**39
-    assert mixed_precision.accounting(model.parameters())["skipped_steps"] == 1
+    assert mixed_precision.accounting(model.parameters())["skipped_updates"] == 1
 
 
 @pytest.mark.usefixtures("low_scale")
@@ -174,10 +174,10 @@ def test_a_run_counts_what_it_skipped_and_goes_on_to_the_bit(
             for run in (straight, parts)]  # fmt: skip
     assert repr(logs[0]) == repr(logs[1])
     states = [ms.load_checkpoint(str(run.last)) for run in (straight, parts)]
-    assert {"unet.loss_scale", "unet.skipped_steps", "patchgan.steps_at_scale"} <= set(states[0])
+    assert {"unet.loss_scale", "unet.skipped_updates", "patchgan.steps_at_scale"} <= set(states[0])
     for name, value in states[0].items():
         assert np.array_equal(np.array(value), np.array(states[1][name])), name
-    skipped = [row["skipped_steps"] for row in logs[0]]
+    skipped = [row["skipped_updates"] for row in logs[0]]
     assert skipped[0] == 0 < skipped[1]
     assert f"skipped {skipped[1]} updates, loss scale {logs[0][1]['loss_scale']:.0f}" in said[2]
 

@@ -1,6 +1,7 @@
 """A record that others wrote is read by another process first: MindSpore may die of it."""
 
 import os
+import signal
 import subprocess
 import sys
 from functools import lru_cache
@@ -8,7 +9,9 @@ from pathlib import Path
 
 from pix2pix_ms.errors import DamagedError
 
-START, BYTES_A_SECOND = 60, 20_000_000  # what a slow machine needs to load MindSpore, and to read
+START = 60  # seconds a slow machine needs to load MindSpore
+READ, BYTES_A_SECOND = 8, 20_000_000  # seconds to begin with, and what it then reads in one
+READABLE, REFUSED = 0, 3
 
 
 @lru_cache(maxsize=16)
@@ -25,28 +28,38 @@ def check_readable(record: Path, size: int, *_: int) -> None:
             capture_output=True,
             check=False,
             env=os.environ | {"PYTHONPATH": places},
-            timeout=START + size / BYTES_A_SECOND,
+            timeout=START + limit(size),
         ).returncode
     except subprocess.TimeoutExpired:
-        status = None
-    if status not in (0, 1):
-        found = "never ends" if status is None else f"dies (status {status})"
+        status = -signal.SIGALRM
+    if status not in (READABLE, REFUSED):
+        found = "never ends" if status == -signal.SIGALRM else f"dies (status {status})"
         raise DamagedError(
             f"{record}: expected a MindRecord file, found a damaged one, of which MindSpore's "
             f"reader {found}; write it again"
         )
 
 
-def main() -> None:
-    """Read all rows of the record that is named."""
+def limit(size: int) -> int:
+    """Return how many seconds a record of so many bytes may take."""
+    return READ + size // BYTES_A_SECOND
+
+
+def main(record: str) -> int:
+    """Read all rows of a record; return whether MindSpore could, or said that it could not."""
     from mindspore.dataset import MindDataset
     from mindspore.mindrecord import FileReader
 
-    for _ in FileReader(sys.argv[1]).get_next():
-        pass
-    for _ in MindDataset(sys.argv[1], shuffle=False).create_tuple_iterator(output_numpy=True):
-        pass
+    signal.alarm(limit(Path(record).stat().st_size))  # ends this process, also within the reader
+    try:
+        for _ in FileReader(record).get_next():
+            pass
+        for _ in MindDataset(record, shuffle=False).create_tuple_iterator(output_numpy=True):
+            pass
+    except Exception:  # its own error, which the parent meets and tells
+        return REFUSED
+    return READABLE
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1]))

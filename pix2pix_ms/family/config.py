@@ -121,6 +121,11 @@ class WGANConfig(DCGANConfig):
         """Return the least value of every field that has one."""
         return super().lower_bounds() | {"critic_steps": 1, "lambda_gp": 0}
 
+    @property
+    def penalised(self) -> bool:
+        """Whether the critic's loss has a gradient penalty (Gulrajani et al. 2017)."""
+        return self.gan_mode == "wgan-gp"
+
     def check(self) -> None:
         """Refuse to clip every weight to nothing."""
         super().check()

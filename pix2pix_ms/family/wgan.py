@@ -35,7 +35,7 @@ class Critic(Discriminator):
     """DCGAN's discriminator; without batch normalisation where single images are penalised."""
 
     def __init__(self, config: WGANConfig) -> None:
-        super().__init__(config, norm="none" if config.gan_mode == "wgan-gp" else "batch")
+        super().__init__(config, norm="none" if config.penalised else "batch")
 
 
 def optimiser_of(network: nn.Cell, config: WGANConfig, name: str | None = None) -> nn.Optimizer:
@@ -51,7 +51,7 @@ def critic_step(
     It maximises E[f(x)] - E[f(G(z))]; the sum of the losses, negated, is its estimate of the
     distance (algorithm 1 of either paper).
     """
-    penalised = config.gan_mode == "wgan-gp"
+    penalised = config.penalised
 
     def loss(
         images: Tensor, generated: Tensor, shares: Tensor, *given: Tensor

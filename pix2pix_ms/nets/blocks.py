@@ -14,6 +14,8 @@ from pix2pix_ms.sharding import own
 KERNEL = 4
 DROPOUT_RATE = 0.5
 EPSILON = 1e-5
+MOMENTUM = 0.1  # share of a batch's statistics in the moving ones
+SLOPE = 0.2  # of LeakyReLU
 Statistics = Literal["batch", "moving"]
 
 
@@ -24,7 +26,7 @@ def leaky_relu(x: Tensor) -> Tensor:
     gradient is slow on a CPU (MindSpore 2.8: the discriminator's gradient took 430 ms with it,
     350 ms with this).
     """
-    return 0.2 * x + 0.8 * ops.relu(x)
+    return SLOPE * x + (1 - SLOPE) * ops.relu(x)
 
 
 def convolution(channels_in: int, channels_out: int, stride: int, bias: bool) -> nn.Conv2d:
@@ -84,7 +86,7 @@ class BatchNorm(nn.Cell):
         self.beta = parameter(np.zeros(channels), "beta")
         self.moving_mean = parameter(np.zeros(channels), "moving_mean", trained=False)
         self.moving_variance = parameter(np.ones(channels), "moving_variance", trained=False)
-        self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.1)
+        self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=MOMENTUM)
         self.freeze = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
         self.recall = ops.BatchNorm(is_training=False, epsilon=EPSILON)
         self.synchronised, self.ranks = distributed.world().synchronised, distributed.world().ranks
@@ -108,6 +110,7 @@ class BatchNorm(nn.Cell):
 
         `nn.SyncBatchNorm` is for Ascend alone (MindSpore 2.8).
         """
+        dtype, x = x.dtype, x.astype(ms.float32)  # halves would overflow in a sum of a large image
         here = x.shape[0] * x.shape[2] * x.shape[3]
         share, everywhere = 1.0 / here, here * self.ranks
         (mean,) = self.mean((self.sum(x, (0, 2, 3)) * share,))
@@ -115,9 +118,10 @@ class BatchNorm(nn.Cell):
         (variance,) = self.mean((self.sum(centred * centred, (0, 2, 3)) * share,))
         unbiased = variance * (everywhere / max(everywhere - 1, 1))  # as `ops.BatchNorm` follows it
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            ops.assign(moving, 0.9 * moving + 0.1 * ops.stop_gradient(value.reshape(-1)))
+            follows = (1 - MOMENTUM) * moving + MOMENTUM * ops.stop_gradient(value.reshape(-1))
+            ops.assign(moving, follows)
         scale = self.gamma.reshape(1, -1, 1, 1) * ops.rsqrt(variance + EPSILON)
-        return centred * scale + self.beta.reshape(1, -1, 1, 1)
+        return (centred * scale + self.beta.reshape(1, -1, 1, 1)).astype(dtype)
 
 
 class ScaledInstanceNorm(nn.Cell):

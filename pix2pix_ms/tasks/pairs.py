@@ -87,7 +87,7 @@ class PairsTask(Task):
 
     def games(self) -> tuple[tuple[str, ...], ...]:
         """Return D's losses; a critic's (wgan-gp) say nothing of who wins."""
-        plays = self.config.gan_weight > 0 and self.config.gan_mode != "wgan-gp"
+        plays = self.config.gan_weight > 0 and not self.config.penalised
         return (("d_real", "d_fake"),) if plays else ()
 
     def loss_curves(self, log: Sequence[LogRow]) -> Figure:

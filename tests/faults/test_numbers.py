@@ -18,6 +18,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.wgan import WGAN
 from pix2pix_ms.figures import Figure
 from pix2pix_ms.interrupt import Stopped
+from pix2pix_ms.mixed_precision import SKIPPED
 from pix2pix_ms.models import MODELS, preset
 from pix2pix_ms.pix2pix import Losses, Pix2Pix
 from pix2pix_ms.run import Run
@@ -118,7 +119,9 @@ def test_broken_weights_are_never_saved(
     monkeypatch.setattr(Pix2Pix, "train_step", from_step(step, spoil(name)))
     run = Run(tmp_path / "run")
     words = refusal(data, run.folder)
-    assert words.startswith(f"{name}: expected finite numbers in epoch 2, found nan; {run.last} is")
+    assert words.startswith(
+        f"{name}: expected finite numbers in epoch 2, found others; {run.last} is"
+    )
     assert len(run.log()) == 2
     kept = run.load_last(print)
     assert kept
@@ -155,7 +158,21 @@ def test_images_that_are_all_alike_are_told() -> None:
     alike, others = np.repeat(image, 3, 0), np.concatenate([image, -image])
     for images, words in ((alike, ["all generated images are alike"]), (others, []), (image, [])):
         task: Any = SimpleNamespace(games=tuple, generated=lambda shown=images: [shown])
-        assert watch.signs(task, {"epoch": 1}) == words
+        assert watch.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
+
+
+def test_images_of_one_colour_each_are_told_whatever_the_colour() -> None:
+    colours = np.array([[1.0, 0.2, -1.0], [-0.5, 0.5, 0.9]]).reshape(2, 3, 1, 1)
+    task: Any = SimpleNamespace(games=tuple, generated=lambda: [np.tile(colours, (1, 1, 8, 8))])
+    words = ["every generated image is of one colour"]
+    assert watch.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
+
+
+def test_updates_that_mixed_precision_all_skips_are_told() -> None:
+    task: Any = SimpleNamespace(games=tuple, generated=tuple)
+    for skipped, told in ((12, True), (9, False)):
+        rows = {"epoch": 2, "step": 20, SKIPPED: skipped}, {"step": 10, SKIPPED: 2}
+        assert bool(watch.signs(task, *rows)) == told
 
 
 def test_nothing_is_told_of_a_sound_run(undisturbed: Path) -> None:
