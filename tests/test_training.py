@@ -138,7 +138,7 @@ def test_a_run_cannot_be_made_shorter_than_it_is(
     straight: Run, tiny: Config, data: TrainingData
 ) -> None:
     with pytest.raises(
-        Pix2PixError, match="epochs: expected at least the 4 that .* holds, found 2"
+        Pix2PixError, match="epochs: expected at least the 4 that .* has begun, found 2"
     ):
         train(replace(tiny, epochs=2), data, straight.folder, resume=True, report=quiet)
     assert straight.config() == tiny
