@@ -1,15 +1,17 @@
 """Weights as safetensors, the format in which networks ship: half the size, and only numbers."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from pix2pix_ms.errors import Pix2PixError
 
 SUFFIX = ".safetensors"
+SUM = "sha256"  # in the file's metadata; networks exported before it have none
 
 
 def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
@@ -21,7 +23,15 @@ def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
         name: np.ascontiguousarray(array, np.float16 if array.ndim > 1 else np.float32)
         for name, array in arrays.items()
     }
-    save_file(halved, path)
+    save_file(halved, path, {SUM: sum_of(halved)})
+
+
+def sum_of(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the sha256 of arrays and their names, whatever their order."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(name.encode() + arrays[name].tobytes())
+    return found.hexdigest()
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -31,7 +41,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
         Pix2PixError: if the file is damaged, or of another kind.
     """
     try:
+        with safe_open(path, "numpy") as file:
+            expected = (file.metadata() or {}).get(SUM)
         arrays = load_file(path)
+        if expected not in (None, sum_of(arrays)):
+            raise ValueError("its checksum is another")
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise Pix2PixError(
             f"{path}: expected weights as {SUFFIX}, found a damaged file ({error}); copy it again"

@@ -195,7 +195,9 @@ class Settings:
     def changed_since(self, before: Self, epoch: int) -> list[str]:
         """Say what of the schedule is other in `epoch` than the settings before had it."""
         rate = self.learning_rate_at(epoch)
-        return [f"the learning rate goes on at {rate:.2g}"] * (before.constant != self.constant)
+        return [f"the learning rate goes on at {rate:.2g}"] * (
+            rate != before.learning_rate_at(epoch)
+        )
 
     def to_json(self) -> str:
         """Return the settings as JSON text."""

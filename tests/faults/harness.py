@@ -113,9 +113,11 @@ def children(folder: Path) -> Iterator[Children]:
 
 
 def words_of(settings: dict[str, Any]) -> list[str]:
-    """Return settings as the command takes them."""
+    """Return settings as the command takes them where there are data."""
     words = []
     for name, value in settings.items():
+        if name == "facades":
+            continue
         flag = name.replace("_", "-")
         words += [f"--{'' if value else 'no-'}{flag}"] if isinstance(value, bool) else [
             f"--{flag}", str(value)

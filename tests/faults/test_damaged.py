@@ -14,6 +14,7 @@ from PIL import Image
 
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.records import COLUMNS
+from pix2pix_ms.export import export
 
 
 @pytest.fixture(scope="module")
@@ -111,15 +112,17 @@ def test_a_reader_that_dies_is_told(tmp_path: Path, judge: Judge) -> None:
 
 
 def test_checkpoints(judge: Judge, undisturbed: Path, tmp_path: Path) -> None:
-    """Whole runs' and exported generators', damaged; and those of other architectures."""
-    last = undisturbed / "checkpoints" / "last.ckpt"
-    expected = judge.outcome("load", last)
-    assert expected.how == "fine"
-    content, ends = last.read_bytes(), Counter[str]()
+    """A run's, and by turns the generator exported from it."""
+    sources = [undisturbed / "checkpoints" / "last.ckpt", tmp_path / "generator.safetensors"]
+    export(*sources)
+    results = {source: judge.outcome("load", source) for source in sources}
+    assert {outcome.how for outcome in results.values()} == {"fine"}
+    ends: Counter[str] = Counter()
     for number in range(count(40, 200)):
-        copy = tmp_path / f"{number}.ckpt"
-        copy.write_bytes(damaged(content, np.random.default_rng(number)))
-        ends[judge.check(("load", copy), [copy], expected.what)] += 1
+        source = sources[number % 2]
+        copy = tmp_path / f"{number}{source.suffix}"
+        copy.write_bytes(damaged(source.read_bytes(), np.random.default_rng(number)))
+        ends[judge.check(("load", copy), [copy], results[source].what)] += 1
         copy.unlink()
     assert ends["told"] > 0.9 * sum(ends.values())
 
