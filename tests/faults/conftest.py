@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import TINY, Children, children
+from harness import PAIRS, TINY, Children, children
 
 from pix2pix_ms.data.pairs import facade_pairs
 from pix2pix_ms.data.writing import write_record
@@ -11,7 +11,7 @@ from pix2pix_ms.data.writing import write_record
 @pytest.fixture(scope="session")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faults") / "train.mindrecord"
-    write_record(facade_pairs(TINY["facades"], TINY["size"]), path)
+    write_record(facade_pairs(PAIRS, TINY["size"]), path)
     return path
 
 
