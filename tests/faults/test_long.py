@@ -10,7 +10,7 @@ from harness import FULL, TINY, Children
 # operation MindSpore itself (2.8) holds on to a third of a MB a step.
 SMALLEST = TINY | {"facades": 44, "epochs": 5, "jit": True}
 SETTINGS = {"facades": 280, "epochs": 8} if FULL else SMALLEST
-MEMORY = 0.02 if FULL else 0.06  # how much more of it, after the first third; at first it warms up
+MEMORY = 0.02 if FULL else 0.04  # how much more of it in the last third; before it warms up
 PATIENCE = 1.5  # times as long a step: other things run on the machine
 
 
@@ -25,6 +25,6 @@ def test_a_long_training_grows_in_nothing(forked: Children, tmp_path: Path) -> N
     memory = [float(np.median(resident[third[-20:]])) for third in thirds]
     handles = [int(np.median(opened[third[-20:]])) for third in thirds]
     print(f"seconds a step {medians}, pages {memory}, handles {handles}")
-    assert memory[2] < memory[0] * (1 + MEMORY)
+    assert memory[2] < memory[1] * (1 + MEMORY)
     assert medians[2] < medians[0] * PATIENCE
     assert handles[2] <= handles[0]
