@@ -26,7 +26,7 @@ lint: .venv  ## ruff and mypy
 unit: .venv  ## the unit tests; it says which it skips without PyTorch
 	$(BIN)/python -m pytest $(PARALLEL) tests
 
-test-full: .venv  ## the tests of kills, damage and long runs in full numbers, most of an hour
+test-full: .venv  ## the tests of kills, damage and long runs in full numbers, some minutes
 	FAULTS=full $(BIN)/python -m pytest $(PARALLEL) tests/faults
 
 notebooks-test: .venv  ## run every notebook and compare every output
