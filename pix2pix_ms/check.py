@@ -17,7 +17,7 @@ import numpy as np
 from pix2pix_ms import process
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import choose_device
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.models import preset
 from pix2pix_ms.pix2pix import Losses, Pix2Pix
 
@@ -61,8 +61,7 @@ def check_device(name: str = "auto", report: Say = print) -> None:
         try:
             report(f"{mode}: {verdict(trial(small(jit)))}")
         except Exception as error:  # whatever a device does belongs in the report
-            first = (str(error).strip().splitlines() or [""])[0]
-            report(f"{mode}: FAILED, {type(error).__name__}: {first}")
+            report(f"{mode}: FAILED, {type(error).__name__}: {first_line(error)}")
             failures.append(mode)
     report(f"memory: {memory()}")
     if failures:

@@ -18,7 +18,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, communication, nn, ops
 
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.launching import FirstsLine, watch_scheduler
 from pix2pix_ms.settings import Settings
 
@@ -62,9 +62,8 @@ def join(synchronised: bool = False) -> World:
             communication.init()
             _joined.append(met(communication.get_rank(), communication.get_group_size()))
         except (RuntimeError, OSError) as error:
-            reason = (str(error).strip().splitlines() or [""])[0]
             raise Pix2PixError(
-                f"--distributed: expected to meet the other ranks, found: {reason}; "
+                f"--distributed: expected to meet the other ranks, found: {first_line(error)}; "
                 "see the logs of msrun"
             ) from error
         watch_scheduler()

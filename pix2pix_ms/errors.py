@@ -9,5 +9,10 @@ class DamagedError(Pix2PixError):
     """A file is not what was written."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says; MindSpore's go on for pages."""
+    return (str(error).strip().splitlines() or [""])[0]
+
+
 class DownloadError(Pix2PixError):
     """A data set could not be fetched, trusted or unpacked."""

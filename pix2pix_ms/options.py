@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 
 from pix2pix_ms.config import Config
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.models import MODELS
 from pix2pix_ms.settings import Direction, Settings
@@ -41,8 +41,8 @@ class Friendly(click.Group):
             found = f"{error.strerror or error}; see that there is room, and the permission"
             self.fail(ctx, f"{place}: expected to read or write it, found: {found}", 1)
         except Exception as error:
-            first = str(error).strip().splitlines() or [""]
-            self.fail(ctx, f"unexpected {type(error).__name__}: {first[0]} (see --debug)", 1)
+            words = f"unexpected {type(error).__name__}: {first_line(error)} (see --debug)"
+            self.fail(ctx, words, 1)
 
     @staticmethod
     def fail(ctx: click.Context, message: str, status: int) -> None:

@@ -83,6 +83,29 @@ def test_nothing_of_one_machine_is_in_them(folder: Path) -> None:
         assert b"/tmp/" not in path.read_bytes() and b"/work/" not in path.read_bytes()
 
 
+def test_the_tables_of_ranks_and_export_are_what_was_recorded() -> None:
+    """benchmarks/README.md, held to distributed.json and exported.json."""
+    said = (ROOT / "benchmarks" / "README.md").read_text().splitlines()
+    ranks, exported = (
+        json.loads((ROOT / "benchmarks" / f"{name}.json").read_text())
+        for name in ("distributed", "exported")
+    )
+    for r in ranks["measured"]:
+        rates = f"{r['steps_per_second']:.2f} | {r['images_per_second']:.2f}"
+        assert f"| {r['size']}, {r['width']} | {r['workers']} | {rates} |" in said
+    for r in ranks["on_paper"]:
+        cost = f"{r['milliseconds']:.1f} | {r['share_of_step']:.2f}"
+        assert f"| {r['link']} | {r['devices']} | {cost} |" in said
+    images = {(r["size"], r["workers"]): r["images_per_second"] for r in ranks["measured"]}
+    assert all(images[size, 2] < images[size, 1] for size, _ in images)  # "cost more than"
+    measured = {name: row for name, row in exported.items() if isinstance(row, dict)}
+    assert len(measured) == 2
+    for name, row in measured.items():
+        for mode in ("paper", "eval"):
+            ours, theirs = (row[f"{p}_{mode}"]["seconds"] for p in ("ours", "onnxruntime"))
+            assert f"| {name} | {mode} | {ours:.4f} | {theirs:.4f} |" in said
+
+
 def test_what_is_said_of_the_familys_trainings_is_what_was_recorded() -> None:
     """benchmarks/README.md and the card of stargan-32, held to the files the commands wrote."""
     said = " ".join((ROOT / "benchmarks" / "README.md").read_text().split())
