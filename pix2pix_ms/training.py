@@ -23,6 +23,7 @@ from pix2pix_ms.files import appearing_whole, held
 from pix2pix_ms.interrupt import Handler, Stopped, interruptible
 from pix2pix_ms.mixed_precision import account, accounting
 from pix2pix_ms.models import MODELS
+from pix2pix_ms.process import give_back
 from pix2pix_ms.run import Kept, Run, check_run, check_same, log_sum
 from pix2pix_ms.settings import Settings
 from pix2pix_ms.tasks.task import Data, Model, Task
@@ -211,6 +212,7 @@ def keep(run: Run, task: Task, log: list[LogRow]) -> None:
         position = {"epoch": epoch, "step": task.model.step}
         checkpoints.save(task.model.kept(), run.generator_file(epoch), config, **position)
     save(run, task, log)
+    give_back()
 
 
 def save(run: Run, task: Task, log: list[LogRow], **within: np.ndarray) -> None:

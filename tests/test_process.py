@@ -1,6 +1,7 @@
 """The process is prepared before MindSpore loads, and the cap on oneDNN stays where needed."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -133,3 +134,24 @@ def test_the_public_names_exist() -> None:
         assert getattr(pix2pix_ms, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'missing'"):
         _ = pix2pix_ms.missing
+
+
+HEAPS = """
+import ctypes, os, threading
+import pix2pix_ms
+together = threading.Barrier(40)
+threads = [threading.Thread(target=lambda: (bytearray(5000), together.wait())) for _ in range(40)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+libc.malloc_info(0, ctypes.c_void_p(libc.fdopen(1, b"w")))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heaps are glibc's")
+def test_threads_share_a_heap_a_core_unless_the_user_says_otherwise() -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert 1 <= run(HEAPS, REPOSITORY).stdout.count("<heap nr=") <= cores
+    assert run(HEAPS, REPOSITORY, MALLOC_ARENA_MAX=f"{2 * cores}").stdout.count("<heap nr=") > cores

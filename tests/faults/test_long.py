@@ -10,7 +10,7 @@ from harness import FULL, TINY, Children
 # operation MindSpore itself (2.8) holds on to a third of a MB a step.
 SMALLEST = TINY | {"facades": 44, "epochs": 5, "jit": True}
 SETTINGS = {"facades": 280, "epochs": 8} if FULL else SMALLEST
-MEMORY = 0.02 if FULL else 0.04  # how much more of it in the last third; before it warms up
+WARM, MEMORY = 20, 0.02  # how much more memory than after so many steps of an early epoch
 PATIENCE = 1.5  # times as long a step: other things run on the machine
 
 
@@ -20,11 +20,12 @@ def test_a_long_training_grows_in_nothing(forked: Children, tmp_path: Path) -> N
     assert child.status() == 0, child.said()
     seconds, resident, opened = np.array(json.loads(measured.read_text())).T
     assert len(seconds) >= (2000 if FULL else 190)
-    thirds = np.array_split(np.arange(len(seconds)), 3)
-    medians = [float(np.median(seconds[third])) for third in thirds]
-    memory = [float(np.median(resident[third[-20:]])) for third in thirds]
-    handles = [int(np.median(opened[third[-20:]])) for third in thirds]
-    print(f"seconds a step {medians}, pages {memory}, handles {handles}")
-    assert memory[2] < memory[1] * (1 + MEMORY)
+    thirds = np.array_split(seconds, 3)
+    medians = [float(np.median(third)) for third in thirds]
+    # At the end of the first epoch much is loaded, and then given back: of the second is stricter.
+    early = [WARM, len(seconds) // SETTINGS["epochs"] + WARM]
+    growth = [resident[start:].max() / resident[start] - 1 for start in early]
+    print(f"memory {growth}, seconds a step {medians}, handles {opened[WARM]}, {opened[-1]}")
+    assert max(growth) < MEMORY
     assert medians[2] < medians[0] * PATIENCE
-    assert handles[2] <= handles[0]
+    assert opened[-1] <= opened[WARM]
