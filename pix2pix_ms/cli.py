@@ -4,9 +4,7 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 """
 
 import shlex
-import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +13,7 @@ import click
 from pix2pix_ms import __version__
 from pix2pix_ms.config import PRESETS, SEGMENTER, Config, segmenter_config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.interrupt import Stopped
-from pix2pix_ms.models import MODELS, preset, refuse_foreign
+from pix2pix_ms.models import MODELS
 from pix2pix_ms.options import (
     FILE,
     PATH,
@@ -109,56 +106,15 @@ def train(
     the paper; presets change some of them. With --distributed this is one of the workers of
     MindSpore's msrun, each with its own device and its share of every batch.
     """
-    from pix2pix_ms import distributed as together
-    from pix2pix_ms import training
-    from pix2pix_ms.device import choose_device
     from pix2pix_ms.launching import launched
-    from pix2pix_ms.run import Run, check_free, check_model
+    from pix2pix_ms.run import Run
+    from pix2pix_ms.start import start
 
-    run = Run(out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick"))))
+    folder = out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick")))
     given = {name: value for name, value in settings.items() if value is not None}
     if distributed:
         given["ranks"] = launched()
-    resuming = resume and run.exists()
-    if resuming:
-        before = run.config()
-        model = model or before.model
-        check_model(before, model, run.config_file)
-    model = model or Config.model
-    refuse_foreign(given, model)
-    if data is not None and "facades" in given:
-        raise Pix2PixError(
-            f"facades: expected no number of facades to make where there is --data, found "
-            f"{given['facades']} and {data}; leave one of them out"
-        )
-    if resuming and preset_name is None:
-        base = run.config()
-    else:
-        base = preset(preset_name or "quick", model)
-    task = MODELS[model].task_class()
-    # What the data decide is held to them once they are there.
-    config = replace(base, **{name: given[name] for name in given if name not in task.decides})
-    device = choose_device(config.device)
-    if distributed:
-        together.join(config.sync_batch_norm)
-    told = say if together.is_first() else silent
-    height, width = config.shape
-    ranks = f" on {config.ranks} ranks" * (config.ranks > 1)
-    told(f"{device}{ranks}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
-    check_free(run, resume)
-    click.get_current_context().with_resource(training.hold(run.folder))
-    try:
-        if resuming and data is None:
-            data = Path(run.data()["train"])
-        with together.first_before_others():  # who find the records made
-            made = resuming or not together.is_first()
-            opened = task.open_data(task.records(data, run.folder, config, made), config)
-        config = replace(config, **task.decided(opened, config) | given)
-        training.train(config, opened, run.folder, resume, report=told)
-    except KeyboardInterrupt as stopped:
-        words = interruption(run, sys.argv[1:]) if together.is_first() else "interrupted"
-        raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
-    told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+    start(Run(folder), model, preset_name, data, resume, given, resuming(sys.argv[1:]), say)
 
 
 def say(line: str) -> None:
@@ -166,24 +122,10 @@ def say(line: str) -> None:
     click.echo(line)
 
 
-def silent(_: str) -> None:
-    """Leave the word to the first rank."""
-
-
-def interruption(run: Any, words: list[str]) -> str:
-    """Say what an interrupted run leaves behind and how to go on."""
+def resuming(words: list[str]) -> str:
+    """Return the command that goes on with a training that these words began."""
     begin = "msrun … .venv/bin/pix2pix-ms" if "--distributed" in words else "pix2pix-ms"
-    again = f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
-    try:
-        kept = run.load_last(say)
-    except Pix2PixError as error:
-        return f"interrupted; {error}"
-    if kept is None:
-        return f"interrupted before the first checkpoint; start again with: {again}"
-    path, *_, position = kept
-    done = len(position.get("losses", ()))
-    steps = f" and {done} step{'s' * (done > 1)} more" if done else ""
-    return f"interrupted; {path} holds epoch {position['epoch']}{steps}; go on with: {again}"
+    return f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
 
 
 @command.command()

@@ -60,31 +60,33 @@ def replace_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keep other processes from working in a folder; the hold ends with this process, however.
+def held(place: Path, is_file: bool = False) -> Iterator[None]:
+    """Keep other processes from a folder, or a file to be; the hold ends with this process.
 
-    Within one process it may be held again. The folder is made, and goes again if nothing is
-    written to it.
+    Within one process it may be held again. Folders are made, and go again if nothing is written
+    to them.
 
     Raises:
         Pix2PixError: if another process holds it.
     """
+    folder = place.parent if is_file else place
+    file = folder.absolute() / (f".{place.name}.lock" if is_file else ".lock")
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.absolute() / ".lock", is_singleton=True)
+    lock = FileLock(file, is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise Pix2PixError(
-            f"{folder}: expected to work in it alone, found another process at it; "
-            "wait until that has ended, or choose another folder"
+            f"{place}: expected to work at it alone, found another process there; "
+            "wait until that has ended, or choose another place"
         ) from error
     try:
         yield
     finally:
         if lock.lock_counter == 1:  # still held, so nobody can come to hold what goes
             with suppress(OSError):  # the disk may have become read-only
-                (folder / ".lock").unlink(missing_ok=True)
+                file.unlink(missing_ok=True)
         lock.release()
         if made:
             with suppress(OSError):  # there is something in it

@@ -6,7 +6,9 @@ each other and hears whether they live.
 
 import os
 import re
+import secrets
 import socket
+import struct
 import sys
 import threading
 import time
@@ -20,6 +22,8 @@ LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pi
 LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
 MISSES = 2  # so many in vain, and it is gone
 CONNECTS_WITHIN = 60.0  # seconds
+ANSWERS_WITHIN = 5.0  # seconds, once connected
+WORD = "!4H"  # by which the first knows the others: four numbers that only ranks are told
 
 
 def launched() -> int:
@@ -104,24 +108,35 @@ class FirstsLine:
 
     def __init__(self) -> None:
         self.listening = socket.create_server(("", 0))
+        self.word = [secrets.randbelow(1 << 16) for _ in range(4)]
         self.others: list[socket.socket] = []
 
     def address(self) -> list[int]:
-        """Return four numbers and a port, by which machines that see the scheduler see this one."""
+        """Return four numbers and a port, at which machines that see the scheduler see this one.
+
+        And the four of its word.
+        """
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
             towards.connect(scheduler())
             numbers = towards.getsockname()[0].split(".")
-        return [*map(int, numbers), self.listening.getsockname()[1]]
+        return [*map(int, numbers), self.listening.getsockname()[1], *self.word]
 
     def meet(self, rank: int, ranks: int, address: list[int]) -> None:
         """Connect: the first to all, each of the others to the first, which is at this address."""
+        word = struct.pack(WORD, *address[5:])
         if rank == 0:
             self.listening.settimeout(CONNECTS_WITHIN)
-            self.others = [self.listening.accept()[0] for _ in range(ranks - 1)]
+            while len(self.others) < ranks - 1:
+                other = self.listening.accept()[0]
+                if heard(other, len(word)) == word:
+                    self.others.append(other)
+                else:
+                    other.close()  # no rank: something that tries ports
         else:
             place = ".".join(map(str, address[:4])), address[4]
             self.others = [socket.create_connection(place, CONNECTS_WITHIN)]
             self.others[0].settimeout(None)
+            self.others[0].sendall(word)
         self.listening.close()
 
     def tell(self) -> None:
@@ -137,3 +152,14 @@ class FirstsLine:
             heard = b""
         if not heard:
             leave("expected rank 0 to the end, found it gone")
+
+
+def heard(other: socket.socket, size: int) -> bytes:
+    """Return what comes from one that has just connected, nothing if it keeps silent."""
+    other.settimeout(ANSWERS_WITHIN)
+    try:
+        said = other.recv(size)
+    except OSError:
+        said = b""
+    other.settimeout(None)
+    return said

@@ -31,6 +31,7 @@ from pix2pix_ms.data.pipeline import (
 )
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import held
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.mixed_precision import mixed, value_and_gradient
 from pix2pix_ms.nets.initialise import initialise
@@ -83,12 +84,19 @@ def train_segmenter(
         report: called with a line an epoch.
 
     Raises:
-        Pix2PixError: if `out` is there already, not just one image of a pair is a label map, or the
-            data cannot be read.
+        Pix2PixError: if `out` is there already or another process is at it, not just one image of a
+            pair is a label map, or the data cannot be read.
     """
-    if out.exists():
-        raise Pix2PixError(f"{out}: expected a new file to write, found one; change --out")
-    out.parent.mkdir(parents=True, exist_ok=True)  # now, rather than fail at the end
+    with held(out, is_file=True):
+        if out.exists():
+            raise Pix2PixError(f"{out}: expected a new file to write, found one; change --out")
+        return train_and_write(config, data, out, report)
+
+
+def train_and_write(
+    config: Config, data: TrainingData, out: Path, report: Callable[[str], None]
+) -> SegmentationScores:
+    """Do as `train_segmenter` says, once it is clear that nobody else does."""
     config = replace(config, direction=photo_to_labels(data.held_out))
     check_batch(len(data.train), config)
     for subset in (data.train, data.held_out):

@@ -61,18 +61,10 @@ def train(
     distributed.check_ranks(config)
     distributed.agree("settings or data", config.to_json() + data.fingerprint)
     with hold(folder), interruptible() as signals:
-        with distributed.first_before_others():  # who find a damaged checkpoint put aside
-            kept = run.load_last(report)
-        here = {**kept.position, "losses": None} if kept else None
-        distributed.agree("checkpoint", str(here))
-        if kept is not None:  # before anything is built of settings that may be damaged
-            check_same(kept.config, config, kept.path)
-        task: Task = MODELS[config.model].task_class()(config, data)
-        log, losses = resumed(run, task.model, config, kept)
+        task, log, losses = restored(run, config, data, report)
         if log:
             for line in config.changed_since(run.config(), len(log)):
                 report(line)
-        distributed.broadcast(task.model.parameters().values())
         last = config.epochs if stop_after is None else stop_after
         if distributed.is_first():
             run.begin(config, data.identity())
@@ -102,6 +94,26 @@ def train(
 def hold(folder: Path) -> AbstractContextManager[None]:
     """Keep other processes out of a run's folder; of ranks, the first does for all."""
     return held(folder) if distributed.is_first() else nullcontext()
+
+
+def restored(
+    run: Run, config: Settings, data: Data, report: Callable[[str], None]
+) -> tuple[Task, list[LogRow], list[Sequence[float]]]:
+    """Build a model with its data, at the place where the run's checkpoint stands, if it has one.
+
+    Returns:
+        The task, the log so far, and the losses of the steps already done in the epoch after it.
+    """
+    with distributed.first_before_others():  # who find a damaged checkpoint put aside
+        kept = run.load_last(report)
+    here = {**kept.position, "losses": None} if kept else None
+    distributed.agree("checkpoint", str(here))
+    if kept is not None:  # before anything is built of settings that may be damaged
+        check_same(kept.config, config, kept.path)
+    task: Task = MODELS[config.model].task_class()(config, data)
+    log, losses = resumed(run, task.model, config, kept)
+    distributed.broadcast(task.model.parameters().values())
+    return task, log, losses
 
 
 def resumed(

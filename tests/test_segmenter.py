@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import mindspore as ms
@@ -14,6 +16,7 @@ from pix2pix_ms.data.pairs import Pair, facade_pairs
 from pix2pix_ms.data.pipeline import training_data
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import held
 from pix2pix_ms.models import preset
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
@@ -178,6 +181,27 @@ def test_what_cannot_be_trained_writes_nothing(tmp_path: Path, facades: Path) ->
         assert message in result.output.splitlines()[-1]
         assert not out.exists()
     assert (tmp_path / "there.ckpt").read_text() == "mine"
+
+
+def test_a_second_at_the_same_file_is_refused(facades: Path, tmp_path: Path) -> None:
+    """By a lock of another process; at another file of the folder there may be one."""
+    out = tmp_path / "new" / "segmenter.ckpt"
+    holding = (
+        "import sys; from pathlib import Path; from pix2pix_ms.files import held\n"
+        f"with held(Path({str(out)!r}), is_file=True): print('holds', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holding], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "holds\n"
+        result = call("segmenter", "--data", facades, "--out", out)
+        with held(out.with_name("another.ckpt"), is_file=True):
+            pass
+        other.communicate("\n")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith(f"error: {out}: expected to work at it alone,")
+    assert not out.parent.exists(), "nothing is left"
 
 
 def test_a_generator_is_no_segmenter_nor_the_other_way_round(

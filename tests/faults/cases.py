@@ -29,9 +29,8 @@ from pix2pix_ms.data.prepare import prepare
 from pix2pix_ms.data.records import read_record
 from pix2pix_ms.data.unpack import unpack
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.models import MODELS
-from pix2pix_ms.run import RESUMABLE, Run, check_run, check_same
-from pix2pix_ms.training import resumed
+from pix2pix_ms.run import RESUMABLE, Run, check_run
+from pix2pix_ms.training import restored
 
 translation.open_translator = lru_cache(translation.open_translator)  # type: ignore[assignment]
 
@@ -79,11 +78,7 @@ def resume(folder: str, records: str) -> str:
     config = run.config()
     data = training_data(Path(records), config.seed)
     check_run(run, config, True, data.fingerprint)
-    kept = run.load_last(lambda _: None)
-    assert kept
-    check_same(kept.config, config, kept.path)
-    task = MODELS[config.model].task_class()(config, data)
-    log, _ = resumed(run, task.model, config, kept)
+    task, log, _ = restored(run, config, data, lambda _: None)
     for row in log:
         del row["seconds"]
     settings = {k: v for k, v in asdict(config).items() if k not in RESUMABLE}

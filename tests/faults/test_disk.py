@@ -119,7 +119,7 @@ def test_the_second_in_a_folder_is_refused_until_the_first_is_gone(
     run = tmp_path / "run"
     child = forked.train(run, records)
     wait_until(child, lambda: len(log(run)) == 1)
-    refused = f"{run}: expected to work in it alone, found another process at it; wait until"
+    refused = f"{run}: expected to work at it alone, found another process there; wait until"
     with pytest.raises(Pix2PixError, match=refused), held(run):
         pass
     assert child.kill(signal.SIGKILL) == -signal.SIGKILL

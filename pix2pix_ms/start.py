@@ -1,0 +1,107 @@
+"""From what a user asks for to a training: which run, which settings, on which data.
+
+What is not given comes from the run that is resumed, else from a preset; what the data decide comes
+from them.
+"""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pix2pix_ms import distributed, training
+from pix2pix_ms.config import Config
+from pix2pix_ms.device import choose_device
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.interrupt import Stopped
+from pix2pix_ms.models import MODELS, preset, refuse_foreign
+from pix2pix_ms.run import Run, check_free, check_model
+from pix2pix_ms.settings import Settings
+
+
+def start(
+    run: Run,
+    model: str | None,
+    preset_name: str | None,
+    data: Path | None,
+    resume: bool,
+    given: Mapping[str, Any],
+    again: str,
+    report: Callable[[str], None],
+) -> None:
+    """Start a run or go on with it, and say where to look.
+
+    Args:
+        data: records or images; None for those that the model makes, or that the run began with.
+        given: settings by name; with `ranks` among them this is one of so many, started by msrun.
+        again: the command to go on with, for an interruption to name.
+        report: called with a line at a time; of ranks, by the first alone.
+
+    Raises:
+        Pix2PixError: if settings, folder, device or data do not suit.
+        Stopped: at Ctrl-C or SIGTERM, saying what is saved and how to go on.
+    """
+    resuming = resume and run.exists()
+    base = base_settings(run, resuming, model, preset_name)
+    refuse_foreign(given, base.model)
+    if data is not None and "facades" in given:
+        raise Pix2PixError(
+            f"facades: expected no number of facades to make where there is --data, found "
+            f"{given['facades']} and {data}; leave one of them out"
+        )
+    task = MODELS[base.model].task_class()
+    # What the data decide is held to them once they are there.
+    config = replace(base, **{name: given[name] for name in given if name not in task.decides})
+    device = choose_device(config.device)
+    if "ranks" in given:
+        distributed.join(config.sync_batch_norm)
+    told = report if distributed.is_first() else silent
+    height, width = config.shape
+    ranks = f" on {config.ranks} ranks" * (config.ranks > 1)
+    told(f"{device}{ranks}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
+    check_free(run, resume)
+    with training.hold(run.folder):
+        try:
+            if resuming and data is None:
+                data = Path(run.data()["train"])
+            with distributed.first_before_others():  # who find the records made
+                made = resuming or not distributed.is_first()
+                opened = task.open_data(task.records(data, run.folder, config, made), config)
+            config = replace(config, **{**task.decided(opened, config), **given})
+            training.train(config, opened, run.folder, resume, report=told)
+        except KeyboardInterrupt as stopped:
+            words = interruption(run, again, told) if distributed.is_first() else "interrupted"
+            raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
+    told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+
+
+def base_settings(run: Run, resuming: bool, model: str | None, preset_name: str | None) -> Settings:
+    """Return the settings before any is given: the run's own, or a preset's.
+
+    Raises:
+        Pix2PixError: if the run to resume is of another model.
+    """
+    if not resuming:
+        return preset(preset_name or "quick", model or Config.model)
+    before: Settings = run.config()
+    check_model(before, model or before.model, run.config_file)
+    return before if preset_name is None else preset(preset_name, before.model)
+
+
+def interruption(run: Run, again: str, report: Callable[[str], None]) -> str:
+    """Say what an interrupted run leaves behind and how to go on."""
+    try:
+        kept = run.load_last(report)
+    except Pix2PixError as error:
+        return f"interrupted; {error}"
+    if kept is None:
+        return f"interrupted before the first checkpoint; start again with: {again}"
+    path, *_, position = kept
+    done = len(position.get("losses", ()))
+    steps = f" and {done} step{'s' * (done > 1)} more" if done else ""
+    return f"interrupted; {path} holds epoch {position['epoch']}{steps}; go on with: {again}"
+
+
+def silent(_: str) -> None:
+    """Leave the word to the first rank."""
