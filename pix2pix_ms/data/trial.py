@@ -10,7 +10,7 @@ from pathlib import Path
 from pix2pix_ms.errors import DamagedError
 
 START = 60  # seconds a slow machine needs to load MindSpore
-READ, BYTES_A_SECOND = 8, 20_000_000  # seconds to begin with, and what it then reads in one
+READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to begin with, and what it then reads in one
 READABLE, REFUSED = 0, 3
 
 

@@ -1,6 +1,7 @@
 """Damaged files end in the correct result or in one line that names them, never otherwise."""
 
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness import TINY, count
-from judge import Judge, damaged
+from judge import LONGEST, Judge, damaged
 from mindspore.mindrecord import FileWriter
 from PIL import Image
 
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.records import COLUMNS
+from pix2pix_ms.data.sums import state
+from pix2pix_ms.data.trial import check_readable
+from pix2pix_ms.errors import DamagedError
 from pix2pix_ms.export import export
 
 
@@ -109,6 +113,30 @@ def test_a_reader_that_dies_is_told(tmp_path: Path, judge: Judge) -> None:
     assert content.count(b'"shard_addresses"') or content.count(b"index_fields")
     record.write_bytes(content.replace(b"index_fields", b"index_fiexds", 1))
     assert judge.check(("read", record), [record], None) == "told"
+    assert "of which MindSpore's reader dies (status -6)" in judge.outcome("read", record).what
+
+
+STUCK = """
+class FileReader:
+    def __init__(self, path): pass
+    def get_next(self):
+        while True: pass
+MindDataset = None
+"""
+
+
+def test_a_reader_that_never_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the damages here brings MindSpore's to that: one in its place."""
+    for module in ("__init__", "dataset", "mindrecord"):
+        (tmp_path / "mindspore").mkdir(exist_ok=True)
+        (tmp_path / "mindspore" / f"{module}.py").write_text(STUCK)
+    monkeypatch.syspath_prepend(tmp_path)
+    record = tmp_path / "train.mindrecord"
+    record.write_bytes(b"a few")
+    began = time.monotonic()
+    with pytest.raises(DamagedError, match="of which MindSpore's reader never ends; write it"):
+        check_readable(record, *state(record))
+    assert time.monotonic() - began < LONGEST
 
 
 def test_checkpoints(judge: Judge, undisturbed: Path, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Numbers that break stop a training, and signs that one network has won are told."""
 
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,33 +9,21 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 import pytest
-from harness import TINY, result
+from harness import TINY
 
 from pix2pix_ms import watch
 from pix2pix_ms.data.pipeline import TrainingData, training_data
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.family.wgan import WGAN
-from pix2pix_ms.figures import Figure
-from pix2pix_ms.interrupt import Stopped
 from pix2pix_ms.mixed_precision import SKIPPED
 from pix2pix_ms.models import MODELS, preset
 from pix2pix_ms.pix2pix import Losses, Pix2Pix
 from pix2pix_ms.run import Run
-from pix2pix_ms.tasks.noise import NoiseTask
-from pix2pix_ms.tasks.pairs import PairsTask
 from pix2pix_ms.training import train
 
+pytestmark = pytest.mark.usefixtures("light")
 CONFIG = preset("quick", **TINY)
 STEPS = 10  # an epoch
 STEP = Pix2Pix.train_step
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing: pictures take longer than the training."""
-    for task in (PairsTask, NoiseTask):
-        for name in ("sample_grid", "loss_curves"):
-            monkeypatch.setattr(task, name, lambda *_: Figure((1, 1), 20))
 
 
 @pytest.fixture
@@ -191,35 +178,3 @@ def test_every_task_knows_whose_losses_are_whose(model: str, change: dict[str, f
     assert not played & absent
     assert all(name.startswith("d_") for name in played)
     assert bool(absent) == bool(own) or model == "stargan"
-
-
-WGAN_SETTINGS = {"size": 16, "jitter_size": 16, "ngf": 4, "ndf": 4, "batch_size": 128, "jit": False}
-
-
-def test_wgan_stopped_between_two_steps_goes_on_to_the_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its steps are not alike: the generator learns at every fifth."""
-    config, done = preset("quick", "wgan", epochs=2, **WGAN_SETTINGS), 7
-    records = NoiseTask.records(None, tmp_path / "data", config, False)
-    data = NoiseTask.open_data(records, config)
-    config = replace(config, **NoiseTask.decided(data, config))
-    straight = train(config, data, tmp_path / "straight", report=quiet)
-    step, steps = WGAN.train_step, straight.log()[1]["step"]
-
-    def pressed(model: WGAN, *batch: np.ndarray) -> Any:
-        losses = step(model, *batch)
-        if model.step == steps + done:
-            signal.raise_signal(signal.SIGTERM)
-        return losses
-
-    with monkeypatch.context() as patch, pytest.raises(Stopped) as stopped:
-        patch.setattr(WGAN, "train_step", pressed)
-        train(config, data, tmp_path / "run", report=quiet)
-    assert stopped.value.number == signal.SIGTERM
-    kept = Run(tmp_path / "run").load_last(print)
-    assert kept
-    assert kept.position["step"] == steps + done
-    assert kept.position["losses"].shape == (done, 3)
-    train(config, data, tmp_path / "run", resume=True, report=quiet)
-    assert result(tmp_path / "run") == result(straight.folder)
