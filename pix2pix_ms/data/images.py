@@ -23,6 +23,8 @@ Pixels = npt.NDArray[np.uint8]
 SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2",
 )  # fmt: skip
+# The same as Pillow calls them (MPO is JPEG there); of its other formats some start programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000")
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what Pillow calls these channels
 # What can be turned into those without loss; palettes become the colours they stand for.
 READABLE = ("1", "P", "PA", *MODES.values())
@@ -64,9 +66,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of size: checked below; of odd EXIF: not our concern
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 check(image, path)
                 yield image
+    except Pix2PixError:
+        raise
     except UnidentifiedImageError as error:
         found = "something else" if path.stat().st_size else "an empty file"
         raise Pix2PixError(
@@ -82,8 +86,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
         ) from error
     except Image.DecompressionBombError as error:
         raise too_large(path, "far more") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # each of Pillow's decoders raises others for a damaged file
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise Pix2PixError(
             f"{path}: expected a whole image, found a damaged one ({reason}); fetch it again"
         ) from error

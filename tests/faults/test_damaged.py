@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from mindspore.mindrecord import FileWriter
 from PIL import Image
 
 from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.images import ORIENTATION
 from pix2pix_ms.data.records import COLUMNS
 from pix2pix_ms.data.sums import state
 from pix2pix_ms.data.trial import check_readable
@@ -27,9 +29,13 @@ def judge() -> Iterator[Judge]:
         yield started
 
 
-KINDS = {
+TURNED = Image.Exif()
+TURNED[ORIENTATION] = 1
+TURNED[0x010E] = "described"
+KINDS: dict[str, dict[str, Any]] = {
     "jpg": {"quality": 90}, "progressive.jpg": {"progressive": True}, "png": {},
-    "webp": {"quality": 80}, "lossless.webp": {"lossless": True},
+    "webp": {"quality": 80}, "lossless.webp": {"lossless": True}, "exif.jpg": {"exif": TURNED},
+    "tif": {"compression": "tiff_lzw"}, "gif": {}, "bmp": {}, "avif": {}, "jp2": {},
 }  # fmt: skip
 
 
@@ -43,7 +49,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_images(judge: Judge, images: dict[str, bytes], undisturbed: Path, tmp_path: Path) -> None:
-    """JPEG, PNG and WebP, every second translated and every second prepared."""
+    """Of every kind, JPEG, PNG and WebP twice or more; by turns translated and prepared."""
     ends: Counter[str] = Counter()
     checkpoint = undisturbed / "checkpoints" / "last.ckpt"
     for number in range(count(50, 500)):
