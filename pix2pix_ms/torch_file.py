@@ -22,6 +22,7 @@ from pix2pix_ms.files import appearing_whole
 
 SUFFIXES = (".pth", ".pt")
 MAGIC = 0x1950A86A20F9469CFC6C  # opens the older layout
+MOST_OPCODES = 1_000_000  # a tensor takes about thirty; more would only keep the reader busy
 STORAGES = {  # PyTorch's kinds of storage, as numpy's types
     "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2",
     "LongStorage": "<i8", "IntStorage": "<i4",
@@ -108,7 +109,8 @@ def load(file: io.BytesIO, path: Path) -> tuple[Any, dict[str, Storage]]:
     as large as a number in the file says.
     """
     start = file.tell()
-    for opcode, argument, place in pickletools.genops(file):
+    for count, (opcode, argument, place) in enumerate(pickletools.genops(file)):
+        check(count < MOST_OPCODES, "a pickle of far more than tensors")
         if opcode.name.endswith("PUT"):
             check(int(argument or 0) <= (place or 0), "a memo larger than the file")
     file.seek(start)

@@ -9,6 +9,7 @@ import io
 import os
 import pickle
 import tarfile
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,14 @@ def test_damaged_weights(judge: Judge, tmp_path: Path) -> None:
         file.write_bytes(damaged(whole.read_bytes(), np.random.default_rng(number)))
         judge.check(("weights", file), [file], expected.what)
         file.unlink()
+
+
+def test_a_pickle_that_only_keeps_busy_is_refused_in_time(judge: Judge, tmp_path: Path) -> None:
+    """Twenty million times None."""
+    file = tmp_path / "latest_net_G.pth"
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("latest_net_G/data.pkl", b"\x80\x02(" + b"N" * 20_000_000 + b"t.")
+    assert judge.check(("weights", file), [file], None) == "told"
 
 
 class Touch:
