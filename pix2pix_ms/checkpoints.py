@@ -162,7 +162,7 @@ def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
     beside = config_beside(path)
     if not beside.is_file():
         raise Pix2PixError(f"{path}: expected {beside.name} beside it, found none; copy it too")
-    config = settings_from_json(beside.read_text(), str(beside))
+    config = settings_from_json(beside.read_text(errors="replace"), str(beside))
     arrays = safetensors_file.read(path)
     return {name: ms.Parameter(ms.Tensor(a), name=name) for name, a in arrays.items()}, config
 
@@ -177,7 +177,7 @@ def fill(
 
     Raises:
         Pix2PixError: naming the first parameter that differs, and in what the two configs
-            (the network's, the checkpoint's) do.
+            (the network's, the checkpoint's) do; or the first that is not finite.
     """
     for name, parameter in wanted.items():
         here = list(parameter.shape)
@@ -187,8 +187,18 @@ def fill(
                 f"{path}: expected {name} {here}, found {there}; "
                 f"{difference(*configs)}; build the network from the checkpoint's config"
             )
+        check_finite(found[name].asnumpy(), name, path)
     for name, parameter in wanted.items():
         ops.assign(parameter, found[name])  # a compiled network does not see set_data (2.8)
+
+
+def check_finite(weights: np.ndarray, name: str, path: Path) -> None:
+    """Refuse weights that are nan or infinite: what they make is no image."""
+    if not np.isfinite(weights).all():
+        raise Pix2PixError(
+            f"{path}: expected {name} to be finite numbers, found others; take an earlier "
+            "checkpoint, or train again"
+        )
 
 
 def difference(network: Settings, checkpoint: Settings) -> str:

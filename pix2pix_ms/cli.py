@@ -3,8 +3,10 @@
 MindSpore is imported inside the commands that compute, so `--help` answers at once.
 """
 
+import os
 import shlex
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +19,7 @@ from pix2pix_ms.models import MODELS
 from pix2pix_ms.options import (
     FILE,
     PATH,
+    SIGNALLED,
     Friendly,
     config_option,
     config_options,
@@ -184,7 +187,7 @@ def translate(
         )
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
-    style = Style(domain, reference, seed or 0) if domain else None
+    style = Style(domain, reference, seed or 0) if domain is not None else None
     written = translate_files(
         inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style
     )
@@ -377,5 +380,15 @@ def info(check: bool, device: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command."""
-    command()
+    """Run the command; names that a terminal cannot show are told in escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        command()
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > SIGNALLED:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(end.code)  # MindSpore (2.8), half imported, does not survive a proper end
+        raise

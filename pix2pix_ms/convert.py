@@ -139,6 +139,7 @@ def filled(state: State, config: Config, path: Path) -> nn.Cell:
             here = list(parameter.shape)
             there = list(state[name].shape) if name in state else "no such array"
             check_equal(path, name, here, there)
+            checkpoints.check_finite(state[name], name, path)
             parameter.set_data(Tensor(state[name].astype(np.float32)))
     for name in sorted(state.keys() - names.values()):
         # PyTorch before 0.4 kept running statistics for instance norm, and never used them.
@@ -178,6 +179,11 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
         raise Pix2PixError(
             f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "
             "reference does not have; convert another run"
+        )
+    if discriminator is not None and discriminator.resolve() == out.resolve():
+        raise Pix2PixError(
+            f"{out}: expected a file for the generator and another for the discriminator, found "
+            "one for both; change --discriminator"
         )
     kind = "generator" if "generator" in held else "discriminator"
     files = {kind: out} | ({"discriminator": discriminator} if discriminator else {})

@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class Stopped(KeyboardInterrupt):
-    """Between two steps a signal was answered; `number` says which."""
+    """A signal was answered; `number` says which. Training has saved first what it could."""
 
     def __init__(self, message: str = "", number: int = signal.SIGINT) -> None:
         super().__init__(message)

@@ -112,10 +112,7 @@ class FirstsLine:
         self.others: list[socket.socket] = []
 
     def address(self) -> list[int]:
-        """Return four numbers and a port, at which machines that see the scheduler see this one.
-
-        And the four of its word.
-        """
+        """Return four numbers and a port, where other machines find this one, and its word."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
             towards.connect(scheduler())
             numbers = towards.getsockname()[0].split(".")

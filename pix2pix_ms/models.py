@@ -92,7 +92,7 @@ def settings_from_json(text: str, where: str) -> Any:
     """
     try:
         model = json.loads(text).get("model", Config.model)  # runs before the others do not say
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         model = Config.model  # which says what is wrong with the text
     if not isinstance(model, str) or model not in MODELS:
         raise Pix2PixError(

@@ -38,8 +38,11 @@ class Friendly(click.Group):
             self.fail(ctx, str(error), 1)
         except OSError as error:
             place = error.filename or "a file"
-            found = f"{error.strerror or error}; see that there is room, and the permission"
+            found = f"{error.strerror or error}; {remedy(error)}"
             self.fail(ctx, f"{place}: expected to read or write it, found: {found}", 1)
+        except MemoryError as error:
+            words = f"memory: expected enough for these settings, found: {first_line(error)}"
+            self.fail(ctx, f"{words or 'too little'}; take smaller ones", 1)
         except Exception as error:
             words = f"unexpected {type(error).__name__}: {first_line(error)} (see --debug)"
             self.fail(ctx, words, 1)
@@ -51,6 +54,15 @@ class Friendly(click.Group):
             raise  # noqa: PLE0704  (called while an exception is handled)
         click.echo(f"error: {message}", err=True)
         ctx.exit(status)
+
+
+def remedy(error: OSError) -> str:
+    """Say what to do about a file that cannot be read or written."""
+    if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+        return "a file stands where a folder should, or the other way round: choose another place"
+    if isinstance(error, FileNotFoundError):
+        return "put it back, or check the path"
+    return "see that there is room, and the permission"
 
 
 def model_options(command: Command) -> Command:

@@ -68,7 +68,7 @@ def share_heaps() -> None:
     """Give all threads together a heap for each core, where memory is glibc's.
 
     By itself glibc makes eight for each core, and every epoch reads with new threads: for many
-    epochs each heap grows to hold what another already has room for (`tests/faults/test_long.py`).
+    epochs each heap keeps free memory of its own (`tests/faults/test_long.py`).
     What the user has set stands.
     """
     if HEAPS not in os.environ and platform.libc_ver()[0] == "glibc":

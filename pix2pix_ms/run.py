@@ -123,8 +123,8 @@ class Run:
         """
         try:
             data: dict[str, str] = json.loads(self.data_file.read_text())
-            return {name: data[name] for name in ("train", "fingerprint")}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return {name: str(data[name]) for name in ("train", "fingerprint")}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise Pix2PixError(
                 f"{self.data_file}: expected what the run trains on, found {error!r}; "
                 "put the file back, or start another run with --out"

@@ -44,9 +44,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
         with safe_open(path, "numpy") as file:
             expected = (file.metadata() or {}).get(SUM)
         arrays = load_file(path)
+        if {array.dtype.name for array in arrays.values()} - {"float16", "float32"}:
+            raise ValueError("its numbers are of another type than written")
         if expected not in (None, sum_of(arrays)):
             raise ValueError("its checksum is another")
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Pix2PixError(
             f"{path}: expected weights as {SUFFIX}, found a damaged file ({error}); copy it again"
         ) from error

@@ -84,9 +84,13 @@ def train_segmenter(
         report: called with a line an epoch.
 
     Raises:
-        Pix2PixError: if `out` is there already or another process is at it, not just one image of a
-            pair is a label map, or the data cannot be read.
+        Pix2PixError: if `out` does not end in .ckpt, is there already or another process is at it,
+            not just one image of a pair is a label map, or the data cannot be read.
     """
+    if out.suffix != checkpoints.SUFFIX:
+        raise Pix2PixError(
+            f"{out}: expected a file to end in {checkpoints.SUFFIX}, found {out.name}; change --out"
+        )
     with held(out, is_file=True):
         if out.exists():
             raise Pix2PixError(f"{out}: expected a new file to write, found one; change --out")
@@ -113,6 +117,8 @@ def train_and_write(
         loss = train_epoch(network, step, data.train, config, epoch)
         scores = held_out_scores(labeller, data.held_out, config)
         report(epoch_line(epoch, config, loss, scores, time.perf_counter() - began))
+    for parameter in network.get_parameters():
+        checkpoints.check_finite(parameter.asnumpy(), parameter.name, out)
     checkpoints.save(network.get_parameters(), out, config, epoch=config.epochs)
     return scores
 

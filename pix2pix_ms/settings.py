@@ -5,6 +5,7 @@ those of pix2pix, `family/config.py` those of its relatives.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from types import UnionType
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
@@ -32,6 +33,14 @@ def other_default(parent: type, name: str, default: Any) -> Any:
     return setting(default, entry.metadata["help"])
 
 
+LARGEST = 2**63 - 1  # of any whole number, as numpy and MindSpore count
+# Far beyond what anybody trains, and soon enough to refuse what would fill the memory.
+UPPER_BOUNDS = {
+    "size": 2**14, "height": 2**14, "width": 2**14, "jitter_size": 2**15, "levels": 14,
+    "ngf": 2**12, "ndf": 2**12, "facades": 10**6, "pool_size": 10**4,
+}  # fmt: skip
+
+
 def check_choice(name: str, kind: Any, value: object) -> None:
     """Refuse a value that is not among the choices of a Literal field."""
     if get_origin(kind) is Literal and value not in get_args(kind):
@@ -48,6 +57,13 @@ def check_type(name: str, kind: Any, value: object) -> None:
         if not fits:
             expected = kinds[0].__name__
             raise Pix2PixError(f"{name}: expected a value of type {expected}, found {value!r}")
+        finite = not isinstance(value, float) or math.isfinite(value)
+        expect(finite, name, "a finite number", value)
+        if isinstance(value, int):
+            expect(abs(value) <= LARGEST, name, f"at most {LARGEST}", value)
+    if get_origin(kind) is tuple:
+        fits = isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+        expect(fits, name, "a list of names", repr(value))
 
 
 def expect(holds: bool, name: str, expected: str, found: object) -> None:
@@ -122,6 +138,9 @@ class Settings:
         for name, bound in self.lower_bounds().items():
             found = getattr(self, name)
             expect(found is None or found >= bound, name, f"at least {bound}", found)
+        for name, bound in UPPER_BOUNDS.items():
+            found = getattr(self, name, None)
+            expect(found is None or found <= bound, name, f"at most {bound}", found)
         expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
         expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
@@ -218,7 +237,7 @@ class Settings:
                 return cls(**{name: tupled(value) for name, value in values.items()})
         except Pix2PixError as error:
             raise Pix2PixError(f"{where}: {error}") from error
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Pix2PixError(
                 f"{where}: expected the settings of a run as JSON, found {error}; "
                 "was it written by another version?"

@@ -51,15 +51,15 @@ def train(
     Raises:
         Pix2PixError: if the folder holds another run or another process trains in it, the device is
             not there, the data cannot be read, or losses or weights are no numbers any more.
-        Stopped: after the step during which Ctrl-C or SIGTERM came, and all has been saved.
-        KeyboardInterrupt: at either before the first step, or at the second; the run can be
-            resumed from its last whole epoch.
+        Stopped: after the step during which Ctrl-C or SIGTERM came, when all has been saved; at
+            either before the first step, or at the second, at once: the run can then be resumed
+            from its last whole epoch.
     """
-    run = Run(folder)
-    check_run(run, config, resume, data.fingerprint)
+    run, begun = Run(folder), data.fingerprint
+    check_run(run, config, resume, begun)
     choose_device(config.device)
     distributed.check_ranks(config)
-    distributed.agree("settings or data", config.to_json() + data.fingerprint)
+    distributed.agree("settings or data", config.to_json() + begun)
     with hold(folder), interruptible() as signals:
         task, log, losses = restored(run, config, data, report)
         if log:
@@ -70,6 +70,11 @@ def train(
             run.begin(config, data.identity())
             report(data.description)
         for epoch in range(len(log), last + 1):
+            if data.fingerprint != begun:
+                raise Pix2PixError(
+                    f"{data.identity()['train']}: expected the data the run began with, found "
+                    "others written in their place; put those back and go on with --resume"
+                )
             task.begin_epoch(epoch)
             began = time.perf_counter()
             if epoch:
@@ -106,6 +111,11 @@ def restored(
     """
     with distributed.first_before_others():  # who find a damaged checkpoint put aside
         kept = run.load_last(report)
+    if kept is None and len(run.log()) > 1:
+        raise Pix2PixError(
+            f"{run.last}: expected the checkpoint of {run.log_file.name}'s {len(run.log()) - 1} "
+            "epochs, found none; put it back, or start another run with --out"
+        )
     here = {**kept.position, "losses": None} if kept else None
     distributed.agree("checkpoint", str(here))
     if kept is not None:  # before anything is built of settings that may be damaged

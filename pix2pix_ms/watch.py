@@ -44,9 +44,10 @@ def gone(what: str, task: Task, kept: Path) -> Pix2PixError:
     config = task.config
     remedies = [f"--learning-rate {config.learning_rate / 4:.2g}"]
     remedies += ["another --norm"] * hasattr(config, "norm") + ["--amp O0"] * (config.amp != "O0")
+    before = f"{kept} is from before, but to go on from it leads here again: " * kept.is_file()
     return Pix2PixError(
-        f"{what}; {kept} is from before, but to go on from it leads here again: start another run "
-        f"with {' or '.join(remedies)}, and look for broken images in the data"
+        f"{what}; {before}start another run with {' or '.join(remedies)}, and look for broken "
+        "images in the data"
     )
 
 

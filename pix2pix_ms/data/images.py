@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Fit
@@ -30,6 +30,12 @@ MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what Pillow calls these channe
 READABLE = ("1", "P", "PA", *MODES.values())
 LARGEST = 89_000_000  # pixels: Pillow's own guard against files that unpack to fill the memory
 ORIENTATION = 0x0112  # the EXIF entry that says which side is up; 1: as it is
+# How to turn an image so. Pillow's exif_transpose also writes the EXIF anew, of which some is odd.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
 
 
 class Header(NamedTuple):
@@ -63,6 +69,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
         Pix2PixError: if it is missing, empty, no image, damaged (also where that shows only while
             the block decodes it), animated, of 16 bits, CMYK, or of more than `LARGEST` pixels.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise Pix2PixError(f"{path}: expected an image, found a pipe or a device; remove it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of size: checked below; of odd EXIF: not our concern
@@ -143,8 +151,8 @@ def header(path: Path) -> Header:
 def upright(image: Image.Image, channels: int) -> Image.Image:
     """Return an open image the right way up, in `channels` channels (see `in_channels`)."""
     # A JPEG without an orientation comes back as a copy, which costs: leave it alone.
-    turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
-    return in_channels(ImageOps.exif_transpose(image) if turned else image, channels)
+    turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+    return in_channels(image if turn is None else image.transpose(turn), channels)
 
 
 def in_channels(image: Image.Image, channels: int) -> Image.Image:

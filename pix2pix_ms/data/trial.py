@@ -6,6 +6,7 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 from pix2pix_ms.errors import DamagedError
 
@@ -18,8 +19,10 @@ READABLE, REFUSED = 0, 3
 def check_readable(record: Path, size: int, *_: int) -> None:
     """Read a record in a given state in another process, which may die of it, or never end.
 
+    What only cannot be read is the parent's to meet and tell.
+
     Raises:
-        DamagedError: if it does; that the record cannot be read may also show here, later.
+        DamagedError: if it does.
     """
     places = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
     try:
@@ -51,14 +54,17 @@ def main(record: str) -> int:
     from mindspore.mindrecord import FileReader
 
     signal.alarm(limit(Path(record).stat().st_size))  # ends this process, also within the reader
-    try:
-        for _ in FileReader(record).get_next():
-            pass
-        for _ in MindDataset(record, shuffle=False).create_tuple_iterator(output_numpy=True):
-            pass
-    except Exception:  # its own error, which the parent meets and tells
-        return REFUSED
-    return READABLE
+    status, reader = READABLE, cast(Any, FileReader)
+    for rows in (
+        lambda: reader(record).get_next(),
+        lambda: MindDataset(record, shuffle=False).create_tuple_iterator(output_numpy=True),
+    ):
+        try:
+            for _ in rows():
+                pass
+        except Exception:  # its own error, which the parent meets and tells
+            status = REFUSED
+    return status
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pix2pix_ms.tasks.pairs import PairsTask, training_data
 from pix2pix_ms.training import train
 
 STEP = Pix2Pix.train_step
+PAUSES: dict[int, float] = {}  # seconds, by step
 
 
 def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
@@ -36,8 +37,9 @@ def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
     train(config, data, Path(folder), resume=True, report=lambda _: None)
 
 
-def cli(words: list[str], largest: int | None = None) -> None:
-    """Run the command, under a limit to the bytes of a file if one is given."""
+def cli(words: list[str], largest: int | None, pause: float) -> None:
+    """Run the command, under a limit to the bytes of a file, with a pause within step 12."""
+    PAUSES[12] = pause
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     make_light()
@@ -104,6 +106,7 @@ def telling(model: Pix2Pix, *batch: Any) -> Losses:
     """Take a step and say so, for those who wait for it."""
     losses = STEP(model, *batch)
     print("step", model.step, flush=True)
+    time.sleep(PAUSES.get(model.step, 0))
     return losses
 
 

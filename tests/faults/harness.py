@@ -95,9 +95,14 @@ class Children:
         settings = TINY | changes
         return self.start("run", folder=str(folder), records=str(records), slow=slow, **settings)
 
-    def command(self, *words: str | Path, largest: int | None = None) -> Child:
-        """Start `pix2pix-ms` with these words; a file may have `largest` bytes."""
-        return self.start("cli", words=[str(word) for word in words], largest=largest)
+    def command(self, *words: str | Path, largest: int | None = None, pause: float = 0) -> Child:
+        """Start `pix2pix-ms` with these words.
+
+        Args:
+            largest: how many bytes a file may have.
+            pause: seconds that a training waits within its step 12.
+        """
+        return self.start("cli", words=[str(word) for word in words], largest=largest, pause=pause)
 
 
 @contextmanager

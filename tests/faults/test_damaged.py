@@ -39,6 +39,9 @@ KINDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+ASKED = [kind for kind in KINDS if kind.endswith(("jpg", "png", "webp"))]
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """An image side by side in every kind of file, by its name."""
@@ -49,15 +52,16 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_images(judge: Judge, images: dict[str, bytes], undisturbed: Path, tmp_path: Path) -> None:
-    """Of every kind, JPEG, PNG and WebP twice or more; by turns translated and prepared."""
+    """500 of JPEG, PNG and WebP, as many of each other kind; by turns translated and prepared."""
     ends: Counter[str] = Counter()
     checkpoint = undisturbed / "checkpoints" / "last.ckpt"
-    for number in range(count(50, 500)):
+    whole = 2 * len(KINDS)  # the first of each kind, each way
+    for number in range(whole + count(60, 500 * len(KINDS) // len(ASKED))):
         kind = list(KINDS)[number // 2 % len(KINDS)]
         place, out = tmp_path / f"{number}", tmp_path / f"{number}-out"
         place.mkdir()
         image = place / f"image.{kind.rpartition('.')[2]}"
-        harm = number >= 2 * len(KINDS)  # the first of each kind are whole
+        harm = number >= whole
         rng = np.random.default_rng(number)
         image.write_bytes(damaged(images[kind], rng) if harm else images[kind])
         case = ("prepared", place, out) if number % 2 else ("translate", image, checkpoint, out)
@@ -116,7 +120,7 @@ def test_a_reader_that_dies_is_told(tmp_path: Path, judge: Judge) -> None:
     record = tmp_path / "train.mindrecord"
     by_others(record)
     content = record.read_bytes()
-    assert content.count(b'"shard_addresses"') or content.count(b"index_fields")
+    assert content.count(b"index_fields")
     record.write_bytes(content.replace(b"index_fields", b"index_fiexds", 1))
     assert judge.check(("read", record), [record], None) == "told"
     assert "of which MindSpore's reader dies (status -6)" in judge.outcome("read", record).what
@@ -152,7 +156,7 @@ def test_checkpoints(judge: Judge, undisturbed: Path, tmp_path: Path) -> None:
     results = {source: judge.outcome("load", source) for source in sources}
     assert {outcome.how for outcome in results.values()} == {"fine"}
     ends: Counter[str] = Counter()
-    for number in range(count(40, 200)):
+    for number in range(count(40, 400)):
         source = sources[number % 2]
         copy = tmp_path / f"{number}{source.suffix}"
         copy.write_bytes(damaged(source.read_bytes(), np.random.default_rng(number)))

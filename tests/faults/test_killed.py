@@ -39,6 +39,7 @@ def test_killed_anywhere_it_goes_on_to_the_bit(
         while kills < KILLS_A_RUN:
             child = forked.train(folder, records, slow=True)
             kills += kill_somewhere(child, folder, draw)
+            assert child.status() in (0, -signal.SIGKILL), child.said()
             inside += any((folder / "checkpoints").glob(".writing-*"))
             if child.status() == 0:  # it has come to its end: kill another
                 assert result(folder) == expected
@@ -81,11 +82,15 @@ def test_a_signal_ends_it_after_the_step_with_everything_saved(
 def test_a_second_signal_ends_it_at_once(forked: Children, records: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["train", *words_of(TINY | {"epochs": 50}), "--data", str(records), "--out", str(run)]
-    child = forked.command(*words)
+    child = forked.command(*words, pause=60)  # from step 12 on: nobody waits for such a step
     wait_until(child, child.reached(12))
     os.kill(child.pid, signal.SIGTERM)
+    time.sleep(0.5)
+    assert child.is_running(), "the first only asks"
     os.kill(child.pid, signal.SIGINT)
+    wait_until(child, lambda: not child.is_running(), 20)
     assert child.status() in (130, 143), child.said()
+    assert "holds epoch 1; go on with" in child.said(), "nothing within the epoch was saved"
     assert "go on with: pix2pix-ms train" in child.said()
     assert "Traceback" not in child.said()
 
