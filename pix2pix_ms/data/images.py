@@ -69,9 +69,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
         Pix2PixError: if it is missing, empty, no image, damaged (also where that shows only while
             the block decodes it), animated, of 16 bits, CMYK, or of more than `LARGEST` pixels.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise Pix2PixError(f"{path}: expected an image, found a pipe or a device; remove it")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise Pix2PixError(f"{path}: expected an image, found a pipe or a device; remove it")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of size: checked below; of odd EXIF: not our concern
             with Image.open(path, formats=FORMATS) as image:

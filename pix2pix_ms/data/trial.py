@@ -54,10 +54,11 @@ def main(record: str) -> int:
     from mindspore.mindrecord import FileReader
 
     signal.alarm(limit(Path(record).stat().st_size))  # ends this process, also within the reader
-    status, reader = READABLE, cast(Any, FileReader)
+    status = READABLE
+    reader, dataset = cast(Any, FileReader), cast(Any, MindDataset)  # which have no types
     for rows in (
         lambda: reader(record).get_next(),
-        lambda: MindDataset(record, shuffle=False).create_tuple_iterator(output_numpy=True),
+        lambda: dataset(record, shuffle=False).create_tuple_iterator(output_numpy=True),
     ):
         try:
             for _ in rows():
