@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pix2pix_ms.errors import DamagedError
 
@@ -55,11 +56,11 @@ def main(record: str) -> int:
 
     signal.alarm(limit(Path(record).stat().st_size))  # ends this process, also within the reader
     status = READABLE
-    reader, dataset = cast(Any, FileReader), cast(Any, MindDataset)  # which have no types
-    for rows in (
-        lambda: reader(record).get_next(),
-        lambda: dataset(record, shuffle=False).create_tuple_iterator(output_numpy=True),
-    ):
+    readers: list[Callable[[], Any]] = [
+        lambda: FileReader(record).get_next(),
+        lambda: MindDataset(record, shuffle=False).create_tuple_iterator(output_numpy=True),
+    ]
+    for rows in readers:
         try:
             for _ in rows():
                 pass
