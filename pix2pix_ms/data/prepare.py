@@ -172,10 +172,10 @@ def run_records(
     """
     if data is not None and (data.suffix == SUFFIX or (data / f"train{SUFFIX}").is_file()):
         return data
-    if data is not None and not data.exists():
-        raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
     records = run / "data"
     if resuming and (records / f"train{SUFFIX}").is_file():
+        if data is not None and not data.exists():
+            raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
         return records
     if data is None:
         with appearing_records(records) as room:

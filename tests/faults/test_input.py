@@ -119,7 +119,12 @@ def test_data_written_anew_end_the_run_before_the_next_epoch(
     assert result(tmp_path / "run") == result(undisturbed)
 
 
-def test_data_that_are_not_there_are_told_also_to_a_run_with_its_own(copied: Path) -> None:
+def test_data_that_are_not_there_are_told_also_to_a_run_with_its_own(
+    copied: Path, records: Path
+) -> None:
+    (copied / "data").mkdir()
+    for end in ("", ".db"):
+        shutil.copy(f"{records}{end}", f"{copied / 'data' / records.name}{end}")
     line = refusal("train", "--resume", "--data", copied / "nowhere", "--out", copied)
     assert line.startswith(f"error: {copied / 'nowhere'}: expected records or images, found none")
 
