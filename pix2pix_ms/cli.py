@@ -117,7 +117,7 @@ def train(
     given = {name: value for name, value in settings.items() if value is not None}
     if distributed:
         given["ranks"] = launched()
-    start(Run(folder), model, preset_name, data, resume, given, resuming(sys.argv[1:]), say)
+    start(Run(folder), model, preset_name, data, resume, given, resume_command(sys.argv[1:]), say)
 
 
 def say(line: str) -> None:
@@ -125,7 +125,7 @@ def say(line: str) -> None:
     click.echo(line)
 
 
-def resuming(words: list[str]) -> str:
+def resume_command(words: list[str]) -> str:
     """Return the command that goes on with a training that these words began."""
     begin = "msrun … .venv/bin/pix2pix-ms" if "--distributed" in words else "pix2pix-ms"
     return f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"

@@ -41,8 +41,9 @@ class Friendly(click.Group):
             found = f"{error.strerror or error}; {remedy(error)}"
             self.fail(ctx, f"{place}: expected to read or write it, found: {found}", 1)
         except MemoryError as error:
-            words = f"memory: expected enough for these settings, found: {first_line(error)}"
-            self.fail(ctx, f"{words or 'too little'}; take smaller ones", 1)
+            found = first_line(error) or "too little"
+            words = f"memory: expected enough for these settings, found: {found}; take smaller ones"
+            self.fail(ctx, words, 1)
         except Exception as error:
             words = f"unexpected {type(error).__name__}: {first_line(error)} (see --debug)"
             self.fail(ctx, words, 1)

@@ -1,16 +1,14 @@
 """What is set before MindSpore is loaded, and why."""
 
-import ctypes
-import gc
 import os
-import platform
 import sys
 import warnings
 from importlib import metadata
 from pathlib import Path
 
+from pix2pix_ms.memory import share_heaps
+
 ISA, WAITING, LOGGED = "ONEDNN_MAX_CPU_ISA", "MS_DEV_HOST_BLOCKING_RUN", "GLOG_v"
-HEAPS, M_ARENA_MAX = "MALLOC_ARENA_MAX", -8  # the variable and the option of glibc's malloc
 ours: dict[str, str] = {}
 """The variables that were set here, so that a report can tell them from the user's."""
 late: list[str] = []
@@ -62,28 +60,6 @@ def wait_asleep() -> None:
     before MindSpore first computes. What the user has set stands.
     """
     prefer(WAITING, "1")
-
-
-def share_heaps() -> None:
-    """Give all threads together a heap for each core, where memory is glibc's.
-
-    By itself glibc makes eight for each core, and every epoch reads with new threads: for many
-    epochs each heap keeps free memory of its own (`tests/faults/test_long.py`).
-    What the user has set stands.
-    """
-    if HEAPS not in os.environ and platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, len(os.sched_getaffinity(0)))
-
-
-def give_back() -> None:
-    """Give memory back that nobody uses any more, so that it does not pile up between epochs.
-
-    A figure is a ring of references, some MB that wait for Python's collector; and glibc keeps
-    pages that have become free in the middle of a heap.
-    """
-    gc.collect()
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def accelerators(devices: Path = Path("/dev")) -> list[Path]:

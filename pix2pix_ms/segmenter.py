@@ -118,7 +118,11 @@ def train_and_write(
         scores = held_out_scores(labeller, data.held_out, config)
         report(epoch_line(epoch, config, loss, scores, time.perf_counter() - began))
     for parameter in network.get_parameters():
-        checkpoints.check_finite(parameter.asnumpy(), parameter.name, out)
+        if not np.isfinite(parameter.asnumpy()).all():
+            raise Pix2PixError(
+                f"{parameter.name}: expected finite numbers, found others, so nothing is written; "
+                "look for broken images in the data"
+            )
     checkpoints.save(network.get_parameters(), out, config, epoch=config.epochs)
     return scores
 

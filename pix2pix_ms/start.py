@@ -65,7 +65,7 @@ def start(
         try:
             if resuming and data is None:
                 data = Path(run.data()["train"])
-            with distributed.first_before_others():  # who find the records made
+            with distributed.first_before_others():  # the others then find the records
                 made = resuming or not distributed.is_first()
                 opened = task.open_data(task.records(data, run.folder, config, made), config)
             config = replace(config, **{**task.decided(opened, config), **given})

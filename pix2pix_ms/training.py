@@ -21,9 +21,9 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.figures import LogRow
 from pix2pix_ms.files import appearing_whole, held
 from pix2pix_ms.interrupt import Handler, Stopped, interruptible
+from pix2pix_ms.memory import give_back
 from pix2pix_ms.mixed_precision import account, accounting
 from pix2pix_ms.models import MODELS
-from pix2pix_ms.process import give_back
 from pix2pix_ms.run import Kept, Run, check_run, check_same, log_sum
 from pix2pix_ms.settings import Settings
 from pix2pix_ms.tasks.task import Data, Model, Task
@@ -109,12 +109,12 @@ def restored(
     Returns:
         The task, the log so far, and the losses of the steps already done in the epoch after it.
     """
-    with distributed.first_before_others():  # who find a damaged checkpoint put aside
+    with distributed.first_before_others():  # the others then find a damaged one put aside
         kept = run.load_last(report)
-    if kept is None and len(run.log()) > 1:
+    if kept is None and (epochs := len(run.log()) - 1) > 0:
         raise Pix2PixError(
-            f"{run.last}: expected the checkpoint of {run.log_file.name}'s {len(run.log()) - 1} "
-            "epochs, found none; put it back, or start another run with --out"
+            f"{run.last}: expected the checkpoint of {run.log_file.name}'s {epochs} epochs, "
+            "found none; put it back, or start another run with --out"
         )
     here = {**kept.position, "losses": None} if kept else None
     distributed.agree("checkpoint", str(here))

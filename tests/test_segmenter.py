@@ -183,6 +183,23 @@ def test_what_cannot_be_trained_writes_nothing(tmp_path: Path, facades: Path) ->
     assert (tmp_path / "there.ckpt").read_text() == "mine"
 
 
+def test_weights_that_are_no_numbers_are_not_written(
+    facades: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where every loss was finite."""
+
+    def spoiling(network: Segmenter, *_: object) -> float:
+        (first, *_rest) = network.trainable_params()
+        first.set_data(first * np.float32(np.nan))
+        return 1.0
+
+    monkeypatch.setattr("pix2pix_ms.segmenter.train_epoch", spoiling)
+    config, out = segmenter_config(**SMALL | {"epochs": 1}), tmp_path / "segmenter.ckpt"
+    with pytest.raises(Pix2PixError, match="expected finite numbers, found others, so nothing is"):
+        train_segmenter(config, training_data(facades, 0), out, report=quiet)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_second_at_the_same_file_is_refused(facades: Path, tmp_path: Path) -> None:
     """By a lock of another process; at another file of the folder there may be one."""
     out = tmp_path / "new" / "segmenter.ckpt"

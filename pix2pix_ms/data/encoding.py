@@ -16,13 +16,15 @@ from PIL import Image, JpegImagePlugin
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.images import (
     MODES,
-    ORIENTATION,
+    UPRIGHT,
     Pixels,
     encode,
     opened,
+    orientation,
     to_array,
     to_image,
     upright,
+    upright_size,
 )
 from pix2pix_ms.data.pairs import PairFiles, check_halves
 from pix2pix_ms.errors import Pix2PixError
@@ -189,17 +191,6 @@ def read_shrunk(path: Path, shrink: int | None) -> Pixels:
         return to_array(fitted(upright(image, 3), size))
 
 
-def orientation(image: Image.Image) -> int:
-    """Return which side of an open image is up, as EXIF counts: 1 as it is, from 5 a quarter."""
-    return int(image.getexif().get(ORIENTATION, 1))
-
-
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return the width and height an open image has the right way up."""
-    width, height = image.size
-    return (height, width) if 5 <= orientation(image) <= 8 else (width, height)
-
-
 def target(width: int, height: int, shrink: int | None) -> tuple[int, int]:
     """Return the width and height an image is stored with."""
     shorter = min(width, height)
@@ -227,7 +218,7 @@ def kept(image: Image.Image, channels: int) -> bool:
         image.format in ("JPEG", "PNG")
         and image.mode == MODES[channels]
         and image.has_transparency_data == (channels in (2, 4))
-        and orientation(image) not in range(2, 9)  # which not every decoder heeds
+        and orientation(image) not in UPRIGHT  # which not every decoder heeds
     )
 
 

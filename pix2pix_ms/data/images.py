@@ -139,19 +139,25 @@ def too_large(path: Path, found: str) -> Pix2PixError:
 def header(path: Path) -> Header:
     """Read what a file says of its image, without decoding it; raises as `opened` does."""
     with opened(path) as image:
-        orientation = image.getexif().get(ORIENTATION, 1)
-        width, height = image.size
-        if orientation in range(5, 9):  # turned by a quarter
-            width, height = height, width
-        return Header(
-            width, height, image.mode, image.has_transparency_data, orientation in range(2, 9)
-        )
+        transparent, turned = image.has_transparency_data, orientation(image) in UPRIGHT
+        return Header(*upright_size(image), image.mode, transparent, turned)
+
+
+def orientation(image: Image.Image) -> int:
+    """Return which side of an open image is up, as EXIF counts: 1 as it is, from 5 a quarter."""
+    return int(image.getexif().get(ORIENTATION, 1))
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return the width and height an open image has the right way up."""
+    width, height = image.size
+    return (height, width) if 5 <= orientation(image) <= 8 else (width, height)
 
 
 def upright(image: Image.Image, channels: int) -> Image.Image:
     """Return an open image the right way up, in `channels` channels (see `in_channels`)."""
     # A JPEG without an orientation comes back as a copy, which costs: leave it alone.
-    turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+    turn = UPRIGHT.get(orientation(image))
     return in_channels(image if turn is None else image.transpose(turn), channels)
 
 

@@ -11,21 +11,27 @@ from harness import FULL, TINY, Children
 SMALLEST = TINY | {"facades": 44, "epochs": 5, "jit": True}
 SETTINGS = {"facades": 280, "epochs": 8} if FULL else SMALLEST
 WARM, MEMORY = 20, 0.02  # how much more memory than after so many steps of an early epoch
-PATIENCE = 1.5 if FULL else 10  # times as long a step: other tests run beside it
+PATIENCE = 1.5  # times as long a step, measured by a known work beside each
+TRIES = 3  # what drifts does so each time; what else runs on the machine does not
+
+
+def drift(forked: Children, folder: Path) -> float:
+    """Train; see that memory and handles do not grow; return how much slower steps have become."""
+    folder.mkdir()
+    measured = folder / "measured.json"
+    child = forked.start("long", folder=str(folder / "run"), measured=str(measured), **SETTINGS)
+    assert child.status() == 0, child.said()
+    times, resident, opened = np.array(json.loads(measured.read_text())).T
+    assert len(times) >= (2000 if FULL else 190)
+    first, _, last = (float(np.median(third)) for third in np.array_split(times, 3))
+    # At the end of the first epoch much is loaded, and then given back: of the second is stricter.
+    early = [WARM, len(times) // SETTINGS["epochs"] + WARM]
+    growth = [float(resident[start:].max() / resident[start] - 1) for start in early]
+    print(f"memory {growth}, step time {last / first}, handles {opened[WARM]}, {opened[-1]}")
+    assert max(growth) < MEMORY
+    assert opened[-1] <= opened[WARM]
+    return last / first
 
 
 def test_a_long_training_grows_in_nothing(forked: Children, tmp_path: Path) -> None:
-    measured = tmp_path / "measured.json"
-    child = forked.start("long", folder=str(tmp_path / "run"), measured=str(measured), **SETTINGS)
-    assert child.status() == 0, child.said()
-    seconds, resident, opened = np.array(json.loads(measured.read_text())).T
-    assert len(seconds) >= (2000 if FULL else 190)
-    thirds = np.array_split(seconds, 3)
-    quick = [float(np.quantile(third, 0.1)) for third in thirds]
-    # At the end of the first epoch much is loaded, and then given back: of the second is stricter.
-    early = [WARM, len(seconds) // SETTINGS["epochs"] + WARM]
-    growth = [resident[start:].max() / resident[start] - 1 for start in early]
-    print(f"memory {growth}, seconds a step {quick}, handles {opened[WARM]}, {opened[-1]}")
-    assert max(growth) < MEMORY
-    assert quick[2] < quick[0] * PATIENCE
-    assert opened[-1] <= opened[WARM]
+    assert any(drift(forked, tmp_path / str(number)) < PATIENCE for number in range(TRIES))
