@@ -52,7 +52,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_images(judge: Judge, images: dict[str, bytes], undisturbed: Path, tmp_path: Path) -> None:
-    """500 of JPEG, PNG and WebP, as many of each other kind; by turns translated and prepared."""
+    """At least 500 of JPEG, PNG and WebP, and others; by turns translated and prepared."""
     ends: Counter[str] = Counter()
     checkpoint = undisturbed / "checkpoints" / "last.ckpt"
     whole = 2 * len(KINDS)  # the first of each kind, each way
