@@ -119,9 +119,11 @@ class ImagePool(nn.Cell):
         shown, count = [], generated.shape[0]
         everyone = self.gather(generated)
         for i in range(everyone.shape[0]):
-            new, place = everyone[i : i + 1], places[i : i + 1]
+            # Slices alone: once errors have ended two gradients in PyNative mode, MindSpore 2.8
+            # takes no integer as an index for the rest of the process.
+            new, place, exchanged = everyone[i : i + 1], places[i : i + 1], past[i : i + 1]
             old = ops.gather(self.images, place, 0)
-            shown.append(ops.where(past[i] > 0.5, old, new))
+            shown.append(ops.where(exchanged > 0.5, old, new))
             ops.scatter_update(self.images, place, new)
         return ops.cat(shown[self.rank * count : (self.rank + 1) * count], 0)
 
