@@ -6,7 +6,7 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 import os
 import shlex
 import sys
-from io import TextIOWrapper
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from pix2pix_ms.options import (
     model_options,
 )
 from pix2pix_ms.settings import Direction
+from pix2pix_ms.streams import prepare_streams, say, settle_streams, unwritable
 
 
 @click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,7 +81,7 @@ def prepare(
         source, out_folder, split, val_ratio, seed, recipe, skip_unpaired, report=say
     ):
         kind = "images" if recipe.unpaired else "pairs"
-        click.echo(f"{path}: {inspect(path).rows} {kind}")
+        say(f"{path}: {inspect(path).rows} {kind}")
 
 
 @command.command()
@@ -118,11 +119,6 @@ def train(
     if distributed:
         given["ranks"] = launched()
     start(Run(folder), model, preset_name, data, resume, given, resume_command(sys.argv[1:]), say)
-
-
-def say(line: str) -> None:
-    """Print a line at once, also into a pipe."""
-    click.echo(line)
 
 
 def resume_command(words: list[str]) -> str:
@@ -191,7 +187,7 @@ def translate(
     written = translate_files(
         inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style
     )
-    click.echo(f"{len(written)} images in {out}")
+    say(f"{len(written)} images in {out}")
 
 
 @command.command()
@@ -209,7 +205,7 @@ def generate(
     from pix2pix_ms.generate import generate as generate_files
 
     choose_device(device)
-    click.echo(f"{len(generate_files(checkpoint, out, count, label, seed))} images in {out}")
+    say(f"{len(generate_files(checkpoint, out, count, label, seed))} images in {out}")
 
 
 @command.command()
@@ -235,7 +231,7 @@ def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any
 
     given = {name: value for name, value in settings.items() if value is not None}
     for line in convert_file(source, out, discriminator, **given):
-        click.echo(line)
+        say(line)
 
 
 @command.command()
@@ -275,7 +271,7 @@ def export(
 
     given = {name: value for name, value in choices.items() if value is not None}
     for path in export_as(checkpoint, out, kind, **given):
-        click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+        say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 @command.command()
@@ -320,7 +316,7 @@ def evaluate(
     report = evaluate_checkpoint(
         checkpoint, data, mode or "paper", segmenter, target, save_images, direction
     )
-    click.echo(report.table())
+    say(report.table())
     if json_file is not None:
         replace_text(json_file, report.to_json())
 
@@ -343,7 +339,7 @@ def segmenter(data: Path, out: Path, **settings: Any) -> None:
     config = segmenter_config(**given)
     choose_device(config.device)
     train_segmenter(config, training_data(data, config.seed), out, report=say)
-    click.echo(f"segmenter in {out}")
+    say(f"segmenter in {out}")
 
 
 @command.command()
@@ -353,7 +349,7 @@ def download(name: str, out: Path) -> None:
     """Fetch a published data set: mindspore-facades, facades, …; an interrupted one goes on."""
     from pix2pix_ms.data import download as downloading
 
-    click.echo(f"ready: {downloading.download(name, out)}")
+    say(f"ready: {downloading.download(name, out)}")
 
 
 @command.command()
@@ -370,9 +366,9 @@ def info(check: bool, device: str | None) -> None:
         raise Pix2PixError(f"--device {device}: expected --check beside it; add it")
     present = ", ".join(target for target in TARGETS if is_present(target))
     versions = [f"{name} {metadata.version(name)}" for name in ("mindspore", "numpy")]
-    click.echo(f"pix2pix_ms {__version__}, {', '.join(versions)}")
-    click.echo(f"Python {platform.python_version()}, {platform.platform()}")
-    click.echo(f"devices: {present}")
+    say(f"pix2pix_ms {__version__}, {', '.join(versions)}")
+    say(f"Python {platform.python_version()}, {platform.platform()}")
+    say(f"devices: {present}")
     if check:
         from pix2pix_ms.check import check_device
 
@@ -380,15 +376,18 @@ def info(check: bool, device: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command; names that a terminal cannot show are told in escapes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    """Run the command, whatever its standard streams are."""
+    prepare_streams()
     try:
         command()
+    except OSError as error:  # of the help and other words of click's own
+        with suppress(OSError):
+            click.echo(f"error: {unwritable(error)}", err=True)
+        sys.exit(1)
     except SystemExit as end:
         if isinstance(end.code, int) and end.code > SIGNALLED:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+            settle_streams()
             os._exit(end.code)  # MindSpore (2.8), half imported, does not survive a proper end
         raise
+    finally:
+        settle_streams()

@@ -80,8 +80,15 @@ def to_checkpoint(
     `direction`, `dropout`.
 
     Raises:
-        Pix2PixError: if a file holds neither network, or the two do not fit together.
+        Pix2PixError: if a file holds neither network, the two do not fit together, or a run would
+            lose what it goes on from.
     """
+    run = out.absolute().parent.parent
+    if out.is_file() and out.absolute() in (checkpoints.last_of(run), checkpoints.previous_of(run)):
+        raise Pix2PixError(
+            f"{out}: expected a file of its own, found what the run {run} goes on from; "
+            "choose another name"
+        )
     states = [(path, read_state(path)) for path in sources]
     inferred = infer_all(states)
     config = config_of(inferred, settings)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *filter(None, [HANGUP]))
+
 
 class Stopped(KeyboardInterrupt):
     """A signal was answered; `number` says which. Training has saved first what it could."""
@@ -17,7 +20,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Handler:
-    """What SIGINT and SIGTERM do: raise Stopped, a KeyboardInterrupt.
+    """What SIGINT, SIGTERM and SIGHUP do: raise Stopped, a KeyboardInterrupt.
 
     Where it is `patient` the first is only noted, for a loop that looks after each of its steps.
     While a graph runs, Ctrl-C arrives as SIGTERM (see `interruptible`); so at a terminal, where it
@@ -31,7 +34,7 @@ class Handler:
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         """Answer a signal."""
-        meant = signal.SIGINT if os.isatty(0) else number
+        meant = signal.SIGINT if number == signal.SIGTERM and os.isatty(0) else number
         if self.patient and self.noted is None:
             self.noted = meant
             return
@@ -45,19 +48,21 @@ def interruptible() -> Iterator[Handler]:
 
     While it compiles or runs a graph MindSpore (2.7 to 2.10) replaces the handler of SIGINT by
     one that sends the process SIGTERM, whose default is to end it on the spot. Handling SIGTERM too
-    holds while a graph compiles or runs. Afterwards both signals do what they did before. A block
-    within another has its handler, and leaves it as patient as it was.
+    holds while a graph compiles or runs. A terminal that is closed, or a connection that ends,
+    sends SIGHUP, which is handled too unless it is ignored, as nohup has it. Afterwards all do what
+    they did before. A block within another has its handler, and leaves it as patient as it was.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Handler()  # signals belong to the main thread
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if before.get(HANGUP) == signal.SIG_IGN:
+        del before[HANGUP]
     outer = before[signal.SIGTERM]
     handler = outer if isinstance(outer, Handler) else Handler()
     patient, raised = handler.patient, handler.raised
     handler.raised = None
-    for number in signals:
+    for number in before:
         signal.signal(number, handler)
     try:
         yield handler

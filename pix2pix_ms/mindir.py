@@ -4,6 +4,8 @@ MindSpore (2.8) writes batch normalisation with the batch's own statistics as it
 statistics are parameters of the graph, which a call with momentum 0 leaves as they are.
 """
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ def write(network: Frozen, path: Path) -> None:
             model.user_info.add(key=key, value=value)
 
     image = Tensor(np.zeros(network.shape, np.float32))
-    ms.export(
-        network.cell(), image, file_name=str(path), file_format="MINDIR", custom_func=describe
-    )
+    # MindSpore (2.8) refuses names with spaces or accents, also those of folders.
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "graph.mindir")
+        ms.export(network.cell(), image, file_name=file, file_format="MINDIR", custom_func=describe)
+        shutil.copyfile(file, path)

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from types import UnionType
@@ -53,7 +54,8 @@ class Friendly(click.Group):
         """Print one line and leave, or let the exception pass with --debug."""
         if ctx.params.get("debug"):
             raise  # noqa: PLE0704  (called while an exception is handled)
-        click.echo(f"error: {message}", err=True)
+        with suppress(OSError):  # the terminal may be gone
+            click.echo(f"error: {message}", err=True)
         ctx.exit(status)
 
 

@@ -188,7 +188,8 @@ def evaluate_checkpoint(
         pairs = whole(open_record(path))
         target = target or target_of(pairs, config.direction)
         check_segmenter(segmenter, target)
-        segmenter = segmenter or shipped_segmenter(pairs, config.direction)
+        if target == "photos":
+            segmenter = segmenter or shipped_segmenter(pairs, config.direction)
         labeller = load_segmenter(segmenter) if segmenter else None
         names = file_names(pairs.record) if writing else [""] * len(pairs)
         tally = Tally(target, labeller)

@@ -111,7 +111,13 @@ class Run:
         return settings_from_json(text, str(self.config_file))
 
     def begin(self, config: Settings, data: dict[str, str]) -> None:
-        """Write down what the run is: its settings, and what it trains on and holds out."""
+        """Write down what the run is: its settings, and what it trains on and holds out.
+
+        Records in its own folder are noted from there, so that they are found where it is moved.
+        """
+        place, folder = Path(data["train"]), self.folder.absolute()
+        if place.is_relative_to(folder):
+            data = data | {"train": place.relative_to(folder).as_posix()}
         replace_text(self.data_file, json.dumps(data, indent=2) + "\n")
         replace_text(self.config_file, config.to_json())
 
@@ -123,7 +129,10 @@ class Run:
         """
         try:
             data: dict[str, str] = json.loads(self.data_file.read_text())
-            return {name: str(data[name]) for name in ("train", "fingerprint")}
+            return {
+                "train": str(self.folder / data["train"]),
+                "fingerprint": str(data["fingerprint"]),
+            }
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise Pix2PixError(
                 f"{self.data_file}: expected what the run trains on, found {error!r}; "

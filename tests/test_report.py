@@ -114,6 +114,7 @@ def test_without_one_named_the_segmenter_that_ships_reads(
     assert found["segmenter"] == str(tmp_path / "shipped")
     assert found["segmentation"].keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
     assert f"photos read by {tmp_path / 'shipped'}" in call(*words).output
+    assert "photos read by" not in call(*words, "--target", "other").output
     words = [folder / "labels.ckpt", "--data", folder / "records"]
     assert numbers(*words, json_file=tmp_path / "y.json")["segmenter"] is None
 

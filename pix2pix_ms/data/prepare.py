@@ -9,7 +9,7 @@ from tqdm import tqdm
 from pix2pix_ms.data.embedded import Make, paired_facades
 from pix2pix_ms.data.encoding import DEFAULT, Recipe, encode_image, encode_pair
 from pix2pix_ms.data.pairs import SPLITS, Found, refuse_lonely
-from pix2pix_ms.data.records import SUFFIX
+from pix2pix_ms.data.records import NAME, SUFFIX, inspect, names_of
 from pix2pix_ms.data.splits import found_splits, lonely_in
 from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
@@ -36,6 +36,7 @@ def prepare(
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
     report: Callable[[str], None] = quiet,
+    replacing: bool = True,
 ) -> list[Path]:
     """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
 
@@ -47,18 +48,19 @@ def prepare(
         recipe: what becomes of the images.
         skip_unpaired: leave files without a partner out, instead of refusing them.
         report: is given, line by line, what was found, before anything is written.
+        replacing: take the place of records of other images under the same names.
 
     Raises:
         Pix2PixError: if `split` is no file name, the folder holds older records that would be held
-            out beside the new ones, a file is unfit or has no partner, there is no room, or another
-            process prepares into it.
+            out beside the new ones or are to stay, a file is unfit or has no partner, there is no
+            room, or another process prepares into it.
     """
     if not split or Path(split).name != split:
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
     splits = found_splits(source, split, val_ratio, seed, recipe)
     with held(out):
         refuse_older(splits, out)
-        return write_splits(splits, out, recipe, skip_unpaired, report)
+        return write_splits(splits, out, recipe, skip_unpaired, report, replacing)
 
 
 def refuse_older(splits: Iterable[str], out: Path) -> None:
@@ -77,6 +79,7 @@ def write_splits(
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
     report: Callable[[str], None] = quiet,
+    replacing: bool = True,
 ) -> list[Path]:
     """Look at all files, report, and write a record for each split; raises as `prepare` does."""
     with Workers(sum(len(found.pairs) for found in splits.values())) as workers:
@@ -92,7 +95,7 @@ def write_splits(
             if recipe.unpaired
             else (encode_pair, pairs_layout("lab" if recipe.make == "lab" else "rgb"), "pair")
         )
-        with appearing_records(out) as room:
+        with appearing_records(out, replacing) as room:
             for name, found in splits.items():
                 rows = workers.map(encode, found.pairs, recipe, PAIRS_AT_ONCE)
                 shown = progress(rows, name, len(found.pairs), unit)
@@ -163,22 +166,22 @@ def run_records(
 
     Args:
         data: a MindRecord file, a folder of records, a folder of images, or None.
-        resuming: take the records the run already made; otherwise make them anew.
+        resuming: take the records the run already made; otherwise make them.
         make: writes records to a folder where there are no data.
         recipe: what becomes of a folder of images.
 
     Raises:
-        Pix2PixError: as `prepare` and `find_pairs` do.
+        Pix2PixError: as `prepare` and `find_pairs` do, or if there are records of other images.
     """
     if data is not None and (data.suffix == SUFFIX or (data / f"train{SUFFIX}").is_file()):
         return data
     records = run / "data"
     if resuming and (records / f"train{SUFFIX}").is_file():
-        if data is not None and not data.exists():
-            raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
+        if data is not None:
+            refuse_other_images(data, records / f"train{SUFFIX}", recipe)
         return records
     if data is None:
-        with appearing_records(records) as room:
+        with appearing_records(records, replacing=False) as room:
             make(room, config)
             refuse_older([path.stem for path in room.glob(f"*{SUFFIX}")], records)
         return records
@@ -187,5 +190,19 @@ def run_records(
             f"{data}: expected images to train on, found only {', '.join(splits)}; "
             "add a folder train"
         )
-    prepare(data, records, recipe=recipe)
+    prepare(data, records, recipe=recipe, replacing=False)
     return records
+
+
+def refuse_other_images(data: Path, record: Path, recipe: Recipe) -> None:
+    """Refuse images that are, by number and names, not those that a run has made its record of."""
+    if not data.exists():
+        raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
+    found = found_splits(data, recipe=recipe).get("train")
+    images = sorted(file.name for file in found.pairs) if found else []
+    known = sorted(names_of(record)) if NAME in inspect(record).schema else images
+    if images != known:
+        raise Pix2PixError(
+            f"{data}: expected the {len(known)} images the run began with, which {record} holds, "
+            "found others; leave --data out, or start another run with --out"
+        )

@@ -78,8 +78,7 @@ class Record:
         """Return what the pairs are called: where they have no names, after the file, counted."""
         if not self.named:
             return [f"{self.path.stem}_{number}" for number in range(len(self))]
-        rows = ds.MindDataset(str(self.path), [NAME], shuffle=False)
-        return [str(row[NAME]) for row in rows_of(rows, self.path)]
+        return names_of(self.path)
 
     @cached_property
     def unbatched(self) -> list[tuple[Pixels, Pixels]]:
@@ -95,6 +94,12 @@ class Record:
             check_batch(self.path, number, *batches)
             pairs += zip(*map(to_pixels, batches), strict=True)
         return pairs
+
+
+def names_of(path: Path) -> list[str]:
+    """Return what the pairs or images of a record in our layout are called."""
+    rows = ds.MindDataset(str(path), [NAME], shuffle=False)
+    return [str(row[NAME]) for row in rows_of(rows, path)]
 
 
 def decoder(channels: int) -> Callable[[np.ndarray], Pixels]:

@@ -119,6 +119,44 @@ def test_data_written_anew_end_the_run_before_the_next_epoch(
     assert result(tmp_path / "run") == result(undisturbed)
 
 
+def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: Path) -> None:
+    """Also by images; those of a run that had not begun yet are made again."""
+    run = tmp_path / "run"
+    write_record(facade_pairs(10, 32), run / "data" / records.name)
+    for pair in facade_pairs(10, 32):  # of the same names
+        saved = Image.fromarray(np.hstack([pair.b, pair.a]))
+        saved.save(tmp_path / f"{pair.name}.png")
+    before = {file: file.read_bytes() for file in (run / "data").iterdir()}
+    words = ("train", *words_of(TINY | {"epochs": 1}), "--out", run)
+    for others in (
+        ["--facades", "12"],
+        ["--facades", "10", "--size", "64", "--jitter-size", "72"],
+        ["--data", tmp_path],
+    ):
+        line = refusal(*words, *others)
+        assert line.startswith(f"error: {run / 'data' / records.name}: expected none, or that of")
+        assert {file: file.read_bytes() for file in (run / "data").iterdir()} == before
+        assert not Run(run).exists()
+    assert call(*words, "--facades", "10").exit_code == 0
+    assert {file: file.read_bytes() for file in (run / "data").iterdir()} == before
+
+
+def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
+    images, others, run = tmp_path / "images", tmp_path / "others", tmp_path / "run"
+    for folder, first in ((images, 0), (others, 5)):
+        folder.mkdir()
+        for pair in facade_pairs(10, 32, first_seed=first):
+            Image.fromarray(np.hstack([pair.a, pair.b])).save(folder / f"{pair.name}.png")
+    words = ("train", *words_of(TINY | {"epochs": 1}), "--data", images, "--out")
+    assert call(*words, run).exit_code == 0
+    moved = run.rename(tmp_path / "moved")
+    images.rename(run)  # what is there now is not looked at
+    assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
+    assert call("train", "--resume", "--epochs", "3", "--data", run, "--out", moved).exit_code == 0
+    line = refusal("train", "--resume", "--epochs", "4", "--data", others, "--out", moved)
+    assert line.startswith(f"error: {others}: expected the 10 images the run began with"), line
+
+
 def test_data_that_are_not_there_are_told_also_to_a_run_with_its_own(
     copied: Path, records: Path
 ) -> None:
@@ -157,6 +195,20 @@ def test_two_networks_do_not_go_to_one_file(undisturbed: Path, tmp_path: Path) -
     assert not out.exists()
 
 
+def test_weights_do_not_take_the_place_of_what_a_run_goes_on_from(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, last = tmp_path / "net.pth", Run(copied).last
+    assert call("convert", copied, weights).exit_code == 0
+    before = last.read_bytes()
+    monkeypatch.chdir(last.parent)
+    for out in (last, Run(copied).previous, Path(last.name)):
+        line = refusal("convert", weights, out)
+        assert line.startswith(f"error: {out}: expected a file of its own, found what the run")
+    assert last.read_bytes() == before
+    assert call("convert", weights, last.with_name("mine.ckpt")).exit_code == 0
+
+
 def test_a_pipe_is_no_image(undisturbed: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     line = refusal("translate", tmp_path / "pipe.png", "--checkpoint", undisturbed, "--out", "o")
@@ -191,3 +243,55 @@ def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> Non
         # Before the command has begun, and after it has ended, it is as it was.
         assert process.returncode in (128 + signal.SIGTERM, -signal.SIGTERM, 1), said
         assert len(said) <= 1, said
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
+def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
+    """A closed stream's number is not a file's: what a library prints would be written there."""
+    program = (
+        "import os; from pathlib import Path; from pix2pix_ms.streams import prepare_streams\n"
+        "prepare_streams()\n"
+        f"with open({str(tmp_path / 'file')!r}, 'w') as file: assert file.fileno() > 2\n"
+        "os.write(1, b'1'); os.write(2, b'2'); print('3', flush=True)"
+    )
+    shell = " ".join(f"{number}>&-" for number in closed)
+    subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {shell}', sys.executable, program],
+                   check=True, env=environment(), timeout=60)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ["info", "--help", "train --epochs"])
+def test_output_that_nobody_takes_is_told_in_one_line(words: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        program = [sys.executable, "-m", "pix2pix_ms", *words.split()]
+        usage = words.startswith("train")  # told on standard error, which is then the full one
+        streams = {"stderr" if usage else "stdout": full, "stdout" if usage else "stderr": -1}
+        found = subprocess.run(
+            program, text=True, env=environment(), timeout=60, check=False, **streams
+        )
+    assert found.returncode == 1
+    said = found.stdout if usage else found.stderr
+    wanted = "error: standard output: expected to write to it, found: No space left on device; "
+    assert said == "" if usage else said.startswith(wanted) and said.count("\n") == 1
+
+
+def test_a_training_nobody_listens_to_ends_well(records: Path, tmp_path: Path) -> None:
+    """Closed from the start it trains; where the reader leaves, it stops and can be resumed."""
+    words = ["train", *words_of(TINY | {"epochs": 1}), "--data", str(records), "--out"]
+    program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "run")]
+    subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "-", *program], check=True,
+                   env=environment(), timeout=120)  # fmt: skip
+    assert Run(tmp_path / "run").log()[-1]["epoch"] == 1
+    program[-1] = str(tmp_path / "left")
+    with subprocess.Popen(
+        program, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("CPU, 32x32")
+        process.stdout.close()
+        assert process.stderr
+        said = process.stderr.read()
+        assert process.wait(60) == 1
+    assert said.startswith("error: standard output: expected to write to it, found: Broken pipe; ")
+    assert said.count("\n") == 1
+    assert call(*words, tmp_path / "left", "--resume").exit_code == 0
+    assert result(tmp_path / "left") == result(tmp_path / "run")
