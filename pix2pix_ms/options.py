@@ -18,8 +18,20 @@ from pix2pix_ms.settings import Direction, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SIGNALLED = 128  # and the signal's number, as shells report it
-PATH: click.Path = click.Path(path_type=Path)
-FILE: click.Path = click.Path(path_type=Path, dir_okay=False)
+
+
+class Place(click.Path):
+    """A path that is not empty, as a variable of the shell is that was never set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse the empty one, which would be the current folder."""
+        if value == "":
+            self.fail("expected a path, found an empty one; name a place, or leave it out")
+        return super().convert(value, param, ctx)
+
+
+PATH = Place(path_type=Path)
+FILE = Place(path_type=Path, dir_okay=False)
 
 
 class Friendly(click.Group):
@@ -55,7 +67,7 @@ class Friendly(click.Group):
         if ctx.params.get("debug"):
             raise  # noqa: PLE0704  (called while an exception is handled)
         with suppress(OSError):  # the terminal may be gone
-            click.echo(f"error: {message}", err=True)
+            click.echo("error: " + message.replace("\n", "\\n"), err=True)  # names may have some
         ctx.exit(status)
 
 

@@ -68,6 +68,18 @@ def test_settings_beyond_reason_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_odd_paths_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one is what a shell makes of a variable that was never set."""
+    monkeypatch.chdir(tmp_path)
+    for words in (["train", "--out", ""], ["train", "--data", ""], ["translate", "", "--out", "x"]):
+        found = call(*words)
+        assert found.exit_code == 2
+        assert "expected a path, found an empty one" in found.output.splitlines()[-1]
+    lines = call("translate", "two\nlines.png", "--out", "x").output.splitlines()
+    assert lines == ["error: two\\nlines.png: expected an image, found no such file"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_texts_no_settings_come_in_are_told(copied: Path) -> None:
     run = Run(copied)
     before = run.config_file.read_text()
