@@ -21,6 +21,7 @@ from pix2pix_ms.data.sums import state
 from pix2pix_ms.data.trial import check_readable
 from pix2pix_ms.errors import DamagedError
 from pix2pix_ms.export import export
+from pix2pix_ms.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,16 @@ def typo(content: bytes, rng: np.random.Generator) -> bytes:
     place = rng.choice([i for i, byte in enumerate(content) if chr(byte).isdigit()])
     changed[place] = ord(str(rng.integers(10)))
     return bytes(changed)
+
+
+def test_a_generator_alone_is_not_gone_on_from(
+    judge: Judge, undisturbed: Path, records: Path, tmp_path: Path
+) -> None:
+    run = Run(Path(shutil.copytree(undisturbed, tmp_path / "run")))
+    shutil.copy(run.generator_file(2), run.last)
+    outcome = judge.outcome("resume", run.folder, records)
+    assert outcome.how == "told", outcome.what
+    assert "expected a checkpoint with a discriminator, found one with generator" in outcome.what
 
 
 ANOTHER = [
