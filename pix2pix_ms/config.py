@@ -4,7 +4,16 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from pix2pix_ms.settings import Colours, Direction, FacadeSettings, Norm, expect, setting
+from pix2pix_ms.settings import (
+    DEEPEST,
+    MOST_FILTERS,
+    Colours,
+    Direction,
+    FacadeSettings,
+    Norm,
+    expect,
+    setting,
+)
 
 GanMode = Literal["vanilla", "lsgan", "wgan-gp"]
 PixelLoss = Literal["l1", "l2"]
@@ -35,26 +44,26 @@ class Config(FacadeSettings):
     )
     direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
 
-    levels: int | None = setting(None, "levels of the U-Net; unless given: down to 1x1 pixel")
+    levels: int | None = setting(
+        None, "levels of the U-Net; unless given: down to 1x1 pixel", most=DEEPEST
+    )
     skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
-    ngf: int = setting(64, "filters in the generator's first layer")
-    ndf: int = setting(64, "filters in the discriminator's first layer")
-    n_layers: int = setting(3, "strided layers of the PatchGAN, 1 to 5; 0: the 1x1 PixelGAN")
+    ngf: int = setting(64, "filters in the generator's first layer", least=1, most=MOST_FILTERS)
+    ndf: int = setting(64, "filters in the discriminator's first layer", least=1, most=MOST_FILTERS)
+    n_layers: int = setting(
+        3, "strided layers of the PatchGAN, 1 to 5; 0: the 1x1 PixelGAN", least=0, most=5
+    )
     conditional: bool = setting(True, "show D the input image too; no: only the image it judges")
     norm: Norm = setting("batch", "normalisation in both networks")
     dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
-    gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator")
-    lambda_gp: float = setting(10.0, "weight of the gradient penalty, with gan_mode wgan-gp")
+    gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator", least=0)
+    lambda_gp: float = setting(
+        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
+    )
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
-    lambda_l1: float = setting(100.0, "weight of that distance")
-
-    def lower_bounds(self) -> dict[str, float]:
-        """Return the least value of every field that has one."""
-        own = {"ngf": 1, "ndf": 1, "n_layers": 0, "gan_weight": 0, "lambda_l1": 0,
-               "lambda_gp": 0}  # fmt: skip
-        return super().lower_bounds() | own
+    lambda_l1: float = setting(100.0, "weight of that distance", least=0)
 
     @property
     def penalised(self) -> bool:
@@ -69,7 +78,6 @@ class Config(FacadeSettings):
             "above 0 where gan_weight is 0",
             0,
         )
-        expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
         expect(
             self.gan_mode != "wgan-gp" or self.norm != "batch",
             "norm",

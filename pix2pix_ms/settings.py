@@ -6,6 +6,7 @@ those of pix2pix, `family/config.py` those of its relatives.
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import UnionType
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
@@ -21,24 +22,20 @@ Fit = Literal["resize", "pad", "crop"]
 Amp = Literal["O0", "O2", "O3", "auto"]
 Half = Literal["float16", "bfloat16"]
 
+LARGEST = 2**63 - 1  # of any whole number, as numpy and MindSpore count
+# Far beyond what anybody trains, and soon enough to refuse what would fill the memory.
+LONGEST_SIDE, MOST_FILTERS, DEEPEST = 2**14, 2**12, 14
 
-def setting(default: Any, text: str) -> Any:
-    """Declare a field with its default and the sentence the command's help prints."""
-    return field(default=default, metadata={"help": text})
+
+def setting(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:
+    """Declare a field with its default, the sentence the command's help prints, and its bounds."""
+    return field(default=default, metadata={"help": text, "least": least, "most": most})
 
 
 def other_default(parent: type, name: str, default: Any) -> Any:
-    """Declare a field of a parent again, with another default and the same sentence."""
+    """Declare a field of a parent again, with another default and all else the same."""
     (entry,) = [entry for entry in fields(parent) if entry.name == name]
-    return setting(default, entry.metadata["help"])
-
-
-LARGEST = 2**63 - 1  # of any whole number, as numpy and MindSpore count
-# Far beyond what anybody trains, and soon enough to refuse what would fill the memory.
-UPPER_BOUNDS = {
-    "size": 2**14, "height": 2**14, "width": 2**14, "jitter_size": 2**15, "levels": 14,
-    "ngf": 2**12, "ndf": 2**12, "facades": 10**6, "pool_size": 10**4,
-}  # fmt: skip
+    return field(default=default, metadata=entry.metadata)
 
 
 def check_choice(name: str, kind: Any, value: object) -> None:
@@ -64,6 +61,14 @@ def check_type(name: str, kind: Any, value: object) -> None:
     if get_origin(kind) is tuple:
         fits = isinstance(value, tuple) and all(isinstance(part, str) for part in value)
         expect(fits, name, "a list of names", repr(value))
+
+
+def check_bounds(name: str, bounds: Mapping[str, Any], value: Any) -> None:
+    """Refuse a number below the least or above the most that a field may have."""
+    least, most = bounds["least"], bounds["most"]
+    if value is not None:
+        expect(least is None or value >= least, name, f"at least {least}", value)
+        expect(most is None or value <= most, name, f"at most {most}", value)
 
 
 def expect(holds: bool, name: str, expected: str, found: object) -> None:
@@ -94,53 +99,61 @@ class Settings:
     decays: ClassVar[bool] = True
     """Whether the learning rate falls over the second half, unless `constant_epochs` is given."""
 
-    size: int = setting(256, "side of the square images the networks see, in pixels")
-    height: int | None = setting(None, "their height, where it is not size")
-    width: int | None = setting(None, "their width, where it is not size")
+    size: int = setting(
+        256, "side of the square images the networks see, in pixels", least=8, most=LONGEST_SIDE
+    )
+    height: int | None = setting(
+        None, "their height, where it is not size", least=8, most=LONGEST_SIDE
+    )
+    width: int | None = setting(
+        None, "their width, where it is not size", least=8, most=LONGEST_SIDE
+    )
     fit: Fit = setting(
         "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
     )
     jitter_size: int = setting(
-        286, "what size grows to before the random crop; height and width in proportion"
+        286,
+        "what size grows to before the random crop; height and width in proportion",
+        most=2 * LONGEST_SIDE,
     )
     mirror: bool = setting(True, "mirror half of the training images, at random")
-    batch_size: int = setting(1, "images or pairs in one step; with --distributed, of each rank")
-    ranks: int = setting(1, "processes that train together; as msrun has started them")
+    batch_size: int = setting(
+        1, "images or pairs in one step; with --distributed, of each rank", least=1
+    )
+    ranks: int = setting(1, "processes that train together; as msrun has started them", least=1)
     sync_batch_norm: bool = setting(
         False, "with --distributed: batch statistics of all ranks' images; no: each of its own"
     )
 
     init_type: InitType = setting("normal", "how weights start")
-    init_gain: float = setting(0.02, "standard deviation, gain or value of the start")
+    init_gain: float = setting(0.02, "standard deviation, gain or value of the start", least=0)
     learning_rate: float = setting(2e-4, "the optimisers' learning rate while it is constant")
     beta1: float = setting(0.5, "Adam's first decay rate")
     beta2: float = setting(0.999, "Adam's second decay rate")
 
-    epochs: int = setting(200, "passes over the training data")
+    epochs: int = setting(200, "passes over the training data", least=1)
     constant_epochs: int | None = setting(
         None,
         "epochs before the learning rate falls linearly; unless given: the first half of pix2pix's "
         "and cyclegan's, all of the others'",
     )
-    seed: int = setting(0, "decides weights, order, jitter, noise, and what is held out")
+    seed: int = setting(0, "decides weights, order, jitter, noise, and what is held out", least=0)
     device: Device = setting("auto", "what to compute on; auto: the first there is")
     jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
     amp: Amp = setting("O0", "mixed precision, in the levels of mindspore.amp; O0: none")
     amp_dtype: Half = setting("float16", "its type of 16 bits; bfloat16: on Ascend alone")
 
-    save_every: int = setting(10, "epochs between kept copies of what translates")
-    samples: int = setting(4, "held-out images in the sample grid")
+    save_every: int = setting(10, "epochs between kept copies of what translates", least=1)
+    samples: int = setting(4, "held-out images in the sample grid", least=1)
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            check_choice(entry.name, entry.type, getattr(self, entry.name))
-            check_type(entry.name, entry.type, getattr(self, entry.name))
-        for name, bound in self.lower_bounds().items():
-            found = getattr(self, name)
-            expect(found is None or found >= bound, name, f"at least {bound}", found)
-        for name, bound in UPPER_BOUNDS.items():
-            found = getattr(self, name, None)
-            expect(found is None or found <= bound, name, f"at most {bound}", found)
+            value = getattr(self, entry.name)
+            check_choice(entry.name, entry.type, value)
+            check_type(entry.name, entry.type, value)
+            check_bounds(entry.name, entry.metadata, value)
+        grown = self.jitter_size >= self.size
+        expect(grown, "jitter_size", f"at least {self.size}", self.jitter_size)
         expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
         expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
@@ -151,13 +164,6 @@ class Settings:
             norm = getattr(self, "norm", "batch")
             expect(norm == "batch", "sync_batch_norm", "norm batch beside it", f"norm {norm}")
         self.check()
-
-    def lower_bounds(self) -> dict[str, float]:
-        """Return the least value of every field that has one; a model adds its own."""
-        return {
-            "size": 8, "height": 8, "width": 8, "jitter_size": self.size, "batch_size": 1,
-            "ranks": 1, "epochs": 1, "seed": 0, "save_every": 1, "samples": 1, "init_gain": 0,
-        }  # fmt: skip
 
     @property
     def penalised(self) -> bool:
@@ -249,8 +255,6 @@ class Settings:
 class FacadeSettings(Settings):
     """The settings of a model that learns from procedural facades where no data is given."""
 
-    facades: int = setting(400, "procedural facades to make, where no data is given")
-
-    def lower_bounds(self) -> dict[str, float]:
-        """Return the least value of every field that has one."""
-        return super().lower_bounds() | {"facades": 1}
+    facades: int = setting(
+        400, "procedural facades to make, where no data is given", least=1, most=10**6
+    )

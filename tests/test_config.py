@@ -57,7 +57,7 @@ def test_json_round_trip() -> None:
         ({"jitter_size": 32}, "jitter_size: expected at least 64, found 32"),
         ({"levels": 9}, r"size: expected a multiple of 512 \(512\) .*, or levels at most 6, "),
         ({"levels": 1}, "levels: expected at least 2, found 1"),
-        ({"n_layers": 6}, "n_layers: expected 0 to 5, found 6"),
+        ({"n_layers": 6}, "n_layers: expected at most 5, found 6"),
         ({"norm": "layer"}, "norm: expected one of batch, instance, none, found 'layer'"),
         ({"direction": "AB"}, "direction: expected one of AtoB, BtoA, found 'AB'"),
         ({"beta1": 1.0}, "beta1: expected 0 or more, below 1, found 1.0"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from pix2pix_ms.settings import (
+    MOST_FILTERS,
     Direction,
     FacadeSettings,
     InitType,
@@ -42,21 +43,20 @@ class GANConfig(Settings):
     epochs: int = other_default(Settings, "epochs", 100)
     samples: int = other_default(Settings, "samples", 50)
 
-    channels: int = setting(1, "channels of the images: 1 grey, 3 RGB; as the data have")
-    classes: int = setting(10, "kinds of images that labels tell apart; as the data have")
+    channels: int = setting(1, "channels of the images: 1 grey, 3 RGB; as the data have", least=1)
+    classes: int = setting(10, "kinds of images that labels tell apart; as the data have", least=1)
     conditional: bool = setting(False, "give both networks the label (Mirza 2014)")
-    latent_dim: int = setting(32, "numbers of noise an image or a style is made of")
-    ngf: int = setting(128, "width of the generator's narrowest hidden layer")
-    ndf: int = setting(128, "width of the discriminator's narrowest hidden layer")
+    latent_dim: int = setting(32, "numbers of noise an image or a style is made of", least=1)
+    ngf: int = setting(
+        128, "width of the generator's narrowest hidden layer", least=1, most=MOST_FILTERS
+    )
+    ndf: int = setting(
+        128, "width of the discriminator's narrowest hidden layer", least=1, most=MOST_FILTERS
+    )
     discriminator_rate: float = setting(1.0, "D's learning rate, as a multiple of G's")
     gan_mode: Literal["minimax", "vanilla", "lsgan"] = setting(
         "vanilla", "adversarial loss; minimax: G minimises log(1 - D), vanilla: -log D"
     )
-
-    def lower_bounds(self) -> dict[str, float]:
-        """Return the least value of every field that has one."""
-        own = {"channels": 1, "classes": 1, "latent_dim": 1, "ngf": 1, "ndf": 1}
-        return super().lower_bounds() | own
 
     def check(self) -> None:
         """Refuse a rate no optimiser takes."""
@@ -113,13 +113,11 @@ class WGANConfig(DCGANConfig):
     gan_mode: Literal["wgan", "wgan-gp"] = setting(  # type: ignore[assignment]
         "wgan-gp", "how the critic is kept smooth: wgan clips weights, wgan-gp penalises slopes"
     )
-    critic_steps: int = setting(5, "updates of the critic for one of the generator")
+    critic_steps: int = setting(5, "updates of the critic for one of the generator", least=1)
     clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan")
-    lambda_gp: float = setting(10.0, "weight of the gradient penalty, with gan_mode wgan-gp")
-
-    def lower_bounds(self) -> dict[str, float]:
-        """Return the least value of every field that has one."""
-        return super().lower_bounds() | {"critic_steps": 1, "lambda_gp": 0}
+    lambda_gp: float = setting(
+        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
+    )
 
     @property
     def penalised(self) -> bool:
@@ -145,17 +143,23 @@ class CycleGANConfig(FacadeSettings):
     conditional: ClassVar[bool] = False
     colours: ClassVar[str] = "rgb"
 
-    channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as the data have")
+    channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as the data have", least=1)
     direction: Direction = setting("AtoB", "which generator translates and is measured; both learn")
-    n_blocks: int = setting(9, "residual blocks of a generator; 6 for 128x128")
-    ngf: int = setting(64, "filters in a generator's first layer")
-    ndf: int = setting(64, "filters in a discriminator's first layer")
-    n_layers: int = setting(3, "strided layers of the PatchGANs, 1 to 5; 0: the 1x1 PixelGAN")
+    n_blocks: int = setting(9, "residual blocks of a generator; 6 for 128x128", least=1)
+    ngf: int = setting(64, "filters in a generator's first layer", least=1, most=MOST_FILTERS)
+    ndf: int = setting(64, "filters in a discriminator's first layer", least=1, most=MOST_FILTERS)
+    n_layers: int = setting(
+        3, "strided layers of the PatchGANs, 1 to 5; 0: the 1x1 PixelGAN", least=0, most=5
+    )
     norm: Norm = setting("instance", "normalisation in all four networks")
     gan_mode: Literal["vanilla", "lsgan"] = setting("lsgan", "adversarial loss")
-    lambda_cycle: float = setting(10.0, "weight of the cycle losses")
-    lambda_identity: float = setting(0.5, "weight of the identity losses, times lambda_cycle")
-    pool_size: int = setting(50, "generated images of the past that a discriminator is shown")
+    lambda_cycle: float = setting(10.0, "weight of the cycle losses", least=0)
+    lambda_identity: float = setting(
+        0.5, "weight of the identity losses, times lambda_cycle", least=0
+    )
+    pool_size: int = setting(
+        50, "generated images of the past that a discriminator is shown", least=0, most=10**4
+    )
 
     @property
     def input_channels(self) -> int:
@@ -167,18 +171,9 @@ class CycleGANConfig(FacadeSettings):
         """Channels of either generator's image."""
         return self.channels
 
-    def lower_bounds(self) -> dict[str, float]:
-        """Return the least value of every field that has one."""
-        own = {
-            "channels": 1, "n_blocks": 1, "ngf": 1, "ndf": 1, "n_layers": 0, "lambda_cycle": 0,
-            "lambda_identity": 0, "pool_size": 0,
-        }  # fmt: skip
-        return super().lower_bounds() | own
-
     def check(self) -> None:
-        """Refuse settings that do not fit together."""
-        expect(self.n_layers <= 5, "n_layers", "0 to 5", self.n_layers)
-        for side in self.shape:  # the generator halves twice
+        """Refuse images that the generator cannot halve twice."""
+        for side in self.shape:
             expect(side % 4 == 0, "size, height, width", "multiples of 4", side)
 
 
@@ -205,28 +200,23 @@ class StarGANConfig(FacadeSettings):
     init_type: InitType = other_default(Settings, "init_type", "kaiming")
     domains: tuple[str, ...] = setting((), "names of the domains; as the data have")
     latent_dim: int = other_default(GANConfig, "latent_dim", 16)
-    mapping_dim: int = setting(512, "width of the mapping network")
-    style_dim: int = setting(64, "numbers in a style code")
+    mapping_dim: int = setting(512, "width of the mapping network", least=1)
+    style_dim: int = setting(64, "numbers in a style code", least=1)
     mapping_rate: float = setting(0.01, "the mapping network's learning rate, times the others'")
-    weight_decay: float = setting(1e-4, "pull of all weights towards 0")
+    weight_decay: float = setting(1e-4, "pull of all weights towards 0", least=0)
     ema: float = setting(0.999, "share of the averaged networks that a step keeps")
-    ngf: int = setting(64, "filters in the first layer of G, D and the style encoder")
-    max_filters: int = setting(512, "most filters of a layer")
-    lambda_style: float = setting(1.0, "weight of the style reconstruction")
-    lambda_diversity: float = setting(
-        1.0, "weight of the diversity loss at first; it falls to 0 over the training"
+    ngf: int = setting(
+        64, "filters in the first layer of G, D and the style encoder", least=1, most=MOST_FILTERS
     )
-    lambda_cycle: float = setting(1.0, "weight of the cycle loss")
-    lambda_r1: float = setting(1.0, "weight of R1, the penalty on D's gradient at real images")
-
-    def lower_bounds(self) -> dict[str, float]:
-        """Return the least value of every field that has one."""
-        own = {
-            "latent_dim": 1, "mapping_dim": 1, "style_dim": 1, "ngf": 1, "max_filters": 1,
-            "weight_decay": 0, "lambda_style": 0, "lambda_diversity": 0, "lambda_cycle": 0,
-            "lambda_r1": 0,
-        }  # fmt: skip
-        return super().lower_bounds() | own
+    max_filters: int = setting(512, "most filters of a layer", least=1)
+    lambda_style: float = setting(1.0, "weight of the style reconstruction", least=0)
+    lambda_diversity: float = setting(
+        1.0, "weight of the diversity loss at first; it falls to 0 over the training", least=0
+    )
+    lambda_cycle: float = setting(1.0, "weight of the cycle loss", least=0)
+    lambda_r1: float = setting(
+        1.0, "weight of R1, the penalty on D's gradient at real images", least=0
+    )
 
     @property
     def penalised(self) -> bool:
