@@ -177,14 +177,19 @@ def fill(
 
     Raises:
         Pix2PixError: naming the first parameter that differs, and in what the two configs
-            (the network's, the checkpoint's) do; or the network that is not there at all; or the
-            first parameter that is not finite.
+            (the network's, the checkpoint's) do; or what is not there at all; or the first
+            parameter that is not finite.
     """
+    parts, held = (sorted({name.split(".")[0] for name in names}) for names in (wanted, found))
+    if len(parts) > 1 and {*parts} > {*held}:
+        raise Pix2PixError(
+            f"{path}: expected all that a training goes on from, found {', '.join(held)} alone; "
+            "put the run's own back, or start another run with --out"
+        )
     for name, parameter in wanted.items():
         here = list(parameter.shape)
         there = list(found[name].shape) if name in found else "no such parameter"
         if here != there:
-            check_holds(name.split(".")[0], found, path)
             raise Pix2PixError(
                 f"{path}: expected {name} {here}, found {there}; "
                 f"{difference(*configs)}; build the network from the checkpoint's config"

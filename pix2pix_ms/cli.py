@@ -6,7 +6,6 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 import os
 import shlex
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +28,7 @@ from pix2pix_ms.options import (
     model_options,
 )
 from pix2pix_ms.settings import Direction
-from pix2pix_ms.streams import prepare_streams, say, settle_streams, unwritable
+from pix2pix_ms.streams import prepare_streams, say, settle_streams
 
 
 @click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
@@ -380,9 +379,7 @@ def main() -> None:
     prepare_streams()
     try:
         command()
-    except OSError as error:  # of the help and other words of click's own
-        with suppress(OSError):
-            click.echo(f"error: {unwritable(error)}", err=True)
+    except OSError:  # click's own words on standard error
         sys.exit(1)
     except SystemExit as end:
         if isinstance(end.code, int) and end.code > SIGNALLED:

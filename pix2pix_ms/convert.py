@@ -17,6 +17,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.reference import SEEN, UNET, State, infer, reference_names
+from pix2pix_ms.run import Run
 
 NOT_INFERRED = ("size", "direction", "dropout")
 
@@ -83,11 +84,12 @@ def to_checkpoint(
         Pix2PixError: if a file holds neither network, the two do not fit together, or a run would
             lose what it goes on from.
     """
-    run = out.absolute().parent.parent
-    if out.is_file() and out.absolute() in (checkpoints.last_of(run), checkpoints.previous_of(run)):
+    place = out.parent.resolve() / out.name
+    run = Run(place.parent.parent)
+    if run.config_file.is_file() and place in (run.last, run.previous):
         raise Pix2PixError(
-            f"{out}: expected a file of its own, found what the run {run} goes on from; "
-            "choose another name"
+            f"{out}: expected a name of its own, found that of what the run {run.folder} goes on "
+            "from; choose another"
         )
     states = [(path, read_state(path)) for path in sources]
     inferred = infer_all(states)

@@ -22,7 +22,8 @@ class Stopped(KeyboardInterrupt):
 class Handler:
     """What SIGINT, SIGTERM and SIGHUP do: raise Stopped, a KeyboardInterrupt.
 
-    Where it is `patient` the first is only noted, for a loop that looks after each of its steps.
+    Where it is `patient` the first is only noted, for a loop that looks after each of its steps; so
+    is every SIGHUP, for a terminal that is closed may send two.
     While a graph runs, Ctrl-C arrives as SIGTERM (see `interruptible`); so at a terminal, where it
     is what people press, SIGTERM is noted as Ctrl-C, and elsewhere Ctrl-C may be noted as SIGTERM.
     """
@@ -35,8 +36,8 @@ class Handler:
     def __call__(self, number: int, _: FrameType | None) -> None:
         """Answer a signal."""
         meant = signal.SIGINT if number == signal.SIGTERM and os.isatty(0) else number
-        if self.patient and self.noted is None:
-            self.noted = meant
+        if self.patient and (self.noted is None or number == HANGUP):
+            self.noted = self.noted or meant
             return
         self.raised = meant
         raise Stopped(number=meant)

@@ -17,6 +17,7 @@ from typing import NoReturn
 from mindspore import communication
 
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.streams import settle_streams
 
 LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pix-ms train"
 LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
@@ -63,14 +64,16 @@ def serve() -> NoReturn:
 
 def leave(problem: str) -> NoReturn:
     """Say what went wrong and end this process at once: a lost rank lets nobody finish."""
-    sys.stdout.flush()
-    print(
-        f"error: ranks: {problem}; their logs say why; "
-        "go on from the last whole epoch with the same command and --resume",
-        file=sys.stderr,
-        flush=True,
-    )
-    os._exit(1)
+    try:
+        settle_streams()
+        print(
+            f"error: ranks: {problem}; their logs say why; "
+            "go on from the last whole epoch with the same command and --resume",
+            file=sys.stderr,
+            flush=True,
+        )
+    finally:  # also where nobody takes the words
+        os._exit(1)
 
 
 def watch_scheduler() -> None:

@@ -4,7 +4,7 @@ MindSpore (2.8) writes batch normalisation with the batch's own statistics as it
 statistics are parameters of the graph, which a call with momentum 0 leaves as they are.
 """
 
-import shutil
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,13 @@ def write(network: Frozen, path: Path) -> None:
             model.user_info.add(key=key, value=value)
 
     image = Tensor(np.zeros(network.shape, np.float32))
-    # MindSpore (2.8) refuses names with spaces or accents, also those of folders.
-    with tempfile.TemporaryDirectory() as folder:
-        file = str(Path(folder) / "graph.mindir")
-        ms.export(network.cell(), image, file_name=file, file_format="MINDIR", custom_func=describe)
-        shutil.copyfile(file, path)
+    # MindSpore (2.8) refuses names with spaces or accents, also those of folders above; whether it
+    # still does is tested in test_onnx.py.
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
+        made = Path(folder).absolute() / "graph.mindir"
+        with contextlib.chdir(folder):
+            ms.export(
+                network.cell(), image, file_name=made.name, file_format="MINDIR",
+                custom_func=describe,
+            )  # fmt: skip
+        made.replace(path)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import click
 
@@ -15,6 +15,7 @@ from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.models import MODELS
 from pix2pix_ms.settings import Direction, Settings
+from pix2pix_ms.streams import plain, taken
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SIGNALLED = 128  # and the signal's number, as shells report it
@@ -34,8 +35,27 @@ PATH = Place(path_type=Path)
 FILE = Place(path_type=Path, dir_okay=False)
 
 
+class Told(click.Command):
+    """A command that tells where nobody takes its help."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words after it, among which --help is answered."""
+        with taken():
+            return super().parse_args(ctx, args)
+
+
 class Friendly(click.Group):
     """Shows an expected error as one line, and any traceback only with --debug."""
+
+    command_class = Told
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words before the command's name likewise."""
+        try:
+            with taken():
+                return super().parse_args(ctx, args)
+        except Pix2PixError as error:
+            self.fail(ctx, str(error), 1)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and turn errors into an exit status."""
@@ -62,12 +82,12 @@ class Friendly(click.Group):
             self.fail(ctx, words, 1)
 
     @staticmethod
-    def fail(ctx: click.Context, message: str, status: int) -> None:
+    def fail(ctx: click.Context, message: str, status: int) -> NoReturn:
         """Print one line and leave, or let the exception pass with --debug."""
         if ctx.params.get("debug"):
             raise  # noqa: PLE0704  (called while an exception is handled)
         with suppress(OSError):  # the terminal may be gone
-            click.echo("error: " + message.replace("\n", "\\n"), err=True)  # names may have some
+            click.echo(f"error: {plain(message)}", err=True)
         ctx.exit(status)
 
 

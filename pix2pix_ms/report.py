@@ -172,7 +172,7 @@ def evaluate_checkpoint(
         checkpoint: as `checkpoints.file_of` takes it.
         data: as `held_out_record` takes it.
         segmenter: the checkpoint of the segmenter that reads photos; unless given, the one that
-            ships, where it is there.
+            ships, where it is there and the colours show label maps and photos.
         target: what the target images are; unless given, the first pair's colours decide.
         images: a new folder for PNG files, `input/`, `generated/` and `target/`.
         direction: which of CycleGAN's two generators; unless given, that of its config.
@@ -186,10 +186,11 @@ def evaluate_checkpoint(
     with new_folder(images) as writing, tempfile.TemporaryDirectory() as made:
         path, description = held_out_record(data, Path(made), recipe_for(config))
         pairs = whole(open_record(path))
-        target = target or target_of(pairs, config.direction)
+        seen = target_of(pairs, config.direction)
+        target = target or seen
         check_segmenter(segmenter, target)
-        if target == "photos":
-            segmenter = segmenter or shipped_segmenter(pairs, config.direction)
+        if segmenter is None and target == seen == "photos":
+            segmenter = shipped_segmenter()
         labeller = load_segmenter(segmenter) if segmenter else None
         names = file_names(pairs.record) if writing else [""] * len(pairs)
         tally = Tally(target, labeller)
@@ -223,10 +224,10 @@ def target_of(pairs: Subset, direction: Direction) -> Target:
     return "labels" if labels["y"] else "photos" if labels["x"] else "other"
 
 
-def shipped_segmenter(pairs: Subset, direction: Direction) -> Path | None:
-    """Return the segmenter that ships, if it is there and label maps are to become photos."""
-    wanted = target_of(pairs, direction) == "photos" and checkpoints.SHIPPED_SEGMENTER.is_dir()
-    return checkpoints.SHIPPED_SEGMENTER if wanted else None
+def shipped_segmenter() -> Path | None:
+    """Return the segmenter that ships, if it is there."""
+    shipped = checkpoints.SHIPPED_SEGMENTER
+    return shipped if shipped.is_dir() else None
 
 
 def check_segmenter(segmenter: Path | None, target: Target) -> None:

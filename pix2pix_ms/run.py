@@ -115,10 +115,10 @@ class Run:
 
         Records in its own folder are noted from there, so that they are found where it is moved.
         """
-        place, folder = Path(data["train"]), self.folder.absolute()
-        if place.is_relative_to(folder):
-            data = data | {"train": place.relative_to(folder).as_posix()}
-        replace_text(self.data_file, json.dumps(data, indent=2) + "\n")
+        place, folder = Path(data["train"]).resolve(), self.folder.resolve()
+        noted = place.relative_to(folder) if place.is_relative_to(folder) else place
+        text = json.dumps(data | {"train": noted.as_posix()}, indent=2)
+        replace_text(self.data_file, text + "\n")
         replace_text(self.config_file, config.to_json())
 
     def data(self) -> dict[str, str]:

@@ -40,7 +40,7 @@ def start(
 
     Raises:
         Pix2PixError: if settings, folder, device or data do not suit.
-        Stopped: at Ctrl-C or SIGTERM, saying what is saved and how to go on.
+        Stopped: at Ctrl-C, SIGTERM or SIGHUP, saying what is saved and how to go on.
     """
     resuming = resume and run.exists()
     base = base_settings(run, resuming, model, preset_name)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 
 import click
@@ -44,14 +46,24 @@ def say(line: str) -> None:
     Raises:
         Pix2PixError: if nobody takes it.
     """
-    try:
+    with taken():
         click.echo(line)
+
+
+@contextmanager
+def taken() -> Iterator[None]:
+    """Tell standard output that takes nothing from other places that cannot be written."""
+    try:
+        yield
     except OSError as error:
-        raise unwritable(error) from error
+        found = error.strerror or error
+        raise Pix2PixError(
+            f"standard output: expected to write to it, found: {found}; send it elsewhere"
+        ) from error
 
 
-def unwritable(error: OSError) -> Pix2PixError:
-    """Return the error of standard output that takes nothing."""
-    return Pix2PixError(
-        f"standard output: expected to write to it, found: {error.strerror}; send it elsewhere"
+def plain(line: str) -> str:
+    """Return a line with what is no letter or sign, as names of files may have it, in escapes."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line
     )

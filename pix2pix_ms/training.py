@@ -51,9 +51,9 @@ def train(
     Raises:
         Pix2PixError: if the folder holds another run or another process trains in it, the device is
             not there, the data cannot be read, or losses or weights are no numbers any more.
-        Stopped: after the step during which Ctrl-C or SIGTERM came, when all has been saved; at
-            either before the first step, or at the second, at once: the run can then be resumed
-            from its last whole epoch.
+        Stopped: after the step during which Ctrl-C, SIGTERM or SIGHUP came, when all has been
+            saved; at one before the first step, or at a second, at once: the run can then be
+            resumed from its last whole epoch.
     """
     run, begun = Run(folder), data.fingerprint
     check_run(run, config, resume, begun)

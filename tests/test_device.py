@@ -7,7 +7,7 @@ import pytest
 
 from pix2pix_ms import device
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.interrupt import interruptible
+from pix2pix_ms.interrupt import SIGNALS, interruptible
 
 
 def test_auto_takes_the_first_present(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,11 +52,22 @@ def test_streams_and_positions_are_independent_and_repeatable() -> None:
 
 def test_an_interruption_that_was_swallowed_is_raised_after_all() -> None:
     """As happens to one that arrives while MindSpore's compiler has called Python."""
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    for number in (signal.SIGINT, signal.SIGTERM):
+    before = [signal.getsignal(number) for number in SIGNALS]
+    for number in SIGNALS:
         with pytest.raises(KeyboardInterrupt), interruptible(), suppress(KeyboardInterrupt):
             signal.raise_signal(number)
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """As nohup has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_an_interruption_that_became_another_error_is_one_all_the_same() -> None:

@@ -11,6 +11,7 @@ from pix2pix_ms.data.encoding import DEFAULT, Recipe, encode_image, encode_pair
 from pix2pix_ms.data.pairs import SPLITS, Found, refuse_lonely
 from pix2pix_ms.data.records import NAME, SUFFIX, inspect, names_of
 from pix2pix_ms.data.splits import found_splits, lonely_in
+from pix2pix_ms.data.sums import is_own
 from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
 from pix2pix_ms.data.writing import IMAGES, appearing_records, pairs_layout, write_rows
@@ -36,7 +37,6 @@ def prepare(
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
     report: Callable[[str], None] = quiet,
-    replacing: bool = True,
 ) -> list[Path]:
     """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
 
@@ -48,19 +48,18 @@ def prepare(
         recipe: what becomes of the images.
         skip_unpaired: leave files without a partner out, instead of refusing them.
         report: is given, line by line, what was found, before anything is written.
-        replacing: take the place of records of other images under the same names.
 
     Raises:
         Pix2PixError: if `split` is no file name, the folder holds older records that would be held
-            out beside the new ones or are to stay, a file is unfit or has no partner, there is no
-            room, or another process prepares into it.
+            out beside the new ones, a file is unfit or has no partner, there is no room, or another
+            process prepares into it.
     """
     if not split or Path(split).name != split:
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
     splits = found_splits(source, split, val_ratio, seed, recipe)
     with held(out):
         refuse_older(splits, out)
-        return write_splits(splits, out, recipe, skip_unpaired, report, replacing)
+        return write_splits(splits, out, recipe, skip_unpaired, report)
 
 
 def refuse_older(splits: Iterable[str], out: Path) -> None:
@@ -79,9 +78,12 @@ def write_splits(
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
     report: Callable[[str], None] = quiet,
-    replacing: bool = True,
+    own: bool = False,
 ) -> list[Path]:
-    """Look at all files, report, and write a record for each split; raises as `prepare` does."""
+    """Look at all files, report, and write a record for each split; raises as `prepare` does.
+
+    With `own` they are marked as a training's.
+    """
     with Workers(sum(len(found.pairs) for found in splits.values())) as workers:
         seen = survey(splits, recipe, workers)
         for line in lines(splits, seen, recipe):
@@ -95,7 +97,7 @@ def write_splits(
             if recipe.unpaired
             else (encode_pair, pairs_layout("lab" if recipe.make == "lab" else "rgb"), "pair")
         )
-        with appearing_records(out, replacing) as room:
+        with appearing_records(out, own) as room:
             for name, found in splits.items():
                 rows = workers.map(encode, found.pairs, recipe, PAIRS_AT_ONCE)
                 shown = progress(rows, name, len(found.pairs), unit)
@@ -180,8 +182,14 @@ def run_records(
         if data is not None:
             refuse_other_images(data, records / f"train{SUFFIX}", recipe)
         return records
+    for older in sorted(records.glob(f"*{SUFFIX}")):
+        if not is_own(older):
+            raise Pix2PixError(
+                f"{older}: expected no records but a training's own, found others; train on them "
+                f"with --data {records}, or choose another folder with --out"
+            )
     if data is None:
-        with appearing_records(records, replacing=False) as room:
+        with appearing_records(records, own=True) as room:
             make(room, config)
             refuse_older([path.stem for path in room.glob(f"*{SUFFIX}")], records)
         return records
@@ -190,7 +198,9 @@ def run_records(
             f"{data}: expected images to train on, found only {', '.join(splits)}; "
             "add a folder train"
         )
-    prepare(data, records, recipe=recipe, replacing=False)
+    with held(records):
+        refuse_older(splits, records)
+        write_splits(splits, records, recipe, own=True)
     return records
 
 
@@ -198,11 +208,13 @@ def refuse_other_images(data: Path, record: Path, recipe: Recipe) -> None:
     """Refuse images that are, by number and names, not those that a run has made its record of."""
     if not data.exists():
         raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
-    found = found_splits(data, recipe=recipe).get("train")
-    images = sorted(file.name for file in found.pairs) if found else []
+    splits = found_splits(data, recipe=recipe)
+    images = sorted(file.name for file in splits["train"].pairs) if "train" in splits else []
     known = sorted(names_of(record)) if NAME in inspect(record).schema else images
     if images != known:
+        new, gone = ({*images} - {*known}, {*known} - {*images})
+        other = f" with {min(new)}" if new else f" without {min(gone)}" if gone else ""
         raise Pix2PixError(
             f"{data}: expected the {len(known)} images the run began with, which {record} holds, "
-            "found others; leave --data out, or start another run with --out"
+            f"found {len(images)}{other}; leave --data out, or start another run with --out"
         )

@@ -23,7 +23,7 @@ from PIL import Image
 from pix2pix_ms import distributed
 from pix2pix_ms.data.images import MODES, Pixels, decode
 from pix2pix_ms.data.pairs import Pair
-from pix2pix_ms.data.sums import check_sums, index_of, state
+from pix2pix_ms.data.sums import check_sums, index_of, opened, state
 from pix2pix_ms.data.trial import check_readable
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Colours, check_choice
@@ -213,7 +213,7 @@ def check_files(path: Path) -> None:
         )
     known = check_sums(path)
     try:
-        with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(opened(index)) as db:
             written = Path(db.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0])
     except (sqlite3.Error, TypeError) as error:
         raise Pix2PixError(

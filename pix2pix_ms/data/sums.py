@@ -14,6 +14,7 @@ from pix2pix_ms.errors import DamagedError
 
 TABLE = "PIX2PIX_MS"
 MARK = 0x70327073  # SQLite's application_id: says that there is such a table, wherever damage is
+OWN = 1  # SQLite's user_version: of records that a training made for itself, and may make again
 
 
 def index_of(path: Path) -> Path:
@@ -39,6 +40,26 @@ def write_sums(record: Path) -> None:
         raise OSError(0, str(error)) from error
 
 
+def mark_own(record: Path) -> None:
+    """Mark a record as one that a training made for itself."""
+    with closing(sqlite3.connect(index_of(record))) as db, db:
+        db.execute(f"PRAGMA user_version = {OWN}")
+
+
+def is_own(record: Path) -> bool:
+    """Tell whether a training made this record for itself."""
+    try:
+        with closing(opened(index_of(record))) as db:
+            return bool(db.execute("PRAGMA user_version").fetchone() == (OWN,))
+    except sqlite3.Error:
+        return False
+
+
+def opened(index: Path) -> sqlite3.Connection:
+    """Open an index to read."""
+    return sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)
+
+
 def check_sums(record: Path) -> bool:
     """Compare a record and its index with their checksums, and tell whether they have any.
 
@@ -60,7 +81,7 @@ def check_sums(record: Path) -> bool:
 @lru_cache(maxsize=16)
 def sums_in(index: Path, *_: int) -> tuple[str | None, bool]:
     """Return the checksum of its record that an index in a given state has, and if it is whole."""
-    with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)) as db:
+    with closing(opened(index)) as db:
         (mark,) = db.execute("PRAGMA application_id").fetchone()
         if mark != MARK and TABLE not in tables_of(db):
             return None, True

@@ -20,7 +20,7 @@ from pix2pix_ms.data.encoding import ImageRow, Row
 from pix2pix_ms.data.images import Pixels, encode
 from pix2pix_ms.data.pairs import Pair
 from pix2pix_ms.data.records import COLOURS, COLUMNS, DOMAIN, IMAGE, NAME, SUFFIX
-from pix2pix_ms.data.sums import index_of, write_sums
+from pix2pix_ms.data.sums import mark_own, write_sums
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.settings import Colours
 
@@ -86,14 +86,14 @@ def write_images(images: Iterable[LabelledImage], path: Path) -> int:
 
 
 @contextmanager
-def appearing_records(folder: Path, replacing: bool = True) -> Iterator[Path]:
+def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
     """Give a folder to write records to; once all are whole they move to `folder`.
 
     Args:
-        replacing: take the place of other records that are there under the same names.
+        own: mark them as those a training made for itself.
 
     Raises:
-        Pix2PixError: if there is no room to write them, or others are to stay.
+        Pix2PixError: if there is no room to write them.
     """
     room, made = folder / f"{ROOM}{os.getpid()}", not folder.exists()
     try:
@@ -105,8 +105,8 @@ def appearing_records(folder: Path, replacing: bool = True) -> Iterator[Path]:
         yield room
         for record in room.glob(f"*{SUFFIX}"):
             write_sums(record)
-            if not replacing:
-                refuse_others(folder / record.name, record)
+            if own:
+                mark_own(record)
         parts = sorted(room.iterdir(), reverse=True)  # each index before its file
         for part in parts:  # all of them first: killed here, there is no record, never a mixture
             (folder / part.name).unlink(missing_ok=True)
@@ -122,17 +122,6 @@ def appearing_records(folder: Path, replacing: bool = True) -> Iterator[Path]:
         if made:
             with suppress(OSError):  # there are records in it
                 folder.rmdir()
-
-
-def refuse_others(there: Path, new: Path) -> None:
-    """Refuse to replace a record by one of other rows; both indexes hold checksums of them."""
-    if there.exists() and (
-        not index_of(there).is_file() or index_of(there).read_bytes() != index_of(new).read_bytes()
-    ):
-        raise Pix2PixError(
-            f"{there}: expected none, or that of the same images, found another; train on it with "
-            f"--data {there.parent}, delete it, or choose another folder with --out"
-        )
 
 
 def is_running(process: str) -> bool:

@@ -120,7 +120,7 @@ class ImagePool(nn.Cell):
         everyone = self.gather(generated)
         for i in range(everyone.shape[0]):
             # Slices alone: once errors have ended two gradients in PyNative mode, MindSpore 2.8
-            # takes no integer as an index for the rest of the process.
+            # takes no integer as an index for the rest of the process (see test_cyclegan.py).
             new, place, exchanged = everyone[i : i + 1], places[i : i + 1], past[i : i + 1]
             old = ops.gather(self.images, place, 0)
             shown.append(ops.where(exchanged > 0.5, old, new))

@@ -38,9 +38,9 @@ def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
     train(config, data, Path(folder), resume=True, report=lambda _: None)
 
 
-def cli(words: list[str], largest: int | None, pause: float) -> None:
-    """Run the command, under a limit to the bytes of a file, with a pause within step 12."""
-    PAUSES[12] = pause
+def cli(words: list[str], largest: int | None, pauses: dict[str, float]) -> None:
+    """Run the command, under a limit to the bytes of a file, with pauses within steps."""
+    PAUSES.update({int(step): seconds for step, seconds in pauses.items()})
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     make_light()

@@ -95,14 +95,17 @@ class Children:
         settings = TINY | changes
         return self.start("run", folder=str(folder), records=str(records), slow=slow, **settings)
 
-    def command(self, *words: str | Path, largest: int | None = None, pause: float = 0) -> Child:
+    def command(
+        self, *words: str | Path, largest: int | None = None, pauses: dict[int, float] | None = None
+    ) -> Child:
         """Start `pix2pix-ms` with these words.
 
         Args:
             largest: how many bytes a file may have.
-            pause: seconds that a training waits within its step 12.
+            pauses: seconds that a training waits within its steps.
         """
-        return self.start("cli", words=[str(word) for word in words], largest=largest, pause=pause)
+        said = [str(word) for word in words]
+        return self.start("cli", words=said, largest=largest, pauses=pauses or {})
 
 
 @contextmanager

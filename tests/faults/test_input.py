@@ -75,8 +75,9 @@ def test_odd_paths_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Monk
         found = call(*words)
         assert found.exit_code == 2
         assert "expected a path, found an empty one" in found.output.splitlines()[-1]
-    lines = call("translate", "two\nlines.png", "--out", "x").output.splitlines()
-    assert lines == ["error: two\\nlines.png: expected an image, found no such file"]
+    for name, shown in (("a\nb.png", r"a\nb.png"), ("a\rb.png", r"a\rb.png"), ("房.png", "房.png")):
+        found = call("translate", name, "--out", "x").output
+        assert found == f"error: {shown}: expected an image, found no such file\n"
     assert not list(tmp_path.iterdir())
 
 
@@ -132,8 +133,8 @@ def test_data_written_anew_end_the_run_before_the_next_epoch(
 
 
 def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: Path) -> None:
-    """Also by images; those of a run that had not begun yet are made again."""
-    run = tmp_path / "run"
+    """Also by images. Those that a training has made, and then did not begin, are."""
+    run, began = tmp_path / "run", tmp_path / "began"
     write_record(facade_pairs(10, 32), run / "data" / records.name)
     for pair in facade_pairs(10, 32):  # of the same names
         saved = Image.fromarray(np.hstack([pair.b, pair.a]))
@@ -146,11 +147,13 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
         ["--data", tmp_path],
     ):
         line = refusal(*words, *others)
-        assert line.startswith(f"error: {run / 'data' / records.name}: expected none, or that of")
+        assert line.startswith(f"error: {run / 'data' / records.name}: expected no records but")
         assert {file: file.read_bytes() for file in (run / "data").iterdir()} == before
         assert not Run(run).exists()
-    assert call(*words, "--facades", "10").exit_code == 0
-    assert {file: file.read_bytes() for file in (run / "data").iterdir()} == before
+    few = ("--facades", "4", "--batch-size", "9", "--out", began)
+    assert "expected at most the 3 training pairs" in refusal(*words, *few)
+    assert call(*words, "--data", tmp_path, "--out", began).exit_code == 0
+    assert "9 pairs from" in Run(began).data_file.read_text()
 
 
 def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
@@ -167,6 +170,31 @@ def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
     assert call("train", "--resume", "--epochs", "3", "--data", run, "--out", moved).exit_code == 0
     line = refusal("train", "--resume", "--epochs", "4", "--data", others, "--out", moved)
     assert line.startswith(f"error: {others}: expected the 10 images the run began with"), line
+    assert "found 10 with facade_10; leave --data out" in line
+    next(run.iterdir()).unlink()
+    line = refusal("train", "--resume", "--epochs", "4", "--data", run, "--out", moved)
+    assert re.search(r"found 9 without facade_\d; ", line), line
+
+
+def test_records_elsewhere_are_found_from_wherever_the_run_is(
+    records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those of its own also where it was called by another name."""
+    (tmp_path / "a" / "run").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
+    shutil.copytree(records.parent, tmp_path / "a" / "records")
+    words = ("train", *words_of(TINY | {"epochs": 1}))
+    monkeypatch.chdir(tmp_path / "a" / "run")
+    assert call(*words, "--data", "../records", "--out", ".").exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    moved = (tmp_path / "a" / "run").rename(tmp_path / "b" / "c" / "run")
+    assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
+    own = tmp_path / "a" / "own"
+    shutil.copytree(records.parent, own / "data")
+    assert call(*words, "--data", own / "data", "--out", "linked/own").exit_code == 0
+    moved = own.rename(tmp_path / "moved")
+    assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
 
 
 def test_data_that_are_not_there_are_told_also_to_a_run_with_its_own(
@@ -214,10 +242,13 @@ def test_weights_do_not_take_the_place_of_what_a_run_goes_on_from(
     assert call("convert", copied, weights).exit_code == 0
     before = last.read_bytes()
     monkeypatch.chdir(last.parent)
-    for out in (last, Run(copied).previous, Path(last.name)):
+    (tmp_path / "linked").symlink_to(last.parent, target_is_directory=True)
+    for out in (last, Run(copied).previous, Path(last.name), tmp_path / "linked" / last.name):
         line = refusal("convert", weights, out)
-        assert line.startswith(f"error: {out}: expected a file of its own, found what the run")
+        assert line.startswith(f"error: {out}: expected a name of its own, found that of what the")
     assert last.read_bytes() == before
+    for _ in range(2):
+        assert call("convert", weights, tmp_path / "checkpoints" / last.name).exit_code == 0
     assert call("convert", weights, last.with_name("mine.ckpt")).exit_code == 0
 
 
@@ -271,11 +302,11 @@ def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> N
                    check=True, env=environment(), timeout=60)  # fmt: skip
 
 
-@pytest.mark.parametrize("words", ["info", "--help", "train --epochs"])
+@pytest.mark.parametrize("words", ["info", "--help", "train --help", "train --epochs"])
 def test_output_that_nobody_takes_is_told_in_one_line(words: str) -> None:
     with Path("/dev/full").open("w") as full:
         program = [sys.executable, "-m", "pix2pix_ms", *words.split()]
-        usage = words.startswith("train")  # told on standard error, which is then the full one
+        usage = words == "train --epochs"  # told on standard error, which is then the full one
         streams = {"stderr" if usage else "stdout": full, "stdout" if usage else "stderr": -1}
         found = subprocess.run(
             program, text=True, env=environment(), timeout=60, check=False, **streams
@@ -286,24 +317,42 @@ def test_output_that_nobody_takes_is_told_in_one_line(words: str) -> None:
     assert said == "" if usage else said.startswith(wanted) and said.count("\n") == 1
 
 
-def test_a_training_nobody_listens_to_ends_well(records: Path, tmp_path: Path) -> None:
+def test_a_training_nobody_listens_to_ends_well(
+    records: Path, undisturbed: Path, tmp_path: Path
+) -> None:
     """Closed from the start it trains; where the reader leaves, it stops and can be resumed."""
-    words = ["train", *words_of(TINY | {"epochs": 1}), "--data", str(records), "--out"]
+    words = ["train", *words_of(TINY), "--data", str(records), "--out"]
     program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "run")]
     subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "-", *program], check=True,
                    env=environment(), timeout=120)  # fmt: skip
-    assert Run(tmp_path / "run").log()[-1]["epoch"] == 1
+    assert result(tmp_path / "run") == result(undisturbed)
     program[-1] = str(tmp_path / "left")
     with subprocess.Popen(
         program, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as process:
         assert process.stdout
-        assert process.stdout.readline().startswith("CPU, 32x32")
+        for line in process.stdout:
+            if line.startswith("epoch 1/3"):
+                break
         process.stdout.close()
         assert process.stderr
         said = process.stderr.read()
         assert process.wait(60) == 1
     assert said.startswith("error: standard output: expected to write to it, found: Broken pipe; ")
     assert said.count("\n") == 1
+    assert Run(tmp_path / "left").log()[-1]["epoch"] == 2, "it was kept before it was told"
     assert call(*words, tmp_path / "left", "--resume").exit_code == 0
-    assert result(tmp_path / "left") == result(tmp_path / "run")
+    assert result(tmp_path / "left") == result(undisturbed)
+
+
+def test_a_rank_that_is_lost_ends_also_where_nobody_is_told() -> None:
+    program = (
+        "from pix2pix_ms.launching import leave; import threading, time; print('pending')\n"
+        "threading.Thread(target=leave, args=('a rank',)).start(); time.sleep(60)"
+    )
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=full, env=environment(),
+            timeout=30, check=False,
+        )  # fmt: skip
+    assert found.returncode == 1
