@@ -309,8 +309,10 @@ def evaluate(
     """
     from pix2pix_ms.device import choose_device
     from pix2pix_ms.files import replace_text
-    from pix2pix_ms.report import evaluate_checkpoint
+    from pix2pix_ms.report import check_replaceable, evaluate_checkpoint
 
+    if json_file is not None:
+        check_replaceable(json_file)
     choose_device(device)
     report = evaluate_checkpoint(
         checkpoint, data, mode or "paper", segmenter, target, save_images, direction

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pix2pix_ms.settings import (
     DEEPEST,
+    HEAVIEST,
     MOST_FILTERS,
     Colours,
     Direction,
@@ -58,12 +59,14 @@ class Config(FacadeSettings):
     dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
-    gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator", least=0)
+    gan_weight: float = setting(
+        1.0, "weight of the adversarial loss; 0: no discriminator", least=0, most=HEAVIEST
+    )
     lambda_gp: float = setting(
-        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
+        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0, most=HEAVIEST
     )
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
-    lambda_l1: float = setting(100.0, "weight of that distance", least=0)
+    lambda_l1: float = setting(100.0, "weight of that distance", least=0, most=HEAVIEST)
 
     @property
     def penalised(self) -> bool:

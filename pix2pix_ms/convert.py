@@ -86,10 +86,10 @@ def to_checkpoint(
     """
     place = out.parent.resolve() / out.name
     run = Run(place.parent.parent)
-    if run.config_file.is_file() and place in (run.last, run.previous):
+    if run.config_file.is_file() and place.parent == run.last.parent:
         raise Pix2PixError(
-            f"{out}: expected a name of its own, found that of what the run {run.folder} goes on "
-            "from; choose another"
+            f"{out}: expected a place of its own, found that of the run {run.folder}; choose "
+            "another folder"
         )
     states = [(path, read_state(path)) for path in sources]
     inferred = infer_all(states)

@@ -9,6 +9,8 @@ from filelock import FileLock, Timeout
 
 from pix2pix_ms.errors import Pix2PixError
 
+LOCK = ".pix2pix_ms.lock"
+
 
 @contextmanager
 def appearing_whole(path: Path, older: Path | None = None) -> Iterator[Path]:
@@ -70,7 +72,7 @@ def held(place: Path, is_file: bool = False) -> Iterator[None]:
         Pix2PixError: if another process holds it.
     """
     folder = place.parent if is_file else place
-    file = folder.absolute() / (f".{place.name}.lock" if is_file else ".lock")
+    file = folder.absolute() / (f".{place.name}.lock" if is_file else LOCK)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file, is_singleton=True)

@@ -1,6 +1,7 @@
 """How the command reports errors, and the options its commands share."""
 
 import signal
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -22,12 +23,14 @@ SIGNALLED = 128  # and the signal's number, as shells report it
 
 
 class Place(click.Path):
-    """A path that is not empty, as a variable of the shell is that was never set."""
+    """A path that MindSpore can open, and that somebody meant."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse the empty one, which would be the current folder."""
-        if value == "":
+        """Refuse what is no UTF-8, and the empty path of a shell's variable that was never set."""
+        if value == "":  # which would be the current folder
             self.fail("expected a path, found an empty one; name a place, or leave it out")
+        if any(unicodedata.category(sign) == "Cs" for sign in str(value)):
+            self.fail(f"expected a path in UTF-8, found {str(value)!a}; rename it")
         return super().convert(value, param, ctx)
 
 

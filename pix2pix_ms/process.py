@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -41,8 +42,11 @@ def prepare_process() -> None:
         prefer(ISA, "AVX2")
     if not accelerators():
         wait_asleep()
-    # Errors only: MindSpore's deprecation warnings carry pid and time and cannot be compared.
-    prefer(LOGGED, "3")
+    # Deprecation warnings carry pid and time and cannot be compared; errors say at length what the
+    # exception says that comes after them, also where Ctrl-C ended a compilation.
+    prefer(LOGGED, "4")
+    # What a graph was where its compilation ended; by itself it goes to the current folder.
+    prefer("MS_OM_PATH", str(Path(tempfile.gettempdir()) / "pix2pix_ms"))
     # MindSpore (2.8) sets this too, but then `import onnx` before it has loaded protobuf's other
     # implementation, with which MindSpore cannot be imported any more.
     prefer("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")

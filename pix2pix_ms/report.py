@@ -88,6 +88,25 @@ class Report:
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
 
 
+def check_replaceable(place: Path) -> None:
+    """Refuse to put a report in the place of anything but an older one.
+
+    Raises:
+        Pix2PixError: if there is something else.
+    """
+    if not place.exists():
+        return
+    try:
+        older = json.loads(place.read_text()) if place.is_file() else None
+    except (ValueError, RecursionError):
+        older = None
+    if not isinstance(older, dict) or not {"checkpoint", "data", "l1"} <= older.keys():
+        raise Pix2PixError(
+            f"{place}: expected a new file, or an older report, found something else; choose "
+            "another with --json"
+        )
+
+
 NO_SEGMENTATION: dict[Target, str] = {
     "photos": "segmentation: needs a segmenter; train one with `pix2pix-ms segmenter --data RECORDS"
     " --out FILE` and give it with --segmenter FILE",

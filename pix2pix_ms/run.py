@@ -98,6 +98,11 @@ class Run:
         """The generator alone, as it was after an epoch."""
         return self.folder / "checkpoints" / f"epoch_{epoch:03d}{checkpoints.SUFFIX}"
 
+    @property
+    def curves_file(self) -> Path:
+        """The loss plot."""
+        return self.folder / "losses.png"
+
     def exists(self) -> bool:
         """Tell whether this folder already holds a run."""
         return any(file.is_file() for file in (self.config_file, self.last, self.previous))
@@ -207,12 +212,23 @@ def check_run(run: Run, config: Settings, resume: bool, fingerprint: str | None 
 
 
 def check_free(run: Run, resume: bool) -> None:
-    """Refuse a folder that holds a run which is not to be resumed."""
-    if run.exists() and not resume:
-        raise Pix2PixError(
-            f"{run.folder}: expected a new folder, found a run; "
-            "continue it with --resume, or choose another with --out"
-        )
+    """Refuse a folder that holds a run which is not to be resumed, or files in its way."""
+    if run.exists():
+        if not resume:
+            raise Pix2PixError(
+                f"{run.folder}: expected a new folder, found a run; "
+                "continue it with --resume, or choose another with --out"
+            )
+        return
+    samples, kept = run.sample_file(0).parent, run.last.parent
+    for place in (run.log_file, run.curves_file, run.warnings_file, samples, kept):
+        if place.exists():
+            raise Pix2PixError(
+                f"{place}: expected none where no run has begun, found one; move it away, or "
+                "choose another folder with --out"
+            )
+    if run.data_file.exists():
+        run.data()  # of a run that ended as it began, or another's
 
 
 def check_model(before: Settings, model: str, where: Path) -> None:

@@ -24,7 +24,7 @@ Half = Literal["float16", "bfloat16"]
 
 LARGEST = 2**63 - 1  # of any whole number, as numpy and MindSpore count
 # Far beyond what anybody trains, and soon enough to refuse what would fill the memory.
-LONGEST_SIDE, MOST_FILTERS, DEEPEST = 2**14, 2**12, 14
+LONGEST_SIDE, MOST_FILTERS, DEEPEST, HEAVIEST = 2**14, 2**12, 14, 10**6
 
 
 def setting(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:
@@ -126,7 +126,9 @@ class Settings:
     )
 
     init_type: InitType = setting("normal", "how weights start")
-    init_gain: float = setting(0.02, "standard deviation, gain or value of the start", least=0)
+    init_gain: float = setting(
+        0.02, "standard deviation, gain or value of the start", least=0, most=1000
+    )
     learning_rate: float = setting(2e-4, "the optimisers' learning rate while it is constant")
     beta1: float = setting(0.5, "Adam's first decay rate")
     beta2: float = setting(0.999, "Adam's second decay rate")
@@ -153,7 +155,7 @@ class Settings:
             check_type(entry.name, entry.type, value)
             check_bounds(entry.name, entry.metadata, value)
         grown = self.jitter_size >= self.size
-        expect(grown, "jitter_size", f"at least {self.size}", self.jitter_size)
+        expect(grown, "jitter_size", f"at least {self.size}, which is size", self.jitter_size)
         expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
         expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
@@ -240,6 +242,9 @@ class Settings:
             values: dict[str, Any] = json.loads(text)
             named = values.pop("model", cls.model)
             if named == cls.model:
+                known = {entry.name for entry in fields(cls)}
+                for name in sorted(values.keys() - known):
+                    raise ValueError(f"the unknown setting {name}")
                 return cls(**{name: tupled(value) for name, value in values.items()})
         except Pix2PixError as error:
             raise Pix2PixError(f"{where}: {error}") from error

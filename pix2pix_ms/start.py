@@ -64,16 +64,34 @@ def start(
     with training.hold(run.folder):
         try:
             if resuming and data is None:
-                data = Path(run.data()["train"])
+                data = records_of(run)
             with distributed.first_before_others():  # the others then find the records
                 made = resuming or not distributed.is_first()
-                opened = task.open_data(task.records(data, run.folder, config, made), config)
+                records = task.records(data, run.folder, config, made)
+                opened = task.open_data(records, config)
+            if resuming and records != data:
+                told(f"{data} was read when the run began; it goes on with {records}")
             config = replace(config, **{**task.decided(opened, config), **given})
             training.train(config, opened, run.folder, resume, report=told)
         except KeyboardInterrupt as stopped:
             words = interruption(run, again, told) if distributed.is_first() else "interrupted"
             raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
     told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+
+
+def records_of(run: Run) -> Path:
+    """Return the record that a run began with.
+
+    Raises:
+        Pix2PixError: if it is not there.
+    """
+    place = Path(run.data()["train"])
+    if not place.is_file():
+        raise Pix2PixError(
+            f"{run.data_file}: expected the record it names, {place}, found none; put it back, or "
+            "say with --data where it is"
+        )
+    return place
 
 
 def base_settings(run: Run, resuming: bool, model: str | None, preset_name: str | None) -> Settings:

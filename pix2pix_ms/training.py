@@ -227,7 +227,7 @@ def keep(run: Run, task: Task, log: list[LogRow]) -> None:
     with appearing_whole(run.sample_file(epoch)) as writing:
         task.sample_grid().savefig(writing)
     if epoch:
-        with appearing_whole(run.folder / "losses.png") as writing:
+        with appearing_whole(run.curves_file) as writing:
             task.loss_curves(log).savefig(writing)
     run.write_log(log)
     if epoch and (epoch % config.save_every == 0 or epoch == config.epochs):

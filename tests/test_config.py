@@ -54,7 +54,7 @@ def test_json_round_trip() -> None:
         ),
         ({"size": 4, "levels": 2}, "size: expected at least 8, found 4"),
         ({"device": "gpu"}, "device: expected one of auto, Ascend, GPU, CPU, found 'gpu'"),
-        ({"jitter_size": 32}, "jitter_size: expected at least 64, found 32"),
+        ({"jitter_size": 32}, "jitter_size: expected at least 64, which is size, found 32"),
         ({"levels": 9}, r"size: expected a multiple of 512 \(512\) .*, or levels at most 6, "),
         ({"levels": 1}, "levels: expected at least 2, found 1"),
         ({"n_layers": 6}, "n_layers: expected at most 5, found 6"),

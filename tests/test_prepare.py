@@ -22,6 +22,7 @@ from pix2pix_ms.data.prepare import held_out_record, prepare
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.data.splits import find_splits
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.files import LOCK
 
 ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(9)
@@ -380,7 +381,7 @@ def test_stopped_it_leaves_no_record_and_no_process_and_starts_again(
     assert (status, said) == (130, "error: interrupted\n")
     assert not out.exists()
     assert stopped(many, out, signal.SIGKILL)[0] == -signal.SIGKILL
-    (left_over,) = set(out.iterdir()) - {out / ".lock"}
+    (left_over,) = set(out.iterdir()) - {out / LOCK}
     assert left_over.name.startswith(".writing-records-")
     deadline = time.monotonic() + 5
     while (left := orphans()) and time.monotonic() < deadline:

@@ -29,7 +29,7 @@ def pretend_mindspore(folder: Path, version: str) -> Path:
 
 def run(code: str, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     protobuf = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
-    prepared = ("ONEDNN_MAX_CPU_ISA", "GLOG_v", BLOCKING, protobuf)
+    prepared = ("ONEDNN_MAX_CPU_ISA", "GLOG_v", "MS_OM_PATH", BLOCKING, protobuf)
     clean = {name: value for name, value in os.environ.items() if name not in prepared}
     clean |= {"PYTHONPATH": f"{path}{os.pathsep}{REPOSITORY}", **environment}
     return subprocess.run(

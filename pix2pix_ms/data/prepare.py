@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from pix2pix_ms.data.embedded import Make, paired_facades
 from pix2pix_ms.data.encoding import DEFAULT, Recipe, encode_image, encode_pair
-from pix2pix_ms.data.pairs import SPLITS, Found, refuse_lonely
-from pix2pix_ms.data.records import NAME, SUFFIX, inspect, names_of
+from pix2pix_ms.data.pairs import SPLITS, Found, PairFiles, refuse_lonely
+from pix2pix_ms.data.records import DOMAIN, NAME, SUFFIX, inspect, names_of
 from pix2pix_ms.data.splits import found_splits, lonely_in
 from pix2pix_ms.data.sums import is_own
 from pix2pix_ms.data.survey import lines, refuse_unfit, survey
@@ -51,15 +51,26 @@ def prepare(
 
     Raises:
         Pix2PixError: if `split` is no file name, the folder holds older records that would be held
-            out beside the new ones, a file is unfit or has no partner, there is no room, or another
-            process prepares into it.
+            out beside the new ones or belong to a training, a file is unfit or has no partner,
+            there is no room, or another process prepares into it.
     """
-    if not split or Path(split).name != split:
+    if not split or Path(split).name != split or split[0] == "." or not split.isprintable():
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
     splits = found_splits(source, split, val_ratio, seed, recipe)
     with held(out):
+        refuse_trainings(splits, out)
         refuse_older(splits, out)
         return write_splits(splits, out, recipe, skip_unpaired, report)
+
+
+def refuse_trainings(splits: Iterable[str], out: Path) -> None:
+    """Refuse to replace records that a training has made for itself, and could not do without."""
+    for record in (out / f"{name}{SUFFIX}" for name in splits):
+        if is_own(record):
+            raise Pix2PixError(
+                f"{record}: expected none, or that of an earlier preparation, found that of a "
+                "training; choose another folder"
+            )
 
 
 def refuse_older(splits: Iterable[str], out: Path) -> None:
@@ -180,7 +191,7 @@ def run_records(
     records = run / "data"
     if resuming and (records / f"train{SUFFIX}").is_file():
         if data is not None:
-            refuse_other_images(data, records / f"train{SUFFIX}", recipe)
+            refuse_other_images(data, records, recipe)
         return records
     for older in sorted(records.glob(f"*{SUFFIX}")):
         if not is_own(older):
@@ -204,17 +215,31 @@ def run_records(
     return records
 
 
-def refuse_other_images(data: Path, record: Path, recipe: Recipe) -> None:
-    """Refuse images that are, by number and names, not those that a run has made its record of."""
+def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
+    """Refuse images that are, by number and names, not those a run has made its records of."""
     if not data.exists():
         raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
     splits = found_splits(data, recipe=recipe)
-    images = sorted(file.name for file in splits["train"].pairs) if "train" in splits else []
-    known = sorted(names_of(record)) if NAME in inspect(record).schema else images
-    if images != known:
-        new, gone = ({*images} - {*known}, {*known} - {*images})
-        other = f" with {min(new)}" if new else f" without {min(gone)}" if gone else ""
-        raise Pix2PixError(
-            f"{data}: expected the {len(known)} images the run began with, which {record} holds, "
-            f"found {len(images)}{other}; leave --data out, or start another run with --out"
-        )
+    for split, known in sorted(known_images(records).items()):
+        images = [labelled(file) for file in splits[split].pairs] if split in splits else []
+        if sorted(images) != sorted(known):
+            new, gone = ({*images} - {*known}, {*known} - {*images})
+            other = f" with {min(new)}" if new else f" without {min(gone)}" if gone else ""
+            raise Pix2PixError(
+                f"{data}: expected the {len(known)} images in {split} that the run began with, "
+                f"which {records} holds, found {len(images)}{other}; leave --data out, or start "
+                "another run with --out"
+            )
+
+
+def known_images(records: Path) -> dict[str, list[str]]:
+    """Return what the images of each record are called, with their domains."""
+    return {
+        path.stem: names_of(path, *([DOMAIN] if DOMAIN in inspect(path).schema else []), NAME)
+        for path in records.glob(f"*{SUFFIX}")
+    }
+
+
+def labelled(file: PairFiles) -> str:
+    """Return what an image or a pair will be called there."""
+    return "/".join([file.domain, file.name] if file.domain else [file.name])

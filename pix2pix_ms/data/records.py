@@ -96,10 +96,11 @@ class Record:
         return pairs
 
 
-def names_of(path: Path) -> list[str]:
-    """Return what the pairs or images of a record in our layout are called."""
-    rows = ds.MindDataset(str(path), [NAME], shuffle=False)
-    return [str(row[NAME]) for row in rows_of(rows, path)]
+def names_of(path: Path, *columns: str) -> list[str]:
+    """Return what the pairs or images of a record are called: these columns, NAME unless given."""
+    columns = columns or (NAME,)
+    rows = ds.MindDataset(str(path), [*columns], shuffle=False)
+    return ["/".join(str(row[column]) for column in columns) for row in rows_of(rows, path)]
 
 
 def decoder(channels: int) -> Callable[[np.ndarray], Pixels]:

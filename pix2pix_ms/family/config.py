@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from pix2pix_ms.settings import (
+    HEAVIEST,
     MOST_FILTERS,
     Direction,
     FacadeSettings,
@@ -116,7 +117,7 @@ class WGANConfig(DCGANConfig):
     critic_steps: int = setting(5, "updates of the critic for one of the generator", least=1)
     clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan")
     lambda_gp: float = setting(
-        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
+        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0, most=HEAVIEST
     )
 
     @property
@@ -153,9 +154,9 @@ class CycleGANConfig(FacadeSettings):
     )
     norm: Norm = setting("instance", "normalisation in all four networks")
     gan_mode: Literal["vanilla", "lsgan"] = setting("lsgan", "adversarial loss")
-    lambda_cycle: float = setting(10.0, "weight of the cycle losses", least=0)
+    lambda_cycle: float = setting(10.0, "weight of the cycle losses", least=0, most=HEAVIEST)
     lambda_identity: float = setting(
-        0.5, "weight of the identity losses, times lambda_cycle", least=0
+        0.5, "weight of the identity losses, times lambda_cycle", least=0, most=HEAVIEST
     )
     pool_size: int = setting(
         50, "generated images of the past that a discriminator is shown", least=0, most=10**4
@@ -209,13 +210,16 @@ class StarGANConfig(FacadeSettings):
         64, "filters in the first layer of G, D and the style encoder", least=1, most=MOST_FILTERS
     )
     max_filters: int = setting(512, "most filters of a layer", least=1)
-    lambda_style: float = setting(1.0, "weight of the style reconstruction", least=0)
+    lambda_style: float = setting(1.0, "weight of the style reconstruction", least=0, most=HEAVIEST)
     lambda_diversity: float = setting(
-        1.0, "weight of the diversity loss at first; it falls to 0 over the training", least=0
+        1.0,
+        "weight of the diversity loss at first; it falls to 0 over the training",
+        least=0,
+        most=HEAVIEST,
     )
-    lambda_cycle: float = setting(1.0, "weight of the cycle loss", least=0)
+    lambda_cycle: float = setting(1.0, "weight of the cycle loss", least=0, most=HEAVIEST)
     lambda_r1: float = setting(
-        1.0, "weight of R1, the penalty on D's gradient at real images", least=0
+        1.0, "weight of R1, the penalty on D's gradient at real images", least=0, most=HEAVIEST
     )
 
     @property

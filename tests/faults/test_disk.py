@@ -13,6 +13,7 @@ from harness import TINY, Child, Children, log, result, wait_until, words_of
 from PIL import Image
 
 from pix2pix_ms.data.facades import facade
+from pix2pix_ms.files import LOCK
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_the_second_in_a_folder_is_refused_until_the_first_is_gone(
     child = forked.train(run, records)
     assert child.status() == 0, child.said()
     assert result(run) == result(undisturbed)
-    assert not (run / ".lock").exists()
+    assert not (run / LOCK).exists()
 
 
 def test_a_file_takes_its_place_once_it_is_on_disk(
@@ -167,6 +168,6 @@ def test_a_hold_may_be_held_again_and_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     with held(folder):
         with held(folder):
-            assert os.listdir(folder) == [".lock"]  # noqa: PTH208
-        assert (folder / ".lock").exists()
+            assert os.listdir(folder) == [LOCK]  # noqa: PTH208
+        assert (folder / LOCK).exists()
     assert not folder.exists()

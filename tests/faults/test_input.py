@@ -58,6 +58,8 @@ def copied(undisturbed: Path, tmp_path: Path) -> Path:
         ("jitter-size", "60000", "at most 32768"),
         ("ngf", "100000", "at most 4096"),
         ("facades", "99999999999999999999", "at most "),
+        ("init-gain", "1e30", "at most 1000"),
+        ("lambda-l1", "1e38", "at most 1000000"),
     ],
 )
 def test_settings_beyond_reason_are_refused(
@@ -75,6 +77,11 @@ def test_odd_paths_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Monk
         found = call(*words)
         assert found.exit_code == 2
         assert "expected a path, found an empty one" in found.output.splitlines()[-1]
+    found = call("prepare", "\udcff", "x")
+    assert found.exit_code == 2
+    assert r"expected a path in UTF-8, found '\udcff'; rename it" in found.output
+    for split in ("..", "a\nb", ".hidden", "a/b", ""):
+        assert "split: expected a plain name" in refusal("prepare", tmp_path, "x", "--split", split)
     for name, shown in (("a\nb.png", r"a\nb.png"), ("a\rb.png", r"a\rb.png"), ("房.png", "房.png")):
         found = call("translate", name, "--out", "x").output
         assert found == f"error: {shown}: expected an image, found no such file\n"
@@ -84,7 +91,7 @@ def test_odd_paths_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Monk
 def test_texts_no_settings_come_in_are_told(copied: Path) -> None:
     run = Run(copied)
     before = run.config_file.read_text()
-    for text in ("[" * 200_000, "[]", before.replace('"size": 32', '"size": Infinity')):
+    for text in ("[" * 200_000, "[]", '{"my": 1}', before.replace("32", "Infinity", 1)):
         run.config_file.write_text(text)
         assert refusal("train", "--resume", "--out", copied).startswith(
             f"error: {run.config_file}: "
@@ -167,9 +174,11 @@ def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
     moved = run.rename(tmp_path / "moved")
     images.rename(run)  # what is there now is not looked at
     assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
-    assert call("train", "--resume", "--epochs", "3", "--data", run, "--out", moved).exit_code == 0
+    said = call("train", "--resume", "--epochs", "3", "--data", run, "--out", moved).output
+    assert f"{run} was read when the run began; it goes on with {moved / 'data'}" in said
+    assert "3/3" in said
     line = refusal("train", "--resume", "--epochs", "4", "--data", others, "--out", moved)
-    assert line.startswith(f"error: {others}: expected the 10 images the run began with"), line
+    assert line.startswith(f"error: {others}: expected the 10 images in train that the run began")
     assert "found 10 with facade_10; leave --data out" in line
     next(run.iterdir()).unlink()
     line = refusal("train", "--resume", "--epochs", "4", "--data", run, "--out", moved)
@@ -195,6 +204,70 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
     assert call(*words, "--data", own / "data", "--out", "linked/own").exit_code == 0
     moved = own.rename(tmp_path / "moved")
     assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
+
+
+def test_images_of_other_domains_are_not_gone_on_with(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(4):
+            file = tmp_path / "images" / name / f"{number}.png"
+            Image.fromarray(facade(number, 32).photo).save(file)
+    words = ["train", "--model", "cyclegan", "--preset", "quick", "--epochs", "1", "--no-jit",
+             "--ngf", "4", "--n-blocks", "1", "--data", tmp_path / "images"]  # fmt: skip
+    assert call(*words, "--out", tmp_path / "run").exit_code == 0
+    (tmp_path / "images" / "x").rename(tmp_path / "images" / "z")
+    line = refusal("train", "--resume", "--epochs", "2", *words[-2:], "--out", tmp_path / "run")
+    assert "expected the 8 images in train that the run began with" in line
+    assert "found 8 with z/0; leave --data out" in line
+
+
+def test_files_of_others_are_not_in_a_new_runs_way(records: Path, tmp_path: Path) -> None:
+    words = ("train", *words_of(TINY), "--data", records, "--out")
+    files = ("log.csv", "losses.png", "warnings.txt", "data.json", "samples/mine.png",
+             "checkpoints/mine.ckpt")  # fmt: skip
+    for name in files:
+        file = tmp_path / name.replace("/", "-") / name
+        file.parent.mkdir(parents=True)
+        file.write_text("mine")
+        for resume in ((), ("--resume",)):
+            line = refusal(*words, tmp_path / name.replace("/", "-"), *resume)
+            assert line.startswith(f"error: {tmp_path / name.replace('/', '-')}"), line
+            assert "--out" in line
+        assert file.read_text() == "mine"
+
+
+def test_what_is_no_report_is_not_replaced_by_one(copied: Path, records: Path) -> None:
+    for file in (Run(copied).last, Run(copied).config_file, Run(copied).log_file):
+        before = file.read_bytes()
+        line = refusal("evaluate", copied, "--data", records, "--json", file)
+        assert line.startswith(f"error: {file}: expected a new file, or an older report, found")
+        assert file.read_bytes() == before
+    assert "or an older report" in refusal(
+        "evaluate", copied, "--data", records, "--json", "/dev/null"
+    )
+    for _ in range(2):
+        words = ("evaluate", copied, "--data", records, "--json", copied / "scores.json")
+        assert call(*words).exit_code == 0
+
+
+def test_what_a_training_made_for_itself_is_not_prepared_into(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert call("train", *words_of(TINY | {"epochs": 1}), "--out", run).exit_code == 0
+    for pair in facade_pairs(4, 32):
+        Image.fromarray(np.hstack([pair.a, pair.b])).save(tmp_path / f"{pair.name}.png")
+    line = refusal("prepare", tmp_path, run / "data")
+    assert line.startswith(f"error: {run / 'data' / 'train.mindrecord'}: expected none, or that of")
+    for _ in range(2):
+        assert call("prepare", tmp_path, tmp_path / "records").exit_code == 0
+
+
+def test_records_that_are_gone_are_told_with_what_to_do(copied: Path, records: Path) -> None:
+    run = Run(copied)
+    run.data_file.write_text(run.data_file.read_text().replace("train.mindrecord", "gone"))
+    line = refusal("train", "--resume", "--epochs", "4", "--out", copied)
+    assert line.startswith(f"error: {run.data_file}: expected the record it names, ")
+    words = ("train", "--resume", "--epochs", "4", "--data", records, "--out", copied)
+    assert call(*words).exit_code == 0
 
 
 def test_data_that_are_not_there_are_told_also_to_a_run_with_its_own(
@@ -243,13 +316,13 @@ def test_weights_do_not_take_the_place_of_what_a_run_goes_on_from(
     before = last.read_bytes()
     monkeypatch.chdir(last.parent)
     (tmp_path / "linked").symlink_to(last.parent, target_is_directory=True)
-    for out in (last, Run(copied).previous, Path(last.name), tmp_path / "linked" / last.name):
+    places = (last, Run(copied).generator_file(2), Path(last.name), tmp_path / "linked" / last.name)
+    for out in places:
         line = refusal("convert", weights, out)
-        assert line.startswith(f"error: {out}: expected a name of its own, found that of what the")
+        assert line.startswith(f"error: {out}: expected a place of its own, found that of the run")
     assert last.read_bytes() == before
     for _ in range(2):
         assert call("convert", weights, tmp_path / "checkpoints" / last.name).exit_code == 0
-    assert call("convert", weights, last.with_name("mine.ckpt")).exit_code == 0
 
 
 def test_a_pipe_is_no_image(undisturbed: Path, tmp_path: Path) -> None:
