@@ -86,7 +86,8 @@ def to_checkpoint(
     """
     place = out.parent.resolve() / out.name
     run = Run(place.parent.parent)
-    if run.config_file.is_file() and place.parent == run.last.parent:
+    of_run = any(file.is_file() for file in (run.config_file, run.data_file, run.log_file))
+    if of_run and place.parent == run.last.parent:
         raise Pix2PixError(
             f"{out}: expected a place of its own, found that of the run {run.folder}; choose "
             "another folder"

@@ -89,12 +89,12 @@ class Report:
 
 
 def check_replaceable(place: Path) -> None:
-    """Refuse to put a report in the place of anything but an older one.
+    """Refuse to put a report in the place of anything but an older one, or an empty file.
 
     Raises:
         Pix2PixError: if there is something else.
     """
-    if not place.exists():
+    if not place.exists() or (place.is_file() and place.stat().st_size == 0):
         return
     try:
         older = json.loads(place.read_text()) if place.is_file() else None

@@ -120,8 +120,11 @@ class Run:
 
         Records in its own folder are noted from there, so that they are found where it is moved.
         """
-        place, folder = Path(data["train"]).resolve(), self.folder.resolve()
-        noted = place.relative_to(folder) if place.is_relative_to(folder) else place
+        place, noted = Path(data["train"]), Path(data["train"]).resolve()
+        if ".." not in place.parts and place.is_relative_to(self.folder.absolute()):
+            noted = place.relative_to(self.folder.absolute())  # also where a link leads out of it
+        elif noted.is_relative_to(self.folder.resolve()):
+            noted = noted.relative_to(self.folder.resolve())
         text = json.dumps(data | {"train": noted.as_posix()}, indent=2)
         replace_text(self.data_file, text + "\n")
         replace_text(self.config_file, config.to_json())
@@ -222,7 +225,7 @@ def check_free(run: Run, resume: bool) -> None:
         return
     samples, kept = run.sample_file(0).parent, run.last.parent
     for place in (run.log_file, run.curves_file, run.warnings_file, samples, kept):
-        if place.exists():
+        if place.is_file() or (place.is_dir() and any(place.iterdir())):
             raise Pix2PixError(
                 f"{place}: expected none where no run has begun, found one; move it away, or "
                 "choose another folder with --out"

@@ -11,7 +11,7 @@ from pix2pix_ms.data.encoding import DEFAULT, Recipe, encode_image, encode_pair
 from pix2pix_ms.data.pairs import SPLITS, Found, PairFiles, refuse_lonely
 from pix2pix_ms.data.records import DOMAIN, NAME, SUFFIX, inspect, names_of
 from pix2pix_ms.data.splits import found_splits, lonely_in
-from pix2pix_ms.data.sums import is_own
+from pix2pix_ms.data.sums import index_of, is_own
 from pix2pix_ms.data.survey import lines, refuse_unfit, survey
 from pix2pix_ms.data.workers import Workers
 from pix2pix_ms.data.writing import IMAGES, appearing_records, pairs_layout, write_rows
@@ -193,16 +193,19 @@ def run_records(
         if data is not None:
             refuse_other_images(data, records, recipe)
         return records
-    for older in sorted(records.glob(f"*{SUFFIX}")):
-        if not is_own(older):
+    older = sorted(records.glob(f"*{SUFFIX}"))
+    for record in older:
+        if not is_own(record):
             raise Pix2PixError(
-                f"{older}: expected no records but a training's own, found others; train on them "
+                f"{record}: expected no records but a training's own, found others; train on them "
                 f"with --data {records}, or choose another folder with --out"
             )
+    for record in older:  # of a start that never began
+        record.unlink()
+        index_of(record).unlink()
     if data is None:
         with appearing_records(records, own=True) as room:
             make(room, config)
-            refuse_older([path.stem for path in room.glob(f"*{SUFFIX}")], records)
         return records
     if "train" not in (splits := found_splits(data, recipe=recipe)):
         raise Pix2PixError(
@@ -210,7 +213,6 @@ def run_records(
             "add a folder train"
         )
     with held(records):
-        refuse_older(splits, records)
         write_splits(splits, records, recipe, own=True)
     return records
 
@@ -220,7 +222,7 @@ def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
     if not data.exists():
         raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
     splits = found_splits(data, recipe=recipe)
-    for split, known in sorted(known_images(records).items()):
+    for split, known in known_images(records).items():
         images = [labelled(file) for file in splits[split].pairs] if split in splits else []
         if sorted(images) != sorted(known):
             new, gone = ({*images} - {*known}, {*known} - {*images})
@@ -233,11 +235,16 @@ def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
 
 
 def known_images(records: Path) -> dict[str, list[str]]:
-    """Return what the images of each record are called, with their domains."""
-    return {
-        path.stem: names_of(path, *([DOMAIN] if DOMAIN in inspect(path).schema else []), NAME)
-        for path in records.glob(f"*{SUFFIX}")
-    }
+    """Return what the images that a run trains on and holds out are called, with their domains.
+
+    Records of others may give them no names.
+    """
+    found = {}
+    for path in (records / f"{split}{SUFFIX}" for split in ("train", "val")):
+        schema = inspect(path).schema if path.is_file() else {}
+        if NAME in schema:
+            found[path.stem] = names_of(path, *([DOMAIN] * (DOMAIN in schema)), NAME)
+    return found
 
 
 def labelled(file: PairFiles) -> str:

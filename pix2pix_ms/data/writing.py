@@ -108,7 +108,7 @@ def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
             if own:
                 mark_own(record)
         parts = sorted(room.iterdir(), reverse=True)  # each index before its file
-        for part in parts:  # all of them first: killed here, there is no record, never a mixture
+        for part in reversed(parts):  # first all: killed here, there is no record, never a mixture
             (folder / part.name).unlink(missing_ok=True)
         for part in parts:
             part.replace(folder / part.name)

@@ -204,6 +204,13 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
     assert call(*words, "--data", own / "data", "--out", "linked/own").exit_code == 0
     moved = own.rename(tmp_path / "moved")
     assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
+    (moved / "data").rename(tmp_path / "b" / "data")  # on another disk, say
+    run = tmp_path / "b" / "disk"
+    run.mkdir()
+    (run / "data").symlink_to(Path("..") / "data", target_is_directory=True)
+    assert call(*words, "--data", run / "data", "--out", run).exit_code == 0
+    moved = (tmp_path / "b").rename(tmp_path / "d") / "disk"
+    assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
 
 
 def test_images_of_other_domains_are_not_gone_on_with(tmp_path: Path) -> None:
@@ -234,6 +241,8 @@ def test_files_of_others_are_not_in_a_new_runs_way(records: Path, tmp_path: Path
             assert line.startswith(f"error: {tmp_path / name.replace('/', '-')}"), line
             assert "--out" in line
         assert file.read_text() == "mine"
+    (tmp_path / "empty" / "samples").mkdir(parents=True)  # as a script may make it beforehand
+    assert call(*words, tmp_path / "empty").exit_code == 0
 
 
 def test_what_is_no_report_is_not_replaced_by_one(copied: Path, records: Path) -> None:
@@ -242,9 +251,10 @@ def test_what_is_no_report_is_not_replaced_by_one(copied: Path, records: Path) -
         line = refusal("evaluate", copied, "--data", records, "--json", file)
         assert line.startswith(f"error: {file}: expected a new file, or an older report, found")
         assert file.read_bytes() == before
-    assert "or an older report" in refusal(
-        "evaluate", copied, "--data", records, "--json", "/dev/null"
-    )
+    os.mkfifo(copied / "pipe")
+    line = refusal("evaluate", copied, "--data", records, "--json", copied / "pipe")
+    assert "or an older report" in line
+    (copied / "scores.json").touch()  # as mktemp makes it
     for _ in range(2):
         words = ("evaluate", copied, "--data", records, "--json", copied / "scores.json")
         assert call(*words).exit_code == 0

@@ -64,7 +64,7 @@ def test_a_signal_ends_it_after_the_step_with_everything_saved(
     """
     run = tmp_path / "a run"
     words = ["train", *words_of(TINY), "--data", str(records), "--out", str(run)]
-    pauses = dict.fromkeys(ENDS, 0.5)
+    pauses = dict.fromkeys(ENDS, 1.0)
     child = forked.command(*words, pauses=pauses)
     for step, numbers in ENDS.items():
         wait_until(child, child.reached(step))
