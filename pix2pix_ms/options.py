@@ -16,7 +16,7 @@ from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.models import MODELS
 from pix2pix_ms.settings import Direction, Settings
-from pix2pix_ms.streams import plain, taken
+from pix2pix_ms.streams import escaped, taken
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SIGNALLED = 128  # and the signal's number, as shells report it
@@ -90,7 +90,7 @@ class Friendly(click.Group):
         if ctx.params.get("debug"):
             raise  # noqa: PLE0704  (called while an exception is handled)
         with suppress(OSError):  # the terminal may be gone
-            click.echo(f"error: {plain(message)}", err=True)
+            click.echo(f"error: {escaped(message)}", err=True)
         ctx.exit(status)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -45,8 +44,9 @@ def prepare_process() -> None:
     # Deprecation warnings carry pid and time and cannot be compared; errors say at length what the
     # exception says that comes after them, also where Ctrl-C ended a compilation.
     prefer(LOGGED, "4")
-    # What a graph was where its compilation ended; by itself it goes to the current folder.
-    prefer("MS_OM_PATH", str(Path(tempfile.gettempdir()) / "pix2pix_ms"))
+    # Where MindSpore (2.8) writes down the graph whose compilation has ended in an error: nowhere.
+    # By itself it makes a folder rank_0 in the current one, also at Ctrl-C.
+    prefer("MS_OM_PATH", os.devnull)
     # MindSpore (2.8) sets this too, but then `import onnx` before it has loaded protobuf's other
     # implementation, with which MindSpore cannot be imported any more.
     prefer("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")

@@ -242,9 +242,8 @@ class Settings:
             values: dict[str, Any] = json.loads(text)
             named = values.pop("model", cls.model)
             if named == cls.model:
-                known = {entry.name for entry in fields(cls)}
-                for name in sorted(values.keys() - known):
-                    raise ValueError(f"the unknown setting {name}")
+                if unknown := values.keys() - {entry.name for entry in fields(cls)}:
+                    raise ValueError(f"the unknown setting {min(unknown)}")
                 return cls(**{name: tupled(value) for name, value in values.items()})
         except Pix2PixError as error:
             raise Pix2PixError(f"{where}: {error}") from error

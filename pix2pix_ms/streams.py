@@ -62,7 +62,7 @@ def taken() -> Iterator[None]:
         ) from error
 
 
-def plain(line: str) -> str:
+def escaped(line: str) -> str:
     """Return a line with what is no letter or sign, as names of files may have it, in escapes."""
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line

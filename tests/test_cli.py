@@ -257,14 +257,18 @@ def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]
     ours, theirs = os.openpty()
     with tempfile.TemporaryDirectory() as place:
         process = subprocess.Popen(program, text=True, stdin=theirs, cwd=place, **pipes)
-        os.close(theirs)
-        until = time.monotonic() + 120
-        while not moment() and time.monotonic() < until:
-            time.sleep(0.02)
-        time.sleep(0.4)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-        os.close(ours)
+        try:
+            until = time.monotonic() + 120
+            while not moment() and time.monotonic() < until:
+                time.sleep(0.02)
+            time.sleep(0.4)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:  # lest a failure be the next test's too
+            process.kill()
+            process.communicate()
+            os.close(theirs)
+            os.close(ours)
         assert not list(Path(place).iterdir())
     (line,) = errors.splitlines()
     return process.returncode, line

@@ -250,7 +250,6 @@ def test_the_same_seed_gives_the_same_step_and_another_another() -> None:
 
 
 FAILING = """
-import numpy as np
 from test_cyclegan import CycleGAN, TINY, Tensor, images
 from pix2pix_ms.nets.resnet import Layer
 
