@@ -16,10 +16,12 @@ from pix2pix_ms.config import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.files import appearing_whole
 from pix2pix_ms.models import MODELS, imported, settings_from_json
+from pix2pix_ms.nets.blocks import fold
 from pix2pix_ms.seal import check_seal, damaged
 from pix2pix_ms.settings import Direction, Settings
 
 SUFFIX = ".ckpt"
+AVERAGE = "average."  # before the names of averaged weights
 
 # The networks that come with a clone; an installed package alone does not have them.
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
@@ -167,6 +169,24 @@ def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
     return {name: ms.Parameter(ms.Tensor(a), name=name) for name, a in arrays.items()}, config
 
 
+def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, ms.Parameter], Any]:
+    """Return networks as they leave for others, by name, and the settings that say so.
+
+    Of pix2pix: the averaged generator in place of the trained one, and its composed kernels folded
+    to plain 4x4 ones. A checkpoint of another model is returned as it is.
+    """
+    if config.model != Config.model:
+        return found, config
+    averaged = {n.removeprefix(AVERAGE): p for n, p in found.items() if n.startswith(AVERAGE)}
+    arrays = {n: p for n, p in found.items() if not n.startswith(AVERAGE)} | averaged
+    if config.upsampling == "composed":
+        for name, kernel in arrays.items():
+            if name.startswith("generator.ups.") and name.endswith(".conv.weight"):
+                folded = ms.Tensor(fold(kernel.asnumpy()))
+                arrays[name] = ms.Parameter(folded, name=name)
+    return arrays, replace(config, upsampling="transposed", ema=0.0)
+
+
 def fill(
     wanted: Mapping[str, ms.Parameter],
     found: Mapping[str, ms.Parameter],
@@ -273,6 +293,7 @@ def generator_of(
             f"{path}: expected a network that makes one image of another, as pix2pix and cyclegan "
             f"train, found {config.model}; see pix2pix-ms generate, or translate --domain"
         )
+    found, config = plain(found, config)
     check_holds(config.networks[0], found, path)
     if direction not in (None, config.direction):
         if config.model == Config.model:

@@ -12,6 +12,7 @@ from pix2pix_ms.settings import (
     Direction,
     FacadeSettings,
     Norm,
+    Upsampling,
     expect,
     setting,
 )
@@ -32,8 +33,8 @@ class Config(FacadeSettings):
 
     model: ClassVar[str] = "pix2pix"
     architecture: ClassVar[tuple[str, ...]] = (
-        "levels", "size", "height", "width", "input_channels", "target_channels", "skips", "ngf",
-        "ndf", "n_layers", "conditional", "norm",
+        "levels", "size", "height", "width", "input_channels", "target_channels", "skips",
+        "upsampling", "ngf", "ndf", "n_layers", "conditional", "norm",
     )  # fmt: skip
 
     input_channels: int = setting(
@@ -49,6 +50,9 @@ class Config(FacadeSettings):
         None, "levels of the U-Net; unless given: down to 1x1 pixel", most=DEEPEST
     )
     skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
+    upsampling: Upsampling = setting(
+        "transposed", "composed: resize, then 3x3, as one 4x4 transposed convolution; no weave"
+    )
     ngf: int = setting(64, "filters in the generator's first layer", least=1, most=MOST_FILTERS)
     ndf: int = setting(64, "filters in the discriminator's first layer", least=1, most=MOST_FILTERS)
     n_layers: int = setting(
@@ -67,6 +71,9 @@ class Config(FacadeSettings):
     )
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
     lambda_l1: float = setting(100.0, "weight of that distance", least=0, most=HEAVIEST)
+    ema: float = setting(
+        0.0, "share of a moving average of G's weights that a step keeps; it translates; 0: none"
+    )
 
     @property
     def penalised(self) -> bool:
@@ -87,6 +94,7 @@ class Config(FacadeSettings):
             "instance or none where gan_mode is wgan-gp, whose penalty is of single images",
             self.norm,
         )
+        expect(0 <= self.ema < 1, "ema", "at least 0 and below 1", self.ema)
         self.check_channels()
         self.check_shape()
 

@@ -176,7 +176,7 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
         Pix2PixError: if the checkpoint cannot be read or lacks a discriminator asked for.
     """
     path = checkpoints.file_of(source)
-    found, config, _ = checkpoints.load(path)
+    found, config = checkpoints.plain(*checkpoints.load(path)[:2])
     if config.model != Config.model:
         raise Pix2PixError(
             f"{path}: expected networks of {Config.model}, found those of {config.model}, which "

@@ -101,7 +101,7 @@ def export(source: Path, out: Path) -> tuple[Path, Path]:
             f"{out.suffix or 'no ending'}; change --out"
         )
     path = checkpoints.file_of(source)
-    found, config, _ = checkpoints.load(path)
+    found, config = checkpoints.plain(*checkpoints.load(path)[:2])
     held = {name.split(".")[0] for name in found}
     networks = SEGMENTER if held >= {*SEGMENTER} else config.networks
     for network in networks:

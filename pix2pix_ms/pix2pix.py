@@ -7,6 +7,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
+from pix2pix_ms.checkpoints import AVERAGE
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import Stream
 from pix2pix_ms.interrupt import interruptible
@@ -15,7 +16,7 @@ from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
-from pix2pix_ms.optimisers import adam, set_rate
+from pix2pix_ms.optimisers import adam, follow, set_rate
 from pix2pix_ms.penalty import draw_shares, gradient_penalty
 
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
@@ -110,6 +111,31 @@ def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -
     return ms.jit(step) if config.jit else step
 
 
+class Average:
+    """A generator whose weights are a moving average of another's, which make steadier images.
+
+    Its share of old weights is `ema`, and less in the first steps, lest the start linger:
+    (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
+    """
+
+    def __init__(self, followed: UNet, config: Config) -> None:
+        self.generator = UNet(config)
+        self.generator.update_parameters_name(AVERAGE)
+        self.ema = config.ema
+        own, theirs = (list(net.get_parameters()) for net in (self.generator, followed))
+        for average, weights in zip(own, theirs, strict=True):
+            average.set_data(weights.value().copy())
+
+        def move(share: Tensor) -> Tensor:
+            return follow(own, theirs, share)
+
+        self._move = ms.jit(move) if config.jit else move
+
+    def follow(self, step: int) -> None:
+        """Move towards the weights after `step`, counted from 1."""
+        self._move(Tensor(min(self.ema, (1 + step) / (10 + step)), ms.float32))
+
+
 class Pix2Pix:
     """Generator, discriminator and their optimisers, built and initialised from a config."""
 
@@ -119,6 +145,7 @@ class Pix2Pix:
         self.discriminator = PatchGAN(config)
         initialise(self.generator, config)
         initialise(self.discriminator, config)
+        self.average = Average(self.generator, config) if config.ema > 0 else None
         self.optim_g = adam(self.generator, config)
         self.optim_d = adam(self.discriminator, config)
         self.step = 0
@@ -143,7 +170,10 @@ class Pix2Pix:
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
-            return Losses(*map(float, self._train_step(x, y, *drawn)))
+            losses = Losses(*map(float, self._train_step(x, y, *drawn)))
+            if self.average is not None:
+                self.average.follow(self.step)
+        return losses
 
     def set_learning_rate(self, rate: float) -> None:
         """Set both optimisers' learning rate, also where the step is already compiled."""
@@ -152,9 +182,16 @@ class Pix2Pix:
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return everything a resume needs, by name: both networks and both optimisers' state."""
-        owners = (self.generator, self.discriminator, self.optim_g, self.optim_d)
+        owners = [self.generator, self.discriminator, self.optim_g, self.optim_d]
+        if self.average is not None:
+            owners.append(self.average.generator)
         return {p.name: p for owner in owners for p in owner.get_parameters()}
 
+    @property
+    def translating(self) -> UNet:
+        """The generator that translates: the averaged one where there is one."""
+        return self.average.generator if self.average is not None else self.generator
+
     def kept(self) -> Iterable[ms.Parameter]:
-        """Return what translates: the generator's parameters."""
-        return iter(self.generator.get_parameters())
+        """Return what translates: that generator's parameters."""
+        return iter(self.translating.get_parameters())

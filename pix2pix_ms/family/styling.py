@@ -6,7 +6,7 @@ from typing import Any
 
 import mindspore as ms
 import numpy as np
-from mindspore import Tensor, nn, ops
+from mindspore import Tensor, nn
 from numpy.typing import ArrayLike
 
 from pix2pix_ms import checkpoints
@@ -18,10 +18,10 @@ from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.adain import StyledGenerator
 from pix2pix_ms.nets.styles import MappingNetwork, StyleEncoder
+from pix2pix_ms.optimisers import follow
 from pix2pix_ms.settings import Fit
 from pix2pix_ms.translate import check_fit, to_network, unfitted
 
-PREFIX = "average."
 CHANNELS = 3  # of the images: styles are colours
 SHIPPED = checkpoints.SHIPPED / "stargan-32"
 
@@ -42,7 +42,7 @@ class Averages:
         self.own: list[ms.Parameter] = []
         self.theirs: list[ms.Parameter] = []
         for network in self.networks():
-            network.update_parameters_name(PREFIX)
+            network.update_parameters_name(checkpoints.AVERAGE)
             network.set_train(False)
         for network, model in zip(self.networks(), followed, strict=False):
             self.own += network.get_parameters()
@@ -59,10 +59,7 @@ class Averages:
 
     def follow(self) -> Tensor:
         """Move every average a little towards what is trained."""
-        for place in range(len(self.own)):  # a graph knows no strict zip (MindSpore 2.8)
-            own, theirs = self.own[place], self.theirs[place]
-            ops.assign(own, theirs + self.config.ema * (own - theirs))
-        return Tensor(0)
+        return follow(self.own, self.theirs, self.config.ema)
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return the averages by name."""

@@ -8,7 +8,7 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms import distributed
 from pix2pix_ms.device import Stream, computes_on_cpu, random
-from pix2pix_ms.settings import Norm
+from pix2pix_ms.settings import Norm, Upsampling
 from pix2pix_ms.sharding import own
 
 KERNEL = 4
@@ -16,6 +16,8 @@ DROPOUT_RATE = 0.5
 EPSILON = 1e-5
 MOMENTUM = 0.1  # share of a batch's statistics in the moving ones
 SLOPE = 0.2  # of LeakyReLU
+# From a 3x3 kernel to its convolution with a 2x2 box, both flat: float32 [9, 16].
+BOX = np.kron(*[np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], np.float32)] * 2)
 Statistics = Literal["batch", "moving"]
 
 
@@ -62,11 +64,50 @@ class Verdict(nn.Conv2d):
         return verdicts + self.bias.reshape(1, 1, 1, 1)
 
 
-def upconvolution(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:
+def upconvolution(
+    channels_in: int, channels_out: int, bias: bool, upsampling: Upsampling = "transposed"
+) -> nn.Conv2dTranspose:
     """4x4 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W]."""
+    if upsampling == "composed":
+        return ComposedUpconvolution(channels_in, channels_out, bias)
     return nn.Conv2dTranspose(
         channels_in, channels_out, KERNEL, 2, pad_mode="pad", padding=1, has_bias=bias
     )
+
+
+class ComposedUpconvolution(nn.Conv2dTranspose):
+    """Nearest-neighbour upsampling and a 3x3 convolution, as one transposed convolution.
+
+    [N, in, H, W] to [N, out, 2H, 2W]. The learned kernel is 3x3; convolved with a 2x2 box it is the
+    4x4 kernel of a transposed convolution that gives the same image, borders included, at a quarter
+    of the products. All its outputs overlap alike, so it leaves no checkerboard (Odena et al.
+    2016). `fold` makes the plain transposed convolution of it.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, bias: bool) -> None:
+        super().__init__(channels_in, channels_out, 3, 2, pad_mode="pad", padding=1, has_bias=bias)
+        self.box = Tensor(BOX)
+        self.upconvolve = ops.Conv2DTranspose(
+            channels_in, KERNEL, pad_mode="pad", pad=1, stride=2, mode=1
+        )
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Double the image."""
+        batch, channels, height, width = x.shape
+        # A small matrix product: padding and adding the kernel takes five times as long (2.8).
+        kernel = ops.matmul(self.weight.reshape(-1, 9), self.box)
+        kernel = kernel.reshape(channels, self.out_channels, KERNEL, KERNEL)
+        y = self.upconvolve(x, kernel, (batch, self.out_channels, 2 * height, 2 * width))
+        return self.bias_add(y, self.bias) if self.has_bias else y
+
+
+def fold(weight: np.ndarray) -> np.ndarray:
+    """Return the 4x4 kernel, [in, out, 4, 4], that a learned 3x3 one, [in, out, 3, 3], stands for.
+
+    In double precision, then rounded, so that it is the nearest float32.
+    """
+    composed = weight.reshape(-1, 9).astype(np.float64) @ BOX
+    return composed.reshape(*weight.shape[:2], KERNEL, KERNEL).astype(np.float32)
 
 
 class BatchNorm(nn.Cell):

@@ -57,7 +57,7 @@ class PairsTask(Task):
             check_channels(subset.record, config)
         self.config, self.data = config, data
         self.model = Pix2Pix(config)
-        self.generate = Translator(self.model.generator, config)  # one, for each compiles a graph
+        self.generate = Translator(self.model.translating, config)  # compiles
         self.shown = Subset(data.held_out.record, data.held_out.indices[: config.samples])
 
     def steps(self) -> int:
