@@ -120,10 +120,10 @@ class Average:
 
     def __init__(self, followed: UNet, config: Config) -> None:
         self.generator = UNet(config)
-        self.generator.update_parameters_name(AVERAGE)
         self.ema = config.ema
         own, theirs = (list(net.get_parameters()) for net in (self.generator, followed))
         for average, weights in zip(own, theirs, strict=True):
+            average.name = AVERAGE + weights.name
             average.set_data(weights.value().copy())
 
         def move(share: Tensor) -> Tensor:
