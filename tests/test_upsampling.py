@@ -1,0 +1,132 @@
+"""Composed upsampling and the averaged generator, and what becomes of them outside a training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms import checkpoints
+from pix2pix_ms.cli import command
+from pix2pix_ms.config import Config
+from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.pipeline import TrainingData
+from pix2pix_ms.nets import blocks
+from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.pix2pix import Pix2Pix
+from pix2pix_ms.training import train
+from pix2pix_ms.translate import Translator, to_network
+
+RNG = np.random.default_rng(7)
+
+
+@pytest.fixture(scope="module")
+def composed(tiny: Config) -> Config:
+    return replace(tiny, upsampling="composed", ema=0.9, epochs=2, save_every=1)
+
+
+@pytest.fixture(scope="module")
+def run(composed: Config, data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(composed, data, tmp_path_factory.mktemp("runs") / "run").folder
+
+
+def noise(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape, np.float32)
+
+
+def layer() -> nn.Cell:
+    cell = blocks.upconvolution(5, 7, True, "composed")
+    cell.weight.set_data(Tensor(noise(5, 7, 3, 3)))
+    cell.bias.set_data(Tensor(noise(7)))
+    return cell
+
+
+def test_it_is_resizing_and_a_convolution() -> None:
+    """Nearest-neighbour by NumPy, a 3x3 convolution of the kernel turned round, borders too."""
+    cell, x = layer(), noise(2, 5, 4, 6)
+    resized = Tensor(x.repeat(2, axis=2).repeat(2, axis=3))
+    kernel = Tensor(np.ascontiguousarray(cell.weight.asnumpy()[:, :, ::-1, ::-1].swapaxes(0, 1)))
+    wanted = ops.conv2d(resized, kernel, cell.bias, pad_mode="pad", padding=1).asnumpy()
+    np.testing.assert_allclose(cell(Tensor(x)).asnumpy(), wanted, atol=2e-5)
+
+
+def test_folded_it_is_a_transposed_convolution() -> None:
+    cell, x = layer(), noise(2, 5, 4, 6)
+    plain = blocks.upconvolution(5, 7, True)
+    plain.weight.set_data(Tensor(blocks.fold(cell.weight.asnumpy())))
+    plain.bias.set_data(cell.bias)
+    np.testing.assert_allclose(plain(Tensor(x)).asnumpy(), cell(Tensor(x)).asnumpy(), atol=2e-5)
+
+
+def test_it_leaves_no_weave() -> None:
+    """Whatever its kernel, a flat image stays flat inside: every pixel gets the whole kernel."""
+    flat = layer()(Tensor(np.ones((1, 5, 6, 6), np.float32))).asnumpy()[0, :, 2:-2, 2:-2]
+    np.testing.assert_allclose(flat, flat[:, :1, :1] + 0 * flat, atol=1e-5)
+
+
+def test_a_checkpoint_leaves_folded_and_averaged(
+    run: Path, composed: Config, tmp_path: Path
+) -> None:
+    """The run, its kept copy and its exports translate alike, and a plain U-Net reads them."""
+    x = to_network(facade(1, 64).label_map, (64, 64))[None]
+    found, _, _ = checkpoints.load(checkpoints.last_of(run))
+    model = Pix2Pix(composed)
+    checkpoints.fill(model.parameters(), found, run, (composed, composed))
+    wanted = Translator(model.translating, composed)(x)
+    trained = Translator(model.generator, composed)(x)
+    assert np.abs(wanted - trained).max() > 1e-3, "the average is not the trained generator"
+
+    kept = run / "checkpoints" / "epoch_002.ckpt"
+    pth, ours = tmp_path / "latest_net_G.pth", tmp_path / "ours.ckpt"
+    for words in (["convert", str(run), str(pth)],
+                  ["convert", str(pth), str(ours), "--size", "64"]):  # fmt: skip
+        assert CliRunner().invoke(command, words).exit_code == 0
+    for place in (run, kept, ours):
+        generator, config = checkpoints.load_generator(place)
+        assert (config.upsampling, config.ema) == ("transposed", 0)
+        plain = UNet(replace(composed, upsampling="transposed"))
+        shapes = {p.name: p.shape for p in generator.get_parameters()}
+        assert shapes == {p.name: p.shape for p in plain.get_parameters()}
+        np.testing.assert_allclose(Translator(generator, config)(x), wanted, atol=1e-5)
+
+
+def test_it_is_exported_as_a_plain_graph(run: Path, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "graph.onnx"
+    assert CliRunner().invoke(command, ["export", str(run), "--out", str(out)]).exit_code == 0
+    x = to_network(facade(1, 64).label_map, (64, 64))[None]
+    (made,) = runtime.InferenceSession(str(out)).run(None, {"input_image": x})
+    generator, config = checkpoints.load_generator(run)
+    generator.set_train(False)
+    np.testing.assert_allclose(made, generator(Tensor(x)).asnumpy(), atol=1e-4)
+    assert config.upsampling == "transposed"
+
+
+def test_resumed_it_equals_straight(
+    run: Path, composed: Config, data: TrainingData, tmp_path: Path
+) -> None:
+    train(composed, data, tmp_path / "again", stop_after=1)
+    train(composed, data, tmp_path / "again", resume=True)
+    straight, resumed = (
+        checkpoints.load(checkpoints.last_of(folder))[0] for folder in (run, tmp_path / "again")
+    )
+    for name, parameter in straight.items():
+        np.testing.assert_array_equal(resumed[name].asnumpy(), parameter.asnumpy(), name)
+
+
+def test_the_average_follows(composed: Config) -> None:
+    """By hand: share 2/11 of the old after the first step, 3/12 after the second."""
+    model = Pix2Pix(composed)
+    assert model.average is not None
+    name = "generator.ups.0.conv.weight"
+    x, y = (RNG.uniform(-1, 1, (2, 3, 64, 64)).astype(np.float32) for _ in range(2))
+    expected = model.generator.parameters_dict()[name].asnumpy().copy()
+    for step in (1, 2):
+        model.train_step(x, y)
+        now = model.generator.parameters_dict()[name].asnumpy()
+        share = (1 + step) / (10 + step)
+        expected = now + share * (expected - now)
+    average = model.average.generator.parameters_dict()[f"{checkpoints.AVERAGE}{name}"]
+    np.testing.assert_allclose(average.asnumpy(), expected, atol=1e-6)
