@@ -181,7 +181,7 @@ def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, 
     arrays = {n: p for n, p in found.items() if not n.startswith(AVERAGE)} | averaged
     if config.upsampling == "composed":
         for name, kernel in arrays.items():
-            if name.startswith("generator.ups.") and name.endswith(".conv.weight"):
+            if name.startswith("generator.ups.") and kernel.shape[2:] == (3, 3):
                 folded = ms.Tensor(fold(kernel.asnumpy()))
                 arrays[name] = ms.Parameter(folded, name=name)
     return arrays, replace(config, upsampling="transposed", ema=0.0)
