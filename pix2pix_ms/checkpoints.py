@@ -177,14 +177,15 @@ def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, 
     """
     if config.model != Config.model:
         return found, config
-    averaged = {n.removeprefix(AVERAGE): p for n, p in found.items() if n.startswith(AVERAGE)}
-    arrays = {n: p for n, p in found.items() if not n.startswith(AVERAGE)} | averaged
-    if config.upsampling == "composed":
-        for name, kernel in arrays.items():
-            if name.startswith("generator.ups.") and kernel.shape[2:] == (3, 3):
-                folded = ms.Tensor(fold(kernel.asnumpy()))
-                arrays[name] = ms.Parameter(folded, name=name)
-    return arrays, replace(config, upsampling="transposed", ema=0.0)
+    arrays = {n: p.asnumpy() for n, p in found.items() if not n.startswith(AVERAGE)}
+    arrays |= {
+        n.removeprefix(AVERAGE): p.asnumpy() for n, p in found.items() if n.startswith(AVERAGE)
+    }
+    for name, kernel in arrays.items():
+        if name.startswith("generator.ups.") and kernel.shape[2:] == (3, 3):
+            arrays[name] = fold(kernel)
+    plain = {name: ms.Parameter(ms.Tensor(array), name=name) for name, array in arrays.items()}
+    return plain, replace(config, upsampling="transposed", ema=0.0)
 
 
 def fill(

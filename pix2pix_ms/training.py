@@ -232,7 +232,8 @@ def keep(run: Run, task: Task, log: list[LogRow]) -> None:
     run.write_log(log)
     if epoch and (epoch % config.save_every == 0 or epoch == config.epochs):
         position = {"epoch": epoch, "step": task.model.step}
-        checkpoints.save(task.model.kept(), run.generator_file(epoch), config, **position)
+        kept, plain = checkpoints.plain({p.name: p for p in task.model.kept()}, config)
+        checkpoints.save(kept.values(), run.generator_file(epoch), plain, **position)
     save(run, task, log)
     give_back()
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import mindspore as ms
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -79,6 +80,10 @@ def test_a_checkpoint_leaves_folded_and_averaged(
     assert np.abs(wanted - trained).max() > 1e-3, "the average is not the trained generator"
 
     kept = run / "checkpoints" / "epoch_002.ckpt"
+    plain = UNet(Config.from_json(ms.load_checkpoint(str(kept))["config"], "kept"))
+    weights = ms.load_checkpoint(str(kept))
+    missing, _ = ms.load_param_into_net(plain, weights)
+    assert not missing, "MindSpore's own calls fill a plain U-Net"
     pth, ours = tmp_path / "latest_net_G.pth", tmp_path / "ours.ckpt"
     for words in (["convert", str(run), str(pth)],
                   ["convert", str(pth), str(ours), "--size", "64"]):  # fmt: skip
@@ -86,7 +91,6 @@ def test_a_checkpoint_leaves_folded_and_averaged(
     for place in (run, kept, ours):
         generator, config = checkpoints.load_generator(place)
         assert (config.upsampling, config.ema) == ("transposed", 0)
-        plain = UNet(replace(composed, upsampling="transposed"))
         shapes = {p.name: p.shape for p in generator.get_parameters()}
         assert shapes == {p.name: p.shape for p in plain.get_parameters()}
         np.testing.assert_allclose(Translator(generator, config)(x), wanted, atol=1e-5)
