@@ -16,6 +16,7 @@ SAMPLE_TITLES = ("input", "generated", "target")
 CELL_INCHES = 1.7
 WIDE = 1.25  # six images of this shape to a line are too small to look at
 DPI = 110
+UNDECIDED = {"vanilla": (math.log(2), "log 2: undecided"), "lsgan": (0.25, "1/4: undecided")}
 LogRow = dict[str, float]
 
 
@@ -72,9 +73,11 @@ def sample_grid(
     return image_grid(lines, titles * min(len(samples), abreast))
 
 
-def loss_curves(log: Sequence[LogRow]) -> Figure:
+def loss_curves(log: Sequence[LogRow], gan_mode: str = "vanilla") -> Figure:
     """Plot a run's log: the adversarial losses, G's L1 and the held-out measures, by epoch.
 
+    A dotted line marks the loss of a D that cannot tell real from generated, where `gan_mode`
+    decides one.
     A run without a discriminator has no adversarial losses, and no place for them.
     """
     trained = [row for row in log if row["epoch"] > 0]
@@ -84,7 +87,9 @@ def loss_curves(log: Sequence[LogRow]) -> Figure:
     for axes in adversarial:
         curves(axes, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
         curves(axes, trained, {"G, adversarial": "loss_g_gan"})
-        axes.axhline(math.log(2), color="0.6", ls=":", label="log 2: undecided")
+        if gan_mode in UNDECIDED:
+            loss, label = UNDECIDED[gan_mode]
+            axes.axhline(loss, color="0.6", ls=":", label=label)
         finish(axes, "adversarial losses")
     curves(distance, trained, {"training": "loss_g_l1"})
     curves(distance, log, {"held out": "held_out_l1"})

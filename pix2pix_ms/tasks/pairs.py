@@ -92,7 +92,7 @@ class PairsTask(Task):
 
     def loss_curves(self, log: Sequence[LogRow]) -> Figure:
         """Plot the two networks' game, the distance and the similarity."""
-        return loss_curves(log)
+        return loss_curves(log, self.config.gan_mode)
 
     def line(self, row: LogRow) -> str:
         """Say D's and G's adversarial losses, where there are any, and the distances."""
