@@ -46,13 +46,11 @@ def resized(image: Image.Image, size: int) -> torch.Tensor:
 
 def jittered(pairs: Pairs, config: Config) -> Iterator[list[torch.Tensor]]:
     """Yield the pairs in random order: enlarged, cropped and half of them mirrored."""
-    room = config.jitter_size - config.size + 1
+    room = config.jitter - config.size + 1
     for index in torch.randperm(len(pairs)).tolist():
         top, left, mirror = (int(torch.randint(most, ())) for most in (room, room, 2))
         windows = [
-            resized(image, config.jitter_size)[
-                ..., top : top + config.size, left : left + config.size
-            ]
+            resized(image, config.jitter)[..., top : top + config.size, left : left + config.size]
             for image in pairs[index]
         ]
         yield [window.flip(3) if mirror else window.contiguous() for window in windows]

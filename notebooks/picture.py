@@ -32,7 +32,7 @@ def rows() -> list[list[np.ndarray]]:
     generator, config = load_generator(SHIPPED / "facades_64.ckpt")
     translator = Translator(generator, config)
     pairs = [facade(seed, config.size) for seed in SEEDS]
-    generated = [translator.image(pair.label_map, index) for index, pair in enumerate(pairs)]
+    generated = [translator.image(pair.label_map) for pair in pairs]
     return [[pair.label_map for pair in pairs], generated, [pair.photo for pair in pairs]]
 
 
@@ -47,7 +47,7 @@ def strip(facades: Path) -> np.ndarray:
     translator = Translator(generator, config)
     label_maps = [halves(facades / "val" / f"{name}.jpg")[1] for name in HELD_OUT]
     seen = [resized(label_map, *config.shape) for label_map in label_maps]
-    generated = [translator.image(picture, index) for index, picture in enumerate(seen)]
+    generated = [translator.image(picture) for picture in seen]
     half = len(generated) // 2
     return np.vstack([np.hstack(generated[:half]), np.hstack(generated[half:])])
 

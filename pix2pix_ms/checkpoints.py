@@ -1,6 +1,7 @@
 """Checkpoints: saved whole or not at all, and loaded only where they fit."""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -22,6 +23,9 @@ from pix2pix_ms.settings import Direction, Settings
 
 SUFFIX = ".ckpt"
 AVERAGE = "average."  # before the names of averaged weights
+NETWORK = re.compile(
+    "(generator|mapping|encoder|discriminator|average)[._]"
+)  # no optimiser or pool
 
 # The networks that come with a clone; an installed package alone does not have them.
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
@@ -227,6 +231,29 @@ def check_finite(weights: np.ndarray, name: str, path: Path) -> None:
             f"{path}: expected {name} to be finite numbers, found others; take an earlier "
             "checkpoint, or train again"
         )
+
+
+def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Settings) -> str:
+    """Copy the networks found at a place to those among a new model's parameters; say which.
+
+    An average stands for a network that is not there, and a network for its average.
+
+    Raises:
+        Pix2PixError: as `file_of`, `load` and `fill` do, or if there is no generator.
+    """
+    path = file_of(place)
+    found, theirs, position = load(path)
+    there, networks = {}, dict[str, None]()  # in place of a set, for the order
+    for name in filter(NETWORK.match, parameters):
+        network, _, rest = name.partition(".")  # StarGAN's averages have the rest of a name alone
+        others = () if "discriminator" in network else (AVERAGE + name, AVERAGE + rest, rest)
+        for source in [source for source in (name, *others) if source in found][:1]:
+            there[name], networks[network] = found[source], None
+    check_holds(next(iter(parameters)).split(".")[0], networks or found, path)
+    wanted = {name: p for name, p in parameters.items() if name.split(".")[0] in networks}
+    fill(wanted, there, path, (config, theirs))
+    epoch = f", epoch {position['epoch']}" if "epoch" in position else ""
+    return f"starts from {place}{epoch}: {', '.join(networks)}"
 
 
 def difference(network: Settings, checkpoint: Settings) -> str:

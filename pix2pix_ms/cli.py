@@ -17,6 +17,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.models import MODELS
 from pix2pix_ms.options import (
     FILE,
+    NAMED,
     PATH,
     SIGNALLED,
     Friendly,
@@ -26,6 +27,7 @@ from pix2pix_ms.options import (
     direction_option,
     mode_option,
     model_options,
+    seed_or_each,
 )
 from pix2pix_ms.settings import Direction
 from pix2pix_ms.streams import prepare_streams, say, settle_streams
@@ -88,6 +90,7 @@ def prepare(
 @click.option("--preset", "preset_name", type=click.Choice(list(PRESETS)), help="[quick]")
 @click.option("--data", type=PATH, help="Records or images [made on the spot].")
 @click.option("--out", type=PATH, help="Run folder [runs/PRESET, or runs/MODEL-PRESET].")
+@click.option("--from", "start_from", type=NAMED, help="Run or network to start a new run with.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
 @click.option("--distributed", is_flag=True, help="Train together with others, started by msrun.")
 @model_options
@@ -106,7 +109,8 @@ def train(
     label maps that do not belong together, stargan on facades in several styles, and the others on
     handwritten digits. --data takes a MindRecord file, a folder with train.mindrecord (and
     val.mindrecord), or a folder of images as `prepare` takes it. In brackets stand the values of
-    the paper; presets change some of them. With --distributed this is one of the workers of
+    the paper; presets change some of them. --from has the settings of what it starts with, and with
+    --preset the architecture alone. With --distributed this is one of the workers of
     MindSpore's msrun, each with its own device and its share of every batch.
     """
     from pix2pix_ms.launching import launched
@@ -146,7 +150,10 @@ def resume_command(words: list[str]) -> str:
 @direction_option
 @click.option("--domain", help="What to turn images into, with a checkpoint of stargan.")
 @click.option("--reference", type=FILE, help="stargan: an image of that domain, for its style.")
-@click.option("--seed", type=click.IntRange(0), help="stargan: draws a style [0].")
+@click.option("--seed", type=seed_or_each, metavar="N|each", help="Draws dropout [as trained] or "
+              "stargan's style [0], one for all images; each: its own.")  # fmt: skip
+@click.option("--no-dropout", "dropout", is_flag=True, flag_value=False, default=True,
+              help="Mode paper: the image's own statistics alone.")  # fmt: skip
 @device_option
 def translate(
     inputs: tuple[Path, ...],
@@ -159,7 +166,8 @@ def translate(
     direction: Direction | None,
     domain: str | None,
     reference: Path | None,
-    seed: int | None,
+    seed: int | Literal["each"] | None,
+    dropout: bool,
     device: str,
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.
@@ -175,16 +183,11 @@ def translate(
         raise Pix2PixError(
             f"{reference}: expected the domain of the reference, found none; give it with --domain"
         )
-    if seed is not None and (domain is None or reference is not None):
-        raise Pix2PixError(
-            f"seed: expected a style to draw, with --domain and without --reference, found {seed}; "
-            "leave --seed out"
-        )
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
-    style = Style(domain, reference, seed or 0) if domain is not None else None
+    style = Style(domain, reference) if domain is not None else None
     written = translate_files(
-        inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style
+        inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style, seed, dropout
     )
     say(f"{len(written)} images in {out}")
 

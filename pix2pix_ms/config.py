@@ -135,7 +135,6 @@ PRESETS: dict[str, Config] = {
     # pictures: KID 148 in place of 296 (benchmarks/PICTURES.md).
     "quick": Config(
         size=64,
-        jitter_size=72,
         ngf=16,
         ndf=32,
         n_layers=2,
@@ -146,9 +145,9 @@ PRESETS: dict[str, Config] = {
         ema=0.999,
         gan_mode="lsgan",
         learning_rate=1.6e-3,
-    ),
+    ),  # fmt: skip
     # Real facades in some seven minutes on two CPU cores: half the paper's size and width.
-    "cpu": Config(size=128, jitter_size=143, ngf=32, ndf=32, epochs=15, save_every=5),
+    "cpu": Config(size=128, ngf=32, ndf=32, epochs=15, save_every=5),
     # Isola et al. 2017, facades: 256x256, 200 epochs; the decay over the second half is that of
     # the authors' PyTorch code.
     "paper": Config(),
@@ -159,8 +158,8 @@ PRESETS: dict[str, Config] = {
 # 6 of 10 million weights. Batches, so that the moving statistics are close to those the network
 # learned with; Adam as is usual for classifiers, without the low beta1 a GAN needs.
 SEGMENTER = Config(
-    size=128, jitter_size=143, levels=5, ngf=32, dropout=False, batch_size=4, learning_rate=1e-3,
-    beta1=0.9, epochs=40,
+    size=128, levels=5, ngf=32, dropout=False, batch_size=4, learning_rate=1e-3, beta1=0.9,
+    epochs=40,
 )  # fmt: skip
 
 
@@ -173,5 +172,4 @@ def segmenter_config(**changes: Any) -> Config:
     size = changes.get("size", SEGMENTER.size)
     smallest = 2 ** (changes.get("levels", SEGMENTER.levels) or 0)
     expect(size % smallest == 0, "size", f"a multiple of {smallest}", size)
-    jitter_size = round(size * Config.jitter_size / Config.size)  # the paper's jitter at this size
-    return replace(SEGMENTER, **{"jitter_size": jitter_size, **changes})
+    return replace(SEGMENTER, **changes)

@@ -126,11 +126,10 @@ def infer_all(states: Iterable[tuple[Path, State]]) -> dict[str, Any]:
 
 
 def config_of(inferred: Mapping[str, Any], settings: Mapping[str, Any]) -> Config:
-    """Return the config of networks so inferred; the size before the crop is in its proportion."""
+    """Return the config of networks so inferred."""
     levels = inferred.get("levels")
     size = settings.get("size", 2**levels if levels else Config.size)
     fields = {**inferred, "size": size, **settings}
-    fields["jitter_size"] = round(size * Config.jitter_size / Config.size)
     fields["levels"] = None if levels and 2**levels == size else levels  # None: down to one pixel
     return Config(**fields)
 

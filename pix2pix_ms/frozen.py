@@ -82,8 +82,8 @@ def freeze(
         mode: "paper": the statistics of the image at hand; "eval": the moving ones.
         size: side of the images, unless `height` or `width` says otherwise; unless any is given,
             they are those of the config.
-        dropout_seed: draws masks, the same for every image; without it dropout is off. With the
-            seed of the config they are those of the first image that `translate` translates.
+        dropout_seed: draws masks, the same for every image; without it dropout is off. They are
+            those of `translate` with this seed, and unless that is given one, with the config's.
 
     Raises:
         Pix2PixError: if the network does not take such images, has no dropout, or is too large.

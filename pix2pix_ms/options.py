@@ -36,6 +36,7 @@ class Place(click.Path):
 
 PATH = Place(path_type=Path)
 FILE = Place(path_type=Path, dir_okay=False)
+NAMED = Place(path_type=str)
 
 
 class Told(click.Command):
@@ -94,6 +95,11 @@ class Friendly(click.Group):
         ctx.exit(status)
 
 
+def seed_or_each(text: str) -> Any:
+    """Read a seed, or the word each."""
+    return text if text == "each" else click.IntRange(0).convert(text, None, None)  # type: ignore
+
+
 def remedy(error: OSError) -> str:
     """Say what to do about a file that cannot be read or written."""
     if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
@@ -112,7 +118,7 @@ def model_options(command: Command) -> Command:
     for model in MODELS.values():
         for entry in fields(model.config):
             owners.setdefault(entry.name, []).append(model.config)
-    del owners["ranks"]  # which msrun decides
+    del owners["ranks"], owners["start_from"]  # which msrun decides, and --from
     for name in reversed(owners):
         command = option_of(name, owners[name])(command)
     return command

@@ -17,7 +17,7 @@ from pix2pix_ms.models import settings_from_json
 from pix2pix_ms.settings import Settings
 
 # What may change when a run is resumed: how long it goes on, and what is kept of it.
-RESUMABLE = ("epochs", "constant_epochs", "save_every", "samples", "device")
+RESUMABLE = ("epochs", "constant_epochs", "save_every", "sample_every", "samples", "device")
 
 
 class Kept(NamedTuple):

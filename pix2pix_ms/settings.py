@@ -97,6 +97,8 @@ class Settings:
     """The settings that decide which parameters its networks have, and their shapes."""
     networks: ClassVar[tuple[str, ...]] = ("generator",)
     """What the names of the parameters begin with that translate or generate."""
+    grows: ClassVar[float] = 286 / 256
+    """What `jitter_size` is, in sizes, unless given."""
     decays: ClassVar[bool] = True
     """Whether the learning rate falls over the second half, unless `constant_epochs` is given."""
 
@@ -112,9 +114,10 @@ class Settings:
     fit: Fit = setting(
         "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
     )
-    jitter_size: int = setting(
-        286,
-        "what size grows to before the random crop; height and width in proportion",
+    jitter_size: int | None = setting(
+        None,
+        "what size grows to before the random crop; height and width in proportion; unless given: "
+        "size x 286/256, and size itself where images are made of noise",
         most=2 * LONGEST_SIDE,
     )
     mirror: bool = setting(True, "mirror half of the training images, at random")
@@ -147,7 +150,9 @@ class Settings:
     amp_dtype: Half = setting("float16", "its type of 16 bits; bfloat16: on Ascend alone")
 
     save_every: int = setting(10, "epochs between kept copies of what translates", least=1)
+    sample_every: int = setting(1, "epochs between sample grids; the last has one too", least=1)
     samples: int = setting(4, "held-out images in the sample grid", least=1)
+    start_from: str | None = setting(None, "whose networks it starts with: option --from")
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -155,8 +160,10 @@ class Settings:
             check_choice(entry.name, entry.type, value)
             check_type(entry.name, entry.type, value)
             check_bounds(entry.name, entry.metadata, value)
-        grown = self.jitter_size >= self.size
+        grown = self.jitter >= self.size
         expect(grown, "jitter_size", f"at least {self.size}, which is size", self.jitter_size)
+        if self.jitter_size == round(self.size * self.grows):  # lets it follow another size
+            object.__setattr__(self, "jitter_size", None)
         expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
         expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
         expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
@@ -198,9 +205,14 @@ class Settings:
         return self.height or self.size, self.width or self.size
 
     @property
+    def jitter(self) -> int:
+        """What size grows to before the random crop."""
+        return round(self.size * self.grows) if self.jitter_size is None else self.jitter_size
+
+    @property
     def jitter_shape(self) -> tuple[int, int]:
         """Height and width images are resized to before the random crop."""
-        height, width = (round(side * self.jitter_size / self.size) for side in self.shape)
+        height, width = (round(side * self.jitter / self.size) for side in self.shape)
         return height, width
 
     @property
@@ -229,7 +241,8 @@ class Settings:
 
     def to_json(self) -> str:
         """Return the settings as JSON text."""
-        return json.dumps({"model": self.model, **asdict(self)}, indent=2) + "\n"
+        values = {"model": self.model, **asdict(self), "jitter_size": self.jitter}
+        return json.dumps(values, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Self:

@@ -1,7 +1,7 @@
 """From what a user asks for to a training: which run, which settings, on which data.
 
-What is not given comes from the run that is resumed, else from a preset; what the data decide comes
-from them.
+What is not given comes from the run that is resumed, else from a preset or from what the run starts
+with; what the data decide comes from them.
 """
 
 import signal
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pix2pix_ms import distributed, training
+from pix2pix_ms import checkpoints, distributed, training
 from pix2pix_ms.config import Config
 from pix2pix_ms.device import choose_device
 from pix2pix_ms.errors import Pix2PixError
@@ -34,7 +34,8 @@ def start(
 
     Args:
         data: records or images; None for those that the model makes, or that the run began with.
-        given: settings by name; with `ranks` among them this is one of so many, started by msrun.
+        given: settings by name; with `ranks` among them this is one of so many, started by msrun;
+            with `start_from` a new run has the networks found there.
         again: the command to go on with, for an interruption to name.
         report: called with a line at a time; of ranks, by the first alone.
 
@@ -43,7 +44,7 @@ def start(
         Stopped: at Ctrl-C, SIGTERM or SIGHUP, saying what is saved and how to go on.
     """
     resuming = resume and run.exists()
-    base = base_settings(run, resuming, model, preset_name)
+    base = base_settings(run, resuming, model, preset_name, given)
     refuse_foreign(given, base.model)
     if data is not None and "facades" in given:
         raise Pix2PixError(
@@ -94,17 +95,36 @@ def records_of(run: Run) -> Path:
     return place
 
 
-def base_settings(run: Run, resuming: bool, model: str | None, preset_name: str | None) -> Settings:
-    """Return the settings before any is given: the run's own, or a preset's.
+def base_settings(
+    run: Run, resuming: bool, model: str | None, preset_name: str | None, given: Mapping[str, Any]
+) -> Settings:
+    """Return the settings before any is given: the run's own, those it starts from, or a preset's.
+
+    With both of the last, the preset's with that architecture; at another size the U-Net keeps its
+    depth.
 
     Raises:
-        Pix2PixError: if the run to resume is of another model.
+        Pix2PixError: if the run to resume, or what to start from, is of another model, or both are
+            one, or it cannot be read.
     """
-    if not resuming:
+    place = Path(given["start_from"]) if "start_from" in given else None
+    if place is not None and run.folder.resolve() in (place.resolve(), *place.resolve().parents):
+        raise Pix2PixError(
+            f"{place}: expected another run, found that to train; leave --from out, or change --out"
+        )
+    if not resuming and place is None:
         return preset(preset_name or "quick", model or Config.model)
-    before: Settings = run.config()
-    check_model(before, model or before.model, run.config_file)
-    return before if preset_name is None else preset(preset_name, before.model)
+    where = run.config_file if resuming or place is None else checkpoints.file_of(place)
+    before = run.config() if resuming else checkpoints.load(where)[1]
+    check_model(before, model or before.model, where)
+    base = before if resuming else replace(before, ranks=1, sync_batch_norm=False, device="auto")
+    if preset_name is not None:
+        same = (*before.architecture, "jitter_size", "start_from")
+        same *= not resuming or before.start_from is not None
+        base = preset(preset_name, before.model, **{name: getattr(before, name) for name in same})
+    if not resuming and isinstance(before, Config) and given.keys() & {"size", "height", "width"}:
+        base = replace(base, levels=before.depth)
+    return base
 
 
 def interruption(run: Run, again: str, report: Callable[[str], None]) -> str:

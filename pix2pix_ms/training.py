@@ -122,6 +122,8 @@ def restored(
         check_same(kept.config, config, kept.path)
     task: Task = MODELS[config.model].task_class()(config, data)
     log, losses = resumed(run, task.model, config, kept)
+    if kept is None and config.start_from is not None:
+        report(checkpoints.start_from(Path(config.start_from), task.model.parameters(), config))
     distributed.broadcast(task.model.parameters().values())
     return task, log, losses
 
@@ -224,8 +226,9 @@ def keep(run: Run, task: Task, log: list[LogRow]) -> None:
     """Write an epoch down: samples, plot, log, and the checkpoint that makes it count."""
     epoch, config = int(log[-1]["epoch"]), task.config
     watch.check_weights(task, epoch, run.last)
-    with appearing_whole(run.sample_file(epoch)) as writing:
-        task.sample_grid().savefig(writing)
+    if epoch % config.sample_every == 0 or epoch == config.epochs:
+        with appearing_whole(run.sample_file(epoch)) as writing:
+            task.sample_grid().savefig(writing)
     if epoch:
         with appearing_whole(run.curves_file) as writing:
             task.loss_curves(log).savefig(writing)

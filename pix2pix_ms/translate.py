@@ -1,6 +1,7 @@
 """Images in, images out: the generator at work on files (paper, section 3.3, inference)."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -38,31 +39,49 @@ from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.settings import Direction, Fit, Settings
 
 Mode = Literal["paper", "eval"]
+Seed = int | Literal["each"]  # what draws masks or a style: one for all images, or each its own
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
 WHOLE: tuple[Fit, ...] = ("resize", "pad")  # what loses nothing of an image
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
 
 
 class Style(NamedTuple):
-    """What StarGAN turns images into: a domain, in a reference's style or one drawn by seed."""
+    """What StarGAN turns images into: a domain, in a reference's style or one that is drawn."""
 
     domain: str
     reference: Path | None = None
-    seed: int = 0
 
 
 class Translator:
     """The generator as a function of an image, in one of two modes.
 
-    "paper" runs it as it was trained: the statistics of the image at hand, dropout on (its noise
-    decided by the seed and the image's index). "eval" uses the moving statistics and no dropout.
-    Neither changes the network, so a training can be interrupted for it.
+    "paper" runs it as it was trained: the statistics of the image at hand, dropout on. "eval" uses
+    the moving statistics and no dropout. Neither changes the network, so a training can be
+    interrupted for it.
+
+    Args:
+        seed: draws dropout masks, the same for every image; unless given, that of the config.
+            "each": masks for each image, drawn from the config's seed and the image's index.
+        dropout: False: "paper" without masks.
+
+    Raises:
+        Pix2PixError: if there is no such mode, or no dropout that `seed` or `dropout` would change.
     """
 
-    def __init__(self, generator: UNet, config: Config, mode: Mode = "paper") -> None:
+    def __init__(
+        self, generator: UNet, config: Config, mode: Mode = "paper",
+        seed: Seed | None = None, dropout: bool = True,
+    ) -> None:  # fmt: skip
         if mode not in STATISTICS:
             raise Pix2PixError(f"mode: expected one of paper, eval, found {mode!r}")
+        noisy = mode == "paper" and bool(getattr(generator, "mask_of", ()))  # a ResNet's has none
+        self.dropout, self.masks = noisy and dropout, lru_cache(1)(generator.masks)
+        if (seed is not None and not self.dropout) or not (dropout or noisy):
+            name = "no-dropout" if seed is None else "seed"
+            expected = "expected a network with dropout, in mode paper, to change"
+            raise Pix2PixError(f"{name}: {expected}, found none; leave --{name} out")
         self.generator, self.config, self.mode = generator, config, mode
+        self.seed, self.each = seed if isinstance(seed, int) else config.seed, seed == "each"
 
         def forward(x: Tensor, *masks: Tensor) -> Tensor:
             return generator(x, *masks)
@@ -73,9 +92,8 @@ class Translator:
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
         """Return G(x), float32 [N, C', H, W] in [-1, 1], for x [N, C, H, W] of the same range."""
-        masks: tuple[Tensor, ...] = ()
-        if self.mode == "paper":
-            masks = self.generator.masks(x.shape, self.config.seed, Stream.INFERENCE, index)
+        images, place = (x.shape, index) if self.each else ((1, *x.shape[1:]), 0)
+        masks = self.masks(images, self.seed, Stream.INFERENCE, place) if self.dropout else ()
         self.generator.set_train(False)
         set_statistics(self.generator, STATISTICS[self.mode])
         with interruptible():
@@ -160,6 +178,8 @@ def translate(
     fit: Fit | None = None,
     direction: Direction | None = None,
     style: Style | None = None,
+    seed: Seed | None = None,
+    dropout: bool = True,
 ) -> list[Path]:
     """Translate images, or all images of folders, to PNG files of the same names in `out`.
 
@@ -173,9 +193,10 @@ def translate(
         fit: how an image of another size comes to the network's, as `Translator.image` takes it.
         direction: which of CycleGAN's two generators; unless given, that of its config.
         style: for StarGAN, what to turn the images into.
+        seed, dropout: those of the `Translator`; StarGAN's seed draws a style, "each" one an image.
 
     Raises:
-        Pix2PixError: if an input or the checkpoint cannot be read, or two would have one name.
+        Pix2PixError: if something cannot be read or changes nothing, or two would have one name.
     """
     sources = input_files(inputs)
     if pairs and style is not None:
@@ -183,7 +204,7 @@ def translate(
             "pairs: expected images by themselves to turn into another domain, found the option; "
             "leave --pairs out"
         )
-    translator = open_translator(checkpoint, mode, direction, style)
+    translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
     config = translator.config
     for source in sources:  # unfit ones are told before anything is written
         head = header(source)
@@ -204,13 +225,14 @@ def translate(
 
 
 def open_translator(
-    checkpoint: Path, mode: Mode | None, direction: Direction | None, style: Style | None
-) -> Any:
+    checkpoint: Path, mode: Mode | None, direction: Direction | None, style: Style | None,
+    **noise: Any,
+) -> Any:  # fmt: skip
     """Return what translates with a checkpoint: it has a `config` and `image(picture, index, fit)`.
 
     Raises:
         Pix2PixError: if the checkpoint cannot be read, or a style is given to a network that has
-            none, or none to one that has, or a mode or direction to that.
+            none, or none to one that has, or what that has not either.
     """
     path = file_of(checkpoint)
     found, config, _ = load(path)
@@ -220,27 +242,29 @@ def open_translator(
                 f"{path}: expected a domain to turn the images into, found the direction "
                 f"{direction}; give --domain instead"
             )
-        if mode is not None:
-            raise Pix2PixError(
-                f"{path}: expected no mode, for StarGAN has neither moving statistics nor dropout, "
-                f"found {mode}; leave --mode out"
-            )
         if style is None:
             raise Pix2PixError(
                 f"{path}: expected a domain to turn the images into, one of "
                 f"{', '.join(config.domains)}, found none; give it with --domain"
             )
+        drawn = noise["seed"] is not None and style.reference is not None
+        idle = {"mode": mode is not None, "seed": drawn, "no-dropout": not noise["dropout"]}
+        for name in (name for name, given in idle.items() if given):
+            raise Pix2PixError(
+                f"{path}: expected no --{name}, for StarGAN has neither moving statistics nor "
+                f"dropout, nor a style to draw beside a reference; leave --{name} out"
+            )
         from pix2pix_ms.family.styling import StyleTranslator, averages_of
 
         reference = read_image(style.reference, 3) if style.reference else None
         averages = averages_of(found, config, path)
-        return StyleTranslator(averages, style.domain, reference, style.seed)
+        return StyleTranslator(averages, style.domain, reference, noise["seed"] or 0)
     if style is not None:
         raise Pix2PixError(
             f"{path}: expected a network with domains, as stargan trains, found one of "
             f"{config.model}; leave --domain out"
         )
-    return Translator(*generator_of(found, config, path, direction), mode or "paper")
+    return Translator(*generator_of(found, config, path, direction), mode or "paper", **noise)
 
 
 def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:

@@ -67,9 +67,10 @@ def test_help_names_every_command_and_setting() -> None:
     assert sorted(command.commands) == sorted(names)
     assert all(name in words for name in names)
     settings = call("train", "--help").output
-    offered = {entry.name for entry in fields(Config)} - {"ranks"}  # which msrun decides
+    offered = {entry.name for entry in fields(Config)} - {"ranks", "start_from"}
     assert all(f"--{name.replace('_', '-')}" in settings for name in offered)
-    assert "--ranks" not in settings
+    assert "--ranks" not in settings  # which msrun decides
+    assert "--from" in settings and "--start-from" not in settings
 
 
 def test_train_prints_a_line_an_epoch(run: Run) -> None:

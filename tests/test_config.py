@@ -1,23 +1,24 @@
+import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import pytest
 
 from pix2pix_ms.config import PRESETS, Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.models import preset
+from pix2pix_ms.models import MODELS, preset
 
 
 def test_paper_recipe() -> None:
     paper = preset("paper")
     recipe = {
-        "size": 256, "jitter_size": 286, "mirror": True, "batch_size": 1, "ngf": 64, "ndf": 64,
+        "size": 256, "mirror": True, "batch_size": 1, "ngf": 64, "ndf": 64,
         "n_layers": 3, "lambda_l1": 100.0, "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999,
         "epochs": 200, "init_gain": 0.02, "dropout": True, "norm": "batch", "gan_mode": "vanilla",
     }  # fmt: skip
     assert {name: asdict(paper)[name] for name in recipe} == recipe
-    assert (paper.constant, paper.depth) == (100, 8)
+    assert (paper.constant, paper.depth, paper.jitter) == (100, 8, 286)
 
 
 def test_learning_rate_is_constant_then_linear_to_almost_nothing() -> None:
@@ -81,6 +82,30 @@ def test_unknown_preset_and_unreadable_json() -> None:
     for text in ("{", '{"colour": 1}', "[1]"):
         with pytest.raises(Pix2PixError, match=r"here: expected the settings of a run"):
             Config.from_json(text, "here")
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "jitter"),
+    [("pix2pix", 64, 72), ("pix2pix", 128, 143), ("pix2pix", 256, 286), ("pix2pix", 512, 572),
+     ("cyclegan", 32, 36), ("cyclegan", 64, 72), ("dcgan", 32, 32), ("stargan", 256, 286)],
+)  # fmt: skip
+def test_jitter_follows_the_size(model: str, size: int, jitter: int) -> None:
+    """Also that of settings read back from a run's config.json, which has the number."""
+    config = preset("paper", model, size=size)
+    assert config.jitter_shape == (jitter, jitter)
+    assert json.loads(config.to_json())["jitter_size"] == jitter
+    given = preset("paper", model, size=size, jitter_size=jitter)
+    back = MODELS[model].config.from_json(config.to_json(), "here")
+    assert config == given == back
+    assert replace(back, size=2 * size).jitter == preset("paper", model, size=2 * size).jitter
+
+
+def test_a_jitter_that_is_given_stays() -> None:
+    for config in (preset("paper", jitter_size=300), preset("quick", "stargan")):
+        back = type(config).from_json(config.to_json(), "here")
+        assert config.jitter_size == back.jitter_size == config.jitter == back.jitter
+    with pytest.raises(Pix2PixError, match="jitter_size: expected at least 512, which is size"):
+        preset("paper", jitter_size=300, size=512)
 
 
 def test_height_and_width_stand_beside_size() -> None:

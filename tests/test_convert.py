@@ -409,7 +409,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert said == f"{ours}: {known}\n"
     generator, config = checkpoints.load_generator(ours)
     wanted, _ = checkpoints.load_generator(shipped)
-    assert (config.levels, config.size, config.jitter_size) == (6, 128, 143)
+    assert (config.levels, config.size, config.jitter) == (6, 128, 143)
     for name, parameter in wanted.parameters_dict().items():
         found = generator.parameters_dict()[name]
         np.testing.assert_array_equal(found.asnumpy(), parameter.asnumpy(), name)

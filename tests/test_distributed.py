@@ -230,12 +230,16 @@ class Ends(NamedTuple):
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     folder = tmp_path_factory.mktemp("ends")
-    jobs = [Job(folder / "killed", *command(folder / "run"))]
+    words = [word for word in command(folder / "place")[1:] if word != "--distributed"]
+    place = CliRunner().invoke(cli.command, [str(word) for word in words])
+    assert place.exit_code == 0, place.output
+    words = ["--from", folder / "place"]  # which all ranks start with
+    jobs = [Job(folder / "killed", *command(folder / "run", *words))]
     try:
         jobs[0].wait_for("epoch 1/2")
         os.kill(jobs[0].worker(1), signal.SIGKILL)
         began = time.monotonic()
-        jobs += [Job(folder / "alone", *command(folder / "straight"))]
+        jobs += [Job(folder / "alone", *command(folder / "straight", *words))]
         jobs[0].status()
         seconds = time.monotonic() - began
         yield Ends(jobs[0], folder / "run", seconds, jobs[1], folder / "straight")
@@ -257,6 +261,7 @@ def test_a_killed_rank_ends_the_job_with_a_message_and_a_checkpoint(ends: Ends) 
 def test_a_killed_job_goes_on_to_the_same_end(ends: Ends, tmp_path: Path) -> None:
     text = ends.straight.succeeded()
     assert "CPU on 2 ranks, 16x16, 2 epochs" in text
+    assert text.count("starts from ") == 1
     assert "rank" not in (ends.straight.log / "worker_1.log").read_text()  # the first alone speaks
     resumed = Job(tmp_path / "resumed", *command(ends.run, "--resume"))
     assert "epoch 1/2" not in resumed.succeeded()

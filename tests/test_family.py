@@ -134,6 +134,9 @@ def test_translate_or_generate(run: Run, tmp_path: Path) -> None:
     elif model == "cyclegan":
         for name, direction in (("a", "AtoB"), ("b", "BtoA")):
             assert call(*words, tmp_path / name, "--direction", direction).exit_code == 0
+        result = call(*words, tmp_path / "c", "--seed", "1")  # a ResNet has no dropout
+        assert result.exit_code == 1
+        assert "leave --seed out" in result.output
     else:
         one, other = run.config().domains[:2]
         assert call(*words, tmp_path / "a", "--domain", one).exit_code == 0
@@ -146,12 +149,13 @@ def test_translate_or_generate(run: Run, tmp_path: Path) -> None:
         styled = ["--domain", one, "--reference", tmp_path / "a photo.png"]
         for idle in (
             ["--mode", "eval", "--domain", one],
-            ["--seed", "1"],
+            ["--no-dropout", "--domain", one],
             ["--seed", "1", *styled],
         ):
             result = call(*words, tmp_path / "c", *idle)
             assert result.exit_code == 1
             assert f"leave {idle[0]} out" in result.output
+        assert "expected a domain" in call(*words, tmp_path / "c", "--seed", "1").output
         assert not (tmp_path / "c").exists()
     pictures = [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob("[ab]/*.png"))]
     assert len(pictures) == (6 if model in FROM_NOISE else 2)

@@ -77,7 +77,7 @@ def test_its_scores_are_unbounded_and_the_generator_is_not() -> None:
 
 def test_settings_follow_the_size() -> None:
     assert segmenter_config() == SEGMENTER
-    assert segmenter_config(size=256).jitter_size == 286
+    assert segmenter_config(size=256).jitter == 286
     with pytest.raises(Pix2PixError, match="size: expected a multiple of 32"):
         segmenter_config(size=100)
     assert segmenter_config(size=48, levels=4).depth == 4

@@ -461,6 +461,9 @@ def test_shipped_averages_translate_as_those_of_the_run(
     assert not np.array_equal(night[0], night[2])
     reference = StyleTranslator(whole, "night", styled(5, 32, "night"))
     assert not np.array_equal(reference.image(picture), night[0])
+    each = StyleTranslator(whole, "night", None, "each")
+    assert np.array_equal(each.image(picture, 1), each.image(picture, 1))
+    assert not np.array_equal(each.image(picture, 0), each.image(picture, 1))
 
 
 def test_what_cannot_be_is_told(config: StarGANConfig) -> None:

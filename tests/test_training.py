@@ -134,6 +134,26 @@ def test_a_run_can_be_made_longer(tmp_path: Path, tiny: Config, data: TrainingDa
     assert run.config() == longer
 
 
+def test_grids_and_copies_come_as_often_as_is_asked(
+    tmp_path: Path, straight: Run, tiny: Config, data: TrainingData
+) -> None:
+    """Also when a run goes on with other numbers; what is trained is the same."""
+
+    def kept(run: Run) -> list[list[str]]:
+        samples, checkpoints = (run.sample_file(0).parent, run.last.parent)
+        return [sorted(file.stem for file in folder.glob("epoch_*"))
+                for folder in (samples, checkpoints)]  # fmt: skip
+
+    rare = replace(tiny, epochs=4, sample_every=3, save_every=3)
+    run = train(rare, data, tmp_path / "run", report=quiet)
+    assert kept(run) == [["epoch_000", "epoch_003", "epoch_004"], ["epoch_003", "epoch_004"]]
+    assert repr(result(run)) == repr(result(straight))
+    longer = replace(rare, epochs=6, sample_every=5, save_every=5)
+    train(longer, data, run.folder, resume=True, stop_after=5, report=quiet)
+    assert [files[-1] for files in kept(run)] == ["epoch_005", "epoch_005"]
+    assert run.config() == longer
+
+
 def test_a_run_cannot_be_made_shorter_than_it_is(
     straight: Run, tiny: Config, data: TrainingData
 ) -> None:

@@ -3,12 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from mindspore import Tensor
 from PIL import Image
 
 from pix2pix_ms import checkpoints
+from pix2pix_ms.cli import command
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.nets.blocks import set_statistics
 from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.translate import Translator, input_image, to_network, translate
@@ -84,12 +88,100 @@ def test_modes_differ_and_repeat(checkpoint: Path) -> None:
     paper, still = Translator(generator, config), Translator(generator, config, "eval")
     first = paper(x)
     np.testing.assert_array_equal(paper(x), first)
-    assert not np.array_equal(paper(x, index=1), first)  # other noise
+    np.testing.assert_array_equal(paper(x, index=1), first)
+    np.testing.assert_array_equal(Translator(generator, config)(x, index=1), first)
     np.testing.assert_array_equal(still(x, index=0), still(x, index=1))
     assert not np.array_equal(still(x), first)
     np.testing.assert_array_equal(paper(x), first)
     with pytest.raises(Pix2PixError, match="mode: expected one of paper, eval, found 'other'"):
         Translator(generator, config, "other")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """The same picture four times."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(4):
+        Image.fromarray(facade(1, 64).label_map).save(folder / f"{number}.png")
+    return folder
+
+
+def test_a_translation_does_not_depend_on_the_others(
+    frames: Path, tmp_path: Path, checkpoint: Path
+) -> None:
+    """Four identical frames are one picture, and a file by itself is the same as in a folder."""
+    Image.fromarray(facade(2, 64).label_map).save(frames / "5.png")
+    *same, other = [path.read_bytes() for path in translate([frames], tmp_path / "a", checkpoint)]
+    assert len(set(same)) == 1
+    (alone,) = translate([frames / "5.png"], tmp_path / "b", checkpoint)
+    assert alone.read_bytes() == other
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_batch_has_the_masks_of_one_image(checkpoint: Path, jit: bool) -> None:
+    """Without normalisation, which sees the whole batch, its images are translated alike."""
+    _, config = checkpoints.load_generator(checkpoint)
+    config = replace(config, norm="none", jit=jit)
+    generator = UNet(config)
+    initialise(generator, replace(config, init_gain=0.2))
+    x = to_network(facade(3, 64).label_map, (64, 64))[None]
+    twice = Translator(generator, config)(np.concatenate([x, x]))
+    np.testing.assert_array_equal(twice[0], twice[1])
+    np.testing.assert_allclose(twice[:1], Translator(generator, config)(x), atol=1e-6)
+    each = Translator(generator, config, seed="each")(np.concatenate([x, x]))
+    assert not np.array_equal(each[0], each[1])
+
+
+def test_the_seed_decides_the_noise(frames: Path, tmp_path: Path, checkpoint: Path) -> None:
+    def made(*words: str) -> list[bytes]:
+        out = tmp_path / "-".join(["out", *words])
+        options = ["translate", frames, "--checkpoint", checkpoint, "--out", out, *words]
+        result = CliRunner().invoke(command, [str(word) for word in options])
+        assert result.exit_code == 0, result.output
+        return [path.read_bytes() for path in sorted(out.iterdir())]
+
+    seeds = {seed: made("--seed", seed) for seed in ("0", "1", "2")}
+    assert all(len(set(pictures)) == 1 for pictures in seeds.values())
+    assert len({pictures[0] for pictures in seeds.values()}) == 3
+    assert made() == seeds["0"]  # the seed it was trained with
+    each = made("--seed", "each")
+    assert len(set(each)) == 4
+    assert each[0] == seeds["0"][0]
+
+
+def test_without_dropout_the_image_has_its_own_statistics(checkpoint: Path) -> None:
+    generator, config = checkpoints.load_generator(checkpoint)
+    x = to_network(facade(3, 64).label_map, (64, 64))[None]
+    config = replace(config, jit=False)
+    set_statistics(generator, "batch")
+    own = generator(Tensor(x)).asnumpy()
+    for seed in (0, 1):
+        still = Translator(generator, replace(config, seed=seed), dropout=False)
+        np.testing.assert_array_equal(still(x), own)
+        np.testing.assert_array_equal(still(x, index=3), own)
+    assert not np.array_equal(Translator(generator, config)(x), own)
+    assert not np.array_equal(Translator(generator, config, "eval")(x), own)
+
+
+def test_noise_that_would_change_nothing_is_refused(
+    photos: Path, tmp_path: Path, checkpoint: Path, tiny: Config
+) -> None:
+    plain = replace(tiny, dropout=False)
+    checkpoints.save(UNet(plain).get_parameters(), tmp_path / "plain.ckpt", plain)
+    for place, words in (
+        (checkpoint, "--seed 1 --mode eval"),
+        (checkpoint, "--seed each --no-dropout"),
+        (checkpoint, "--no-dropout --mode eval"),
+        (tmp_path / "plain.ckpt", "--seed 1"),
+        (tmp_path / "plain.ckpt", "--no-dropout"),
+    ):
+        options = ["translate", photos, "--checkpoint", place, "--out", tmp_path / "out"]
+        result = CliRunner().invoke(command, [*map(str, options), *words.split()])
+        assert result.exit_code == 1
+        (line,) = result.output.splitlines()
+        assert line.endswith(f"leave {words.split()[0]} out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_inputs_that_cannot_be_used_write_nothing(

@@ -33,10 +33,10 @@ class GANConfig(Settings):
         "size", "height", "width", "channels", "latent_dim", "classes", "conditional", "ngf", "ndf",
     )  # fmt: skip
 
+    grows: ClassVar[float] = 1
     decays: ClassVar[bool] = False
 
     size: int = other_default(Settings, "size", 8)
-    jitter_size: int = other_default(Settings, "jitter_size", 8)
     mirror: bool = other_default(Settings, "mirror", False)
     batch_size: int = other_default(Settings, "batch_size", 64)
     learning_rate: float = other_default(Settings, "learning_rate", 1e-3)
@@ -73,7 +73,6 @@ class DCGANConfig(GANConfig):
     model: ClassVar[str] = "dcgan"
 
     size: int = other_default(Settings, "size", 64)
-    jitter_size: int = other_default(Settings, "jitter_size", 64)
     batch_size: int = other_default(Settings, "batch_size", 128)
     learning_rate: float = other_default(Settings, "learning_rate", 2e-4)
     init_type: InitType = other_default(Settings, "init_type", "normal")
@@ -193,7 +192,6 @@ class StarGANConfig(FacadeSettings):
     input_channels: ClassVar[int] = 3
     colours: ClassVar[str] = "rgb"
 
-    jitter_size: int = other_default(Settings, "jitter_size", 286)
     batch_size: int = other_default(Settings, "batch_size", 8)
     learning_rate: float = other_default(Settings, "learning_rate", 1e-4)
     beta1: float = other_default(Settings, "beta1", 0.0)
@@ -251,10 +249,10 @@ class StarGANConfig(FacadeSettings):
 # in a sitting; paper, as its paper has it.
 GAN_PRESETS = {"quick": GANConfig(epochs=60), "cpu": GANConfig(), "paper": GANConfig(epochs=200)}
 DIGITS: dict[str, Any] = {  # 16x16, grey
-    "size": 16, "jitter_size": 16, "channels": 1, "ngf": 16, "ndf": 16, "latent_dim": 16,
-    "batch_size": 32, "learning_rate": 1e-3, "epochs": 12,
+    "size": 16, "channels": 1, "ngf": 16, "ndf": 16, "latent_dim": 16, "batch_size": 32,
+    "learning_rate": 1e-3, "epochs": 12,
 }  # fmt: skip
-HALF: dict[str, Any] = {"size": 32, "jitter_size": 32, "ngf": 32, "ndf": 32, "batch_size": 64}
+HALF: dict[str, Any] = {"size": 32, "ngf": 32, "ndf": 32, "batch_size": 64}
 DCGAN_PRESETS = {
     "quick": DCGANConfig(**DIGITS), "cpu": DCGANConfig(**HALF), "paper": DCGANConfig(),
 }  # fmt: skip
@@ -262,18 +260,15 @@ LSGAN_PRESETS = {
     "quick": LSGANConfig(**DIGITS), "cpu": LSGANConfig(**HALF), "paper": LSGANConfig(),
 }  # fmt: skip
 WGAN_PRESETS = {
-    "quick": WGANConfig(size=16, jitter_size=16, channels=1, ngf=16, ndf=16, epochs=20),
+    "quick": WGANConfig(size=16, channels=1, ngf=16, ndf=16, epochs=20),
     "cpu": WGANConfig(**HALF),
     "paper": WGANConfig(),
 }
 CYCLEGAN_PRESETS = {
     "quick": CycleGANConfig(
-        size=32, jitter_size=36, n_blocks=3, ngf=16, ndf=16, n_layers=2, epochs=4, facades=120,
-        save_every=2,
+        size=32, n_blocks=3, ngf=16, ndf=16, n_layers=2, epochs=4, facades=120, save_every=2
     ),
-    "cpu": CycleGANConfig(
-        size=64, jitter_size=72, n_blocks=6, ngf=32, ndf=32, epochs=15, save_every=5
-    ),
+    "cpu": CycleGANConfig(size=64, n_blocks=6, ngf=32, ndf=32, epochs=15, save_every=5),
     "paper": CycleGANConfig(),
 }  # fmt: skip
 STARGAN_PRESETS = {

@@ -20,7 +20,7 @@ from pix2pix_ms.nets.adain import StyledGenerator
 from pix2pix_ms.nets.styles import MappingNetwork, StyleEncoder
 from pix2pix_ms.optimisers import follow
 from pix2pix_ms.settings import Fit
-from pix2pix_ms.translate import check_fit, to_network, unfitted
+from pix2pix_ms.translate import Seed, check_fit, to_network, unfitted
 
 CHANNELS = 3  # of the images: styles are colours
 SHIPPED = checkpoints.SHIPPED / "stargan-32"
@@ -95,14 +95,14 @@ class StyleTranslator:
     Args:
         domain: the domain's name.
         reference: a picture of that domain, uint8 [H, W, C], whose style to take; unless given,
-            `seed` draws a style.
+            `seed` draws a style, "each" for every picture, from the config's seed and its index.
 
     Raises:
         Pix2PixError: if there is no such domain.
     """
 
     def __init__(
-        self, averages: Averages, domain: str, reference: Pixels | None = None, seed: int = 0
+        self, averages: Averages, domain: str, reference: Pixels | None = None, seed: Seed = 0
     ) -> None:
         config = averages.config
         if domain not in config.domains:
@@ -110,20 +110,25 @@ class StyleTranslator:
                 f"domain: expected one of {', '.join(config.domains)}, found {domain!r}"
             )
         self.averages, self.config = averages, config
-        number = np.array([config.domains.index(domain)])
-        if reference is None:
-            rng = random(seed, Stream.INFERENCE, int(number[0]))
-            latent = rng.standard_normal((1, config.latent_dim), np.float32)
-            self.style = averages.style_from(latent, number)
-        else:
-            self.style = averages.style_of(self.seen(reference, "resize"), number)
+        self.number = config.domains.index(domain)
+        self.style: np.ndarray | None = None
+        if reference is not None:
+            self.style = averages.style_of(self.seen(reference, "resize"), [self.number])
+        elif seed != "each":
+            self.style = self.drawn(seed)
+
+    def drawn(self, seed: int, *position: int) -> np.ndarray:
+        """Return the style code, [1, style_dim], of a latent code drawn at this position."""
+        rng = random(seed, Stream.INFERENCE, self.number, *position)
+        latent = rng.standard_normal((1, self.config.latent_dim), np.float32)
+        return self.averages.style_from(latent, [self.number])
 
     def seen(self, image: Pixels, fit: Fit) -> np.ndarray:
         """Return a picture as the networks see it, float32 [1, 3, H, W]."""
         picture = fitted(channelled(image, CHANNELS), self.config.shape, fit)
         return to_network(picture, self.config.shape)[None]
 
-    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:  # noqa: ARG002
+    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate a picture, uint8 [H, W, C], to one of the same height and width, RGB.
 
         Where the networks see another size, `fit` says how the picture comes to it, "resize" or
@@ -133,7 +138,8 @@ class StyleTranslator:
             Pix2PixError: if `fit` is neither.
         """
         fit = check_fit(fit, self.config)
-        generated = self.averages.generate(self.seen(image, fit), self.style)[0]
+        style = self.drawn(self.config.seed, index) if self.style is None else self.style
+        generated = self.averages.generate(self.seen(image, fit), style)[0]
         return to_pixels(unfitted(generated, image.shape[:2], fit))
 
 
