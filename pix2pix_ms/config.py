@@ -134,24 +134,15 @@ PRESETS: dict[str, Config] = {
     # few steps a high rate, least squares, composed upsampling and an average make the better
     # pictures: KID 148 in place of 296 (benchmarks/PICTURES.md).
     "quick": Config(
-        size=64,
-        ngf=16,
-        ndf=32,
-        n_layers=2,
-        epochs=11,
-        facades=240,
-        save_every=4,
-        upsampling="composed",
-        ema=0.999,
-        gan_mode="lsgan",
-        learning_rate=1.6e-3,
-    ),  # fmt: skip
+        size=64, ngf=16, ndf=32, n_layers=2, epochs=11, facades=240, save_every=4,
+        upsampling="composed", ema=0.999, gan_mode="lsgan", learning_rate=1.6e-3,
+    ),
     # Real facades in some seven minutes on two CPU cores: half the paper's size and width.
     "cpu": Config(size=128, ngf=32, ndf=32, epochs=15, save_every=5),
     # Isola et al. 2017, facades: 256x256, 200 epochs; the decay over the second half is that of
     # the authors' PyTorch code.
     "paper": Config(),
-}
+}  # fmt: skip
 
 
 # Half the paper's size and width. Five levels, to 4x4 pixels, so that it ships: the two below hold

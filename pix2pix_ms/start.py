@@ -34,8 +34,7 @@ def start(
 
     Args:
         data: records or images; None for those that the model makes, or that the run began with.
-        given: settings by name; with `ranks` among them this is one of so many, started by msrun;
-            with `start_from` a new run has the networks found there.
+        given: settings by name; with `ranks` among them this is one of so many, started by msrun.
         again: the command to go on with, for an interruption to name.
         report: called with a line at a time; of ranks, by the first alone.
 
@@ -100,12 +99,10 @@ def base_settings(
 ) -> Settings:
     """Return the settings before any is given: the run's own, those it starts from, or a preset's.
 
-    With both of the last, the preset's with that architecture; at another size the U-Net keeps its
-    depth.
+    With both of the last, the preset's with that architecture. The U-Net keeps its depth.
 
     Raises:
-        Pix2PixError: if the run to resume, or what to start from, is of another model, or both are
-            one, or it cannot be read.
+        Pix2PixError: if the run to resume or start from is of another model, or cannot be read.
     """
     place = Path(given["start_from"]) if "start_from" in given else None
     if place is not None and run.folder.resolve() in (place.resolve(), *place.resolve().parents):

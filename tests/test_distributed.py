@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from pix2pix_ms import checkpoints, launching
+from pix2pix_ms import checkpoints, cli, launching
 from pix2pix_ms.config import Config
 from pix2pix_ms.data.pipeline import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
@@ -261,7 +262,11 @@ def test_a_killed_rank_ends_the_job_with_a_message_and_a_checkpoint(ends: Ends) 
 def test_a_killed_job_goes_on_to_the_same_end(ends: Ends, tmp_path: Path) -> None:
     text = ends.straight.succeeded()
     assert "CPU on 2 ranks, 16x16, 2 epochs" in text
-    assert text.count("starts from ") == 1
+    place = ends.run.with_name("place")
+    assert f"starts from {place}, epoch 2: generator, discriminator" in text
+    assert "starts from" not in (ends.straight.log / "worker_1.log").read_text()
+    first, last = Run(ends.straight_run).log()[0], Run(place).log()[-1]
+    assert first["held_out_l1"] == last["held_out_l1"]
     assert "rank" not in (ends.straight.log / "worker_1.log").read_text()  # the first alone speaks
     resumed = Job(tmp_path / "resumed", *command(ends.run, "--resume"))
     assert "epoch 1/2" not in resumed.succeeded()
