@@ -25,6 +25,7 @@ from tests.every_model import CONFIGS
 
 SMALL = ["--ngf", "4", "--ndf", "4", "--n-layers", "1", "--size", "32", "--no-jit"]
 BRIEF = ["--epochs", "2", "--samples", "1", "--device", "CPU"]
+BRIEF += ["--ema", "0", "--learning-rate", "2e-4"]
 BOTH = ("generator", "discriminator")
 
 
@@ -210,7 +211,7 @@ def model_with(config: Any, seed: int) -> Any:
     return kinds.get(type(config), model_of)(config)
 
 
-@pytest.mark.parametrize("name", ["pix2pix", "pix2pix O2", "dcgan", "wgan", "cyclegan", "stargan"])
+@pytest.mark.parametrize("name", ["pix2pix", "pix2pix O2", "dcgan", "cyclegan", "stargan"])
 @pytest.mark.parametrize("whole", [True, False], ids=["all", "kept"])
 def test_every_model_starts_with_the_networks_that_are_there(
     tmp_path: Path, name: str, whole: bool
