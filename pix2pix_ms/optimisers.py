@@ -76,7 +76,9 @@ def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.O
     return loss_scaled(named(optimiser, network, name), config)
 
 
-def follow(average: Sequence[ms.Parameter], weights: Sequence[ms.Parameter], share: Any) -> Tensor:
+def move_average(
+    average: Sequence[ms.Parameter], weights: Sequence[ms.Parameter], share: Any
+) -> Tensor:
     """Move a moving average of weights towards them: it keeps `share` of itself, 0 to 1."""
     for place in range(len(average)):  # a graph knows no strict zip (MindSpore 2.8)
         ops.assign(average[place], weights[place] + share * (average[place] - weights[place]))

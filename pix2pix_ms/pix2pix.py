@@ -16,7 +16,7 @@ from pix2pix_ms.nets.initialise import initialise
 from pix2pix_ms.nets.patchgan import PatchGAN
 from pix2pix_ms.nets.unet import UNet
 from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
-from pix2pix_ms.optimisers import adam, follow, set_rate
+from pix2pix_ms.optimisers import adam, move_average, set_rate
 from pix2pix_ms.penalty import draw_shares, gradient_penalty
 
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
@@ -127,7 +127,7 @@ class Average:
             average.set_data(weights.value().copy())
 
         def move(share: Tensor) -> Tensor:
-            return follow(own, theirs, share)
+            return move_average(own, theirs, share)
 
         self._move = ms.jit(move) if config.jit else move
 

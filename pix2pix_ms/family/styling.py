@@ -18,7 +18,7 @@ from pix2pix_ms.family.config import StarGANConfig
 from pix2pix_ms.interrupt import interruptible
 from pix2pix_ms.nets.adain import StyledGenerator
 from pix2pix_ms.nets.styles import MappingNetwork, StyleEncoder
-from pix2pix_ms.optimisers import follow
+from pix2pix_ms.optimisers import move_average
 from pix2pix_ms.settings import Fit
 from pix2pix_ms.translate import Seed, check_fit, to_network, unfitted
 
@@ -59,7 +59,7 @@ class Averages:
 
     def follow(self) -> Tensor:
         """Move every average a little towards what is trained."""
-        return follow(self.own, self.theirs, self.config.ema)
+        return move_average(self.own, self.theirs, self.config.ema)
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return the averages by name."""
