@@ -16,13 +16,21 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 import onnx  # after mindspore, which cannot be imported once this is (2.8)
-from mindspore import nn
+from mindspore import Parameter, Tensor, nn
 from onnx import TensorProto, helper, numpy_helper
 
 from pix2pix_ms import __version__
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.frozen import INPUT, OUTPUT, Frozen
-from pix2pix_ms.nets.blocks import EPSILON, SLOPE, BatchNorm, InstanceNorm
+from pix2pix_ms.nets.blocks import (
+    EPSILON,
+    SLOPE,
+    BatchNorm,
+    ComposedUpconvolution,
+    InstanceNorm,
+    fold,
+    upconvolution,
+)
 from pix2pix_ms.nets.resnet import Layer, Residual, ResNet
 from pix2pix_ms.nets.unet import Down, UNet, Up
 
@@ -101,6 +109,15 @@ def _(cell: nn.Conv2d, graph: Graph, x: str) -> str:
 @emit.register(nn.Conv2dTranspose)
 def _(cell: nn.Conv2dTranspose, graph: Graph, x: str) -> str:
     return convolved("ConvTranspose", cell, graph, x)
+
+
+@emit.register(ComposedUpconvolution)
+def _(cell: ComposedUpconvolution, graph: Graph, x: str) -> str:
+    folded = upconvolution(cell.in_channels, cell.out_channels, cell.has_bias)
+    folded.weight = Parameter(Tensor(fold(cell.weight.asnumpy())), cell.weight.name)
+    if cell.has_bias:
+        folded.bias = cell.bias
+    return convolved("ConvTranspose", folded, graph, x)
 
 
 @emit.register(BatchNorm)

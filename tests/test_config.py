@@ -64,7 +64,7 @@ def test_json_round_trip() -> None:
         ({"beta1": 1.0}, "beta1: expected 0 or more, below 1, found 1.0"),
         ({"learning_rate": -1.0}, "learning_rate: expected between 0 and 1"),
         ({"epochs": 0}, "epochs: expected at least 1, found 0"),
-        ({"constant_epochs": 9}, "constant_epochs: expected 0 to epochs, found 9"),
+        ({"constant_epochs": 12}, "constant_epochs: expected 0 to epochs, found 12"),
         ({"batch_size": 0}, "batch_size: expected at least 1, found 0"),
         ({"seed": -1}, "seed: expected at least 0, found -1"),
         ({"gan_weight": -1.0}, "gan_weight: expected at least 0, found -1.0"),

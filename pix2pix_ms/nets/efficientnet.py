@@ -52,6 +52,11 @@ def convolution(state: State, conv: str, norm: str, stride: int = 1) -> nn.Conv2
     )  # fmt: skip
 
 
+def relu6(x: Tensor) -> Tensor:
+    """Cut x to 0 to 6."""
+    return ops.clamp(x, 0, 6)
+
+
 class Block(nn.Cell):
     """Widen by 1x1, filter each channel, narrow by 1x1; and the input again where shapes agree."""
 
@@ -67,7 +72,7 @@ class Block(nn.Cell):
         """Filter x, float32 [N, C, H, W]."""
         y = x
         for conv in self.rectified:
-            y = ops.relu6(conv(y))
+            y = relu6(conv(y))
         y = self.narrow(y)
         return x + y if self.repeats else y
 
@@ -93,10 +98,10 @@ class EfficientNetLite0(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         """Return what the network sees in pictures."""
-        x = ops.relu6(self.stem(x))
+        x = relu6(self.stem(x))
         for block in self.blocks:
             x = block(x)
-        return ops.relu6(self.head(x)).mean((2, 3))
+        return relu6(self.head(x)).mean((2, 3))
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """Return logits, float32 [N, 1000]."""

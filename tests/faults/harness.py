@@ -17,7 +17,7 @@ FULL = os.environ.get("FAULTS") == "full"
 # The smallest pix2pix: six kinds of layers in five levels, a few steps an epoch, nothing compiled.
 TINY: dict[str, Any] = {
     "size": 32, "jitter_size": 36, "ngf": 4, "ndf": 4, "n_layers": 1, "epochs": 3,
-    "save_every": 2, "samples": 2, "jit": False, "device": "CPU",
+    "save_every": 2, "samples": 2, "jit": False, "device": "CPU", "learning_rate": 2e-4,
 }  # fmt: skip
 PAIRS = 12  # in the record it trains on
 
