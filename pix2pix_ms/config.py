@@ -130,7 +130,7 @@ class Config(FacadeSettings):
 
 
 PRESETS: dict[str, Config] = {
-    # To see the whole thing work: 64x64, narrow, about a minute and a half on two CPU cores. In so
+    # To see the whole thing work: 64x64, narrow, about two minutes on two CPU cores. In so
     # few steps a high rate, least squares, composed upsampling and an average make the better
     # pictures: KID 148 in place of 296, against fresh renderings (benchmarks/pictures.py).
     "quick": Config(
