@@ -114,8 +114,8 @@ def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -
 class Average:
     """A generator whose weights are a moving average of another's, which make steadier images.
 
-    Its share of old weights is `ema`, and less in the first steps, lest the start linger:
-    (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
+    A step keeps the share `ema` of it, and less in the first steps, so that the initial weights
+    are soon forgotten: (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
     """
 
     def __init__(self, followed: UNet, config: Config) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mindspore import Tensor
 from PIL import Image, ImageFilter
 from skimage import data
 
@@ -75,6 +76,22 @@ def test_kid_grows_with_blur(photos: list[Pixels]) -> None:
     assert kids == sorted(kids)
     assert abs(kids[0]) < 20
     assert kids[-1] > 100
+
+
+def test_it_sees_pictures_as_its_weights_were_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """(x - 127) / 128 of 0 to 255, channels first, 224 pixels a side, red first."""
+    seen = []
+
+    def network(x: Tensor) -> Tensor:
+        seen.append(x.asnumpy())
+        return Tensor(np.zeros((len(seen[-1]), quality.FEATURES), np.float32))
+
+    monkeypatch.setattr(quality, "extractor", lambda: network)
+    red = np.zeros((50, 70, 3), np.uint8)
+    red[..., 0] = 255
+    assert quality.features([red]).shape == (1, quality.FEATURES)
+    assert seen[0].shape == (quality.BATCH, 3, 224, 224)
+    np.testing.assert_array_equal(seen[0][0, :, 0, 0], np.array([1, -127 / 128, -127 / 128]))
 
 
 @needs_weights

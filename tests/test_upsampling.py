@@ -116,6 +116,9 @@ def test_resumed_it_equals_straight(
     straight, resumed = (
         checkpoints.load(checkpoints.last_of(folder))[0] for folder in (run, tmp_path / "again")
     )
+    averages = {name for name in straight if name.startswith(checkpoints.AVERAGE)}
+    assert averages == {checkpoints.AVERAGE + p.name for p in UNet(composed).get_parameters()}
+    assert resumed.keys() == straight.keys()
     for name, parameter in straight.items():
         np.testing.assert_array_equal(resumed[name].asnumpy(), parameter.asnumpy(), name)
 

@@ -79,9 +79,9 @@ class ComposedUpconvolution(nn.Conv2dTranspose):
     """Nearest-neighbour upsampling and a 3x3 convolution, as one transposed convolution.
 
     [N, in, H, W] to [N, out, 2H, 2W]. The learned kernel is 3x3; convolved with a 2x2 box it is the
-    4x4 kernel of a transposed convolution that gives the same image, borders included, at a quarter
-    of the products. All its outputs overlap alike, so it leaves no checkerboard (Odena et al.
-    2016). `fold` makes the plain transposed convolution of it.
+    4x4 kernel of a transposed convolution that gives the same image, borders included, with 16
+    products in place of 36. All its outputs overlap alike, so it leaves no checkerboard (Odena et
+    al. 2016). `fold` makes the plain transposed convolution of it.
     """
 
     def __init__(self, channels_in: int, channels_out: int, bias: bool) -> None:
