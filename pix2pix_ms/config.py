@@ -51,7 +51,7 @@ class Config(FacadeSettings):
     )
     skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
     upsampling: Upsampling = setting(
-        "transposed", "composed: all but the last resize, then 3x3, as one 4x4 kernel; weaves less"
+        "transposed", "composed: resize, then convolve 3x3, as one 4x4 kernel; no weave"
     )
     ngf: int = setting(64, "filters in the generator's first layer", least=1, most=MOST_FILTERS)
     ndf: int = setting(64, "filters in the discriminator's first layer", least=1, most=MOST_FILTERS)

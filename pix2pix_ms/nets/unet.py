@@ -37,9 +37,7 @@ class Up(nn.Cell):
     def __init__(self, channels_in: int, channels_out: int, config: Config, last: bool) -> None:
         super().__init__()
         bias = last or blocks.has_bias(config.norm)
-        # A composed kernel cannot draw a line one pixel wide, so the last is always learned whole.
-        upsampling = "transposed" if last else config.upsampling
-        self.conv = blocks.upconvolution(channels_in, channels_out, bias, upsampling)
+        self.conv = blocks.upconvolution(channels_in, channels_out, bias, config.upsampling)
         self.norm = blocks.normalisation("none" if last else config.norm, channels_out)
 
     def construct(self, x: Tensor) -> Tensor:
