@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 from pix2pix_ms.errors import Pix2PixError
 
 Norm = Literal["batch", "instance", "none"]
-Upsampling = Literal["transposed", "composed"]
+Upsampling = Literal["transposed", "composed", "inner"]
 InitType = Literal["normal", "xavier", "kaiming", "constant"]
 Device = Literal["auto", "Ascend", "GPU", "CPU"]
 Direction = Literal["AtoB", "BtoA"]

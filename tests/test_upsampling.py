@@ -108,6 +108,12 @@ def test_it_is_exported_as_a_plain_graph(run: Path, tmp_path: Path) -> None:
     assert config.upsampling == "transposed"
 
 
+def test_inner_learns_the_last_kernel_whole(composed: Config) -> None:
+    sides = [up.conv.weight.shape[2] for up in UNet(replace(composed, upsampling="inner")).ups]
+    assert sides == [3] * (len(sides) - 1) + [4]
+    assert {up.conv.weight.shape[2] for up in UNet(composed).ups} == {3}
+
+
 def test_resumed_it_equals_straight(
     run: Path, composed: Config, data: TrainingData, tmp_path: Path
 ) -> None:

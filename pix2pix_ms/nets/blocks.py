@@ -8,7 +8,7 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms import distributed
 from pix2pix_ms.device import Stream, computes_on_cpu, random
-from pix2pix_ms.settings import Norm, Upsampling
+from pix2pix_ms.settings import Norm
 from pix2pix_ms.sharding import own
 
 KERNEL = 4
@@ -65,10 +65,10 @@ class Verdict(nn.Conv2d):
 
 
 def upconvolution(
-    channels_in: int, channels_out: int, bias: bool, upsampling: Upsampling = "transposed"
+    channels_in: int, channels_out: int, bias: bool, composed: bool = False
 ) -> nn.Conv2dTranspose:
     """4x4 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W]."""
-    if upsampling == "composed":
+    if composed:
         return ComposedUpconvolution(channels_in, channels_out, bias)
     return nn.Conv2dTranspose(
         channels_in, channels_out, KERNEL, 2, pad_mode="pad", padding=1, has_bias=bias

@@ -37,7 +37,8 @@ class Up(nn.Cell):
     def __init__(self, channels_in: int, channels_out: int, config: Config, last: bool) -> None:
         super().__init__()
         bias = last or blocks.has_bias(config.norm)
-        self.conv = blocks.upconvolution(channels_in, channels_out, bias, config.upsampling)
+        composed = config.upsampling == "composed" or (config.upsampling == "inner" and not last)
+        self.conv = blocks.upconvolution(channels_in, channels_out, bias, composed)
         self.norm = blocks.normalisation("none" if last else config.norm, channels_out)
 
     def construct(self, x: Tensor) -> Tensor:
