@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison_page import HISTOGRAMS
-from pix2pix_ms.config import Config
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.lab import lightness
-from pix2pix_ms.data.pairs import Pair, find_pairs
-from pix2pix_ms.data.pipeline import settings_of, training_data
+from pix2pix_ms.data.pair_batches import settings_of, training_data
+from pix2pix_ms.data.prepare.folders import Pair, find_pairs
 from pix2pix_ms.data.records import SUFFIX, open_record
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.models import preset
-from pix2pix_ms.report import evaluate_checkpoint
-from pix2pix_ms.training import train
+from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
+from pix2pix_ms.training.epochs import train
 
 RESULTS = Path(__file__).with_suffix(".json")
 LOSSES: dict[str, dict[str, Any]] = {"L1": {"gan_weight": 0.0}, "L1 + cGAN": {}}

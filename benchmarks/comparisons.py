@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.comparison_page import page
-from pix2pix_ms.figures import DPI, image_grid
+from pix2pix_ms.training.figures import DPI, image_grid
 
 HERE = Path(__file__).parent
 

@@ -18,15 +18,15 @@ import numpy as np
 from PIL import Image
 
 from pix2pix_ms import Translator, load_generator
-from pix2pix_ms.data.pipeline import Subset
-from pix2pix_ms.data.prepare import prepare
+from pix2pix_ms.config.models import MODELS, preset
+from pix2pix_ms.config.settings import Direction, Settings
+from pix2pix_ms.data.pair_batches import Subset
+from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.records import SUFFIX, open_record, to_pixels
-from pix2pix_ms.models import MODELS, preset
-from pix2pix_ms.report import evaluate_checkpoint
-from pix2pix_ms.run import Run
-from pix2pix_ms.settings import Direction, Settings
-from pix2pix_ms.training import train
-from pix2pix_ms.translate import triples
+from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
+from pix2pix_ms.pix2pix.translate import triples
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.run import Run
 
 RESULTS, PICTURE = (Path(__file__).with_suffix(suffix) for suffix in (".json", ".png"))
 SHOWN = tuple(range(0, 96, 12))  # of the held-out pairs

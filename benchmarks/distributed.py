@@ -95,9 +95,10 @@ def work(*numbers: str) -> None:
     from dataclasses import replace
 
     from benchmarks.ours import config_of
-    from pix2pix_ms import Pix2Pix, distributed
-    from pix2pix_ms.device import choose_device
-    from pix2pix_ms.launching import launched
+    from pix2pix_ms import Pix2Pix
+    from pix2pix_ms.machine import ranks as distributed
+    from pix2pix_ms.machine.device import choose_device
+    from pix2pix_ms.machine.launching import launched
 
     task = Task(*map(int, numbers))
     ranks = launched() if launched_by_msrun else 1

@@ -25,10 +25,10 @@ from benchmarks.__main__ import INFER, TURNS, interleaved
 from benchmarks.child import EXPORTED
 from benchmarks.ours import config_of
 from benchmarks.task import Task
-from pix2pix_ms.frozen import Frozen, freeze
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.onnx_graph import model_of
-from pix2pix_ms.translate import Mode
+from pix2pix_ms.exchange.frozen import Frozen, freeze
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.exchange.onnx_graph import model_of
+from pix2pix_ms.pix2pix.translate import Mode
 
 RESULTS = Path(__file__).with_name("exported.json")
 Runtime = Literal["mindspore", "onnxruntime"]

@@ -10,7 +10,7 @@ from mindspore import Tensor, ops
 
 from benchmarks.task import Task
 from pix2pix_ms import Config, Pix2Pix, Translator, UNet
-from pix2pix_ms.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.initialise import initialise
 
 
 def config_of(task: Task) -> Config:

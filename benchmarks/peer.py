@@ -18,9 +18,9 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.reference_networks import Dropout, UnetGenerator, discriminator
-from pix2pix_ms.config import Config
-from pix2pix_ms.evaluate import mean_scores, score
-from pix2pix_ms.models import preset
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.pix2pix.measures.scores import mean_scores, score
 
 Pairs = list[tuple[Image.Image, Image.Image]]  # label map, photo
 LOG = ("epoch", "loss_d", "loss_g_gan", "loss_g_l1")

@@ -19,9 +19,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from pix2pix_ms.data.pairs import facade_pairs
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.data.prepare.folders import facade_pairs
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.models import preset
 
 HERE = Path(__file__).parent
 EVERY = 5  # epochs between measurements

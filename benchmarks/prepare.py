@@ -18,8 +18,8 @@ from statistics import median
 
 from PIL import Image, JpegImagePlugin
 
-from pix2pix_ms.data.prepare import prepare
-from pix2pix_ms.data.workers import cores
+from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.prepare.workers import cores
 
 FILES = 2000
 ROUNDS = 5

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from pix2pix_ms.config import Config
+from pix2pix_ms.config.pix2pix import Config
 
 
 class Dropout(nn.Module):

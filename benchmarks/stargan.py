@@ -19,14 +19,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pix2pix_ms.config.family import StarGANConfig
+from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.facades import DOMAINS, styled
 from pix2pix_ms.data.records import from_pixels
-from pix2pix_ms.export import export
-from pix2pix_ms.family.config import StarGANConfig
-from pix2pix_ms.family.styling import SHIPPED, Averages, load_averages
-from pix2pix_ms.models import preset
-from pix2pix_ms.tasks.styles import StylesTask
-from pix2pix_ms.training import train
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.family.stargan.task import StylesTask
+from pix2pix_ms.family.stargan.translate import SHIPPED, Averages, load_averages
+from pix2pix_ms.training.epochs import train
 
 RESULTS = Path(__file__).with_suffix(".json")
 RUNS: dict[str, dict[str, Any]] = {

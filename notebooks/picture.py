@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pix2pix_ms.checkpoints import SHIPPED, SHIPPED_GENERATOR, load_generator
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import resized
-from pix2pix_ms.data.pairs import halves
-from pix2pix_ms.figures import image_grid
-from pix2pix_ms.translate import Translator
+from pix2pix_ms.data.prepare.folders import halves
+from pix2pix_ms.pix2pix.translate import Translator
+from pix2pix_ms.training.checkpoints import SHIPPED, SHIPPED_GENERATOR, load_generator
+from pix2pix_ms.training.figures import image_grid
 
 FOLDER = Path(__file__).parent
 PICTURE = FOLDER / "facades.png"

@@ -1,31 +1,31 @@
 """pix2pix in MindSpore: image-to-image translation on Ascend, GPU and CPU.
 
-Importing this package prepares the process before MindSpore is loaded (`process.py`) and
+Importing this package prepares the process before MindSpore is loaded (`machine/process.py`) and
 loads MindSpore itself only when a name that needs it is first used, so `pix2pix_ms` and the
 command's `--help` stay instant. Import it before `mindspore`.
 """
 
 import importlib
 
-from pix2pix_ms.process import prepare_process
+from pix2pix_ms.machine.process import prepare_process
 
 __version__ = "0.1.0"
 
 _HOME_OF = {
-    "Config": "config",
-    "preset": "models",
+    "Config": "config.pix2pix",
+    "preset": "config.models",
     "Pix2PixError": "errors",
-    "choose_device": "device",
+    "choose_device": "machine.device",
     "facade": "data.facades",
     "write_record": "data.writing",
     "read_record": "data.records",
-    "training_data": "data.pipeline",
-    "UNet": "nets.unet",
-    "PatchGAN": "nets.patchgan",
-    "Pix2Pix": "pix2pix",
-    "train": "training",
-    "Translator": "translate",
-    "load_generator": "checkpoints",
+    "training_data": "data.pair_batches",
+    "UNet": "pix2pix.nets.unet",
+    "PatchGAN": "pix2pix.nets.patchgan",
+    "Pix2Pix": "pix2pix.step",
+    "train": "training.epochs",
+    "Translator": "pix2pix.translate",
+    "load_generator": "training.checkpoints",
 }
 __all__ = [  # noqa: PLE0604  (the names are those of the table above)
     "__version__",

@@ -1,5 +1,5 @@
 """`python -m pix2pix_ms` is the command `pix2pix-ms`."""
 
-from pix2pix_ms.cli import main
+from pix2pix_ms.cli.commands import main
 
 main()

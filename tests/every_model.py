@@ -16,9 +16,7 @@ import numpy as np
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
 
 from mindspore import Tensor  # isort: skip
-from pix2pix_ms import segmenter
-from pix2pix_ms.config import Config
-from pix2pix_ms.family.config import (
+from pix2pix_ms.config.family import (
     CycleGANConfig,
     DCGANConfig,
     GANConfig,
@@ -26,13 +24,15 @@ from pix2pix_ms.family.config import (
     StarGANConfig,
     WGANConfig,
 )
-from pix2pix_ms.family.cyclegan import CycleGAN
-from pix2pix_ms.family.stargan import StarGAN
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.optimisers import adam
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.settings import Settings
-from pix2pix_ms.tasks.noise import model_of
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.family.cyclegan.step import CycleGAN
+from pix2pix_ms.family.gan.task import model_of
+from pix2pix_ms.family.stargan.step import StarGAN
+from pix2pix_ms.pix2pix.measures import segmenter
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.optimisers import adam
+from pix2pix_ms.pix2pix.step import Pix2Pix
 
 STEPS = 2
 SMALL: dict[str, Any] = {"size": 8, "jitter_size": 8, "batch_size": 2, "ngf": 2}

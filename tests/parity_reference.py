@@ -17,11 +17,11 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.reference_networks import UnetGenerator, discriminator
-from pix2pix_ms import convert
-from pix2pix_ms.config import Config
-from pix2pix_ms.device import Stream
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.reference import reference_names
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.exchange import pytorch
+from pix2pix_ms.exchange.pytorch_names import reference_names
+from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.pix2pix.step import Pix2Pix
 
 Optimiser = Callable[[Iterable[torch.Tensor], Config], torch.optim.Optimizer]
 
@@ -70,7 +70,7 @@ class Reference:
         self.config, self.ours = config, Pix2Pix(config)
         self.g, self.d = UnetGenerator(config), discriminator(config)
         for theirs, ours in ((self.g, self.ours.generator), (self.d, self.ours.discriminator)):
-            state = convert.state_dict(ours, config)
+            state = pytorch.state_dict(ours, config)
             theirs.load_state_dict({name: torch.from_numpy(state[name].copy()) for name in state})
         self.optim_g = optimiser(self.g.parameters(), config)
         self.optim_d = optimiser(self.d.parameters(), config)

@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 from mindspore import nn
 
-from pix2pix_ms import Pix2Pix, distributed
-from pix2pix_ms.config import Config
-from pix2pix_ms.device import choose_device
-from pix2pix_ms.family.config import CycleGANConfig, StarGANConfig, WGANConfig
-from pix2pix_ms.family.cyclegan import CycleGAN
-from pix2pix_ms.family.stargan import StarGAN
-from pix2pix_ms.family.wgan import WGAN
-from pix2pix_ms.launching import launched
-from pix2pix_ms.optimisers import named
-from pix2pix_ms.pix2pix import training_step
-from pix2pix_ms.settings import Settings
-from pix2pix_ms.sharding import own
+from pix2pix_ms.machine import ranks as distributed
+
+from pix2pix_ms import Pix2Pix
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.machine.device import choose_device
+from pix2pix_ms.config.family import CycleGANConfig, StarGANConfig, WGANConfig
+from pix2pix_ms.family.cyclegan.step import CycleGAN
+from pix2pix_ms.family.stargan.step import StarGAN
+from pix2pix_ms.family.gan.wgan import WGAN
+from pix2pix_ms.machine.launching import launched
+from pix2pix_ms.pix2pix.optimisers import named
+from pix2pix_ms.pix2pix.step import training_step
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.machine.sharding import own
 
 assert pix2pix_ms.__version__
 

@@ -11,9 +11,9 @@ from benchmarks import distributed, limit, report
 from benchmarks.__main__ import Measured, limit_of_a_step
 from benchmarks.child import ALL, ENVIRONMENT
 from benchmarks.task import Task
-from pix2pix_ms.models import preset
-from pix2pix_ms.nets.patchgan import PatchGAN
-from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.nets.unet import UNet
 
 TASK = Task(size=256, batch=1, width=4)
 

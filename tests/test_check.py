@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from pix2pix_ms import check, process
-from pix2pix_ms.check import cann_version, cuda_version, surroundings
-from pix2pix_ms.cli import command
-from pix2pix_ms.nets import blocks
+from pix2pix_ms.cli import selfcheck
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.cli.selfcheck import cann_version, cuda_version, surroundings
+from pix2pix_ms.machine import process
+from pix2pix_ms.pix2pix.nets import blocks
 
 
 def call(*words: str) -> Result:
@@ -40,7 +41,7 @@ def test_a_fault_is_reported_and_ends_in_one_line(
         return x * np.nan  # type: ignore[operator]
 
     monkeypatch.setattr(blocks, "leaky_relu", broken)
-    monkeypatch.setattr(check, "small", lambda _: SMALL)
+    monkeypatch.setattr(selfcheck, "small", lambda _: SMALL)
     found = call("--check")
     assert found.exit_code == 1
     word = "ArithmeticError: expected finite" if fault == "nan" else "RuntimeError: no kernel"
@@ -50,7 +51,7 @@ def test_a_fault_is_reported_and_ends_in_one_line(
     assert "memory: " in found.output  # what could be said is said
 
 
-SMALL = check.small(jit=False)
+SMALL = selfcheck.small(jit=False)
 
 
 def test_device_without_check_is_refused() -> None:

@@ -5,11 +5,11 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.config import Config
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.training import checkpoints
 
 
 @pytest.fixture

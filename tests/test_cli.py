@@ -17,12 +17,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.export import export
-from pix2pix_ms.run import Run
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.run import Run
 
 SMALL = ["--ngf", "4", "--ndf", "4", "--epochs", "2", "--device", "CPU"]
 TINY = [*SMALL, "--facades", "6"]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import comparison_page, comparisons
-from pix2pix_ms.cli import command
+from pix2pix_ms.cli.commands import command
 from pix2pix_ms.data.facades import facade
 
 PLACES = comparisons.PLACES

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from pix2pix_ms.config import PRESETS, Config
+from pix2pix_ms.config.models import MODELS, preset
+from pix2pix_ms.config.pix2pix import PRESETS, Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.models import MODELS, preset
 
 
 def test_paper_recipe() -> None:

@@ -17,16 +17,18 @@ from click.testing import CliRunner
 from mindspore import Tensor, nn
 from test_parity import NO_TORCH
 
-from pix2pix_ms import checkpoints, convert, torch_file
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.export import export
-from pix2pix_ms.nets.blocks import set_statistics
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.patchgan import PatchGAN
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.segmenter import Segmenter
+from pix2pix_ms.exchange import pytorch
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.machine import pytorch_file
+from pix2pix_ms.pix2pix.measures.segmenter import Segmenter
+from pix2pix_ms.pix2pix.nets.blocks import set_statistics
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.training import checkpoints
 
 Arrays = dict[str, np.ndarray]
 TOLD = (
@@ -71,7 +73,7 @@ def randomised(network: nn.Cell, seed: int) -> nn.Cell:
 def states(config: Config) -> tuple[Arrays, Arrays]:
     """The state_dicts of a generator and a discriminator with random weights."""
     networks = randomised(UNet(config), 1), randomised(PatchGAN(config), 2)
-    generator, discriminator = (convert.state_dict(network, config) for network in networks)
+    generator, discriminator = (pytorch.state_dict(network, config) for network in networks)
     return generator, discriminator
 
 
@@ -88,7 +90,7 @@ def small() -> tuple[Arrays, Arrays]:
 
 @pytest.fixture
 def file(tmp_path: Path, small: tuple[Arrays, Arrays]) -> Path:
-    torch_file.write(small[0], tmp_path / "latest_net_G.pth")
+    pytorch_file.write(small[0], tmp_path / "latest_net_G.pth")
     return tmp_path / "latest_net_G.pth"
 
 
@@ -105,15 +107,15 @@ def test_there_and_back(case: str, tmp_path: Path) -> None:
     g, d, both = tmp_path / "G.pth", tmp_path / "D.pth", tmp_path / "both.ckpt"
     written = dict(zip((g, d), states(config), strict=True))
     for path, state in written.items():
-        torch_file.write(state, path)
-    (line,) = convert.convert(g, both, d, **given(config))
+        pytorch_file.write(state, path)
+    (line,) = pytorch.convert(g, both, d, **given(config))
     told = [name for name in TOLD if name != "colours" or config.colours == "lab"]
     known = {"levels": config.depth} | {name: getattr(config, name) for name in told}
-    assert line == f"{both}: {convert.listed(known)}"
+    assert line == f"{both}: {pytorch.listed(known)}"
     assert checkpoints.load_generator(both)[1] == config
-    convert.convert(both, tmp_path / "G2.pth", tmp_path / "D2.pth")
-    assert_equal(torch_file.read(tmp_path / "G2.pth"), written[g])
-    assert_equal(torch_file.read(tmp_path / "D2.pth"), written[d])
+    pytorch.convert(both, tmp_path / "G2.pth", tmp_path / "D2.pth")
+    assert_equal(pytorch_file.read(tmp_path / "G2.pth"), written[g])
+    assert_equal(pytorch_file.read(tmp_path / "D2.pth"), written[d])
 
 
 def test_the_names_are_the_references() -> None:
@@ -139,27 +141,27 @@ def test_the_names_are_the_references() -> None:
 
 def test_a_generator_or_a_discriminator_alone(tmp_path: Path) -> None:
     for state in states(CASES["four layers"]):
-        torch_file.write(state, tmp_path / "in.pth")
-        convert.convert(tmp_path / "in.pth", tmp_path / "one.ckpt")
-        convert.convert(tmp_path / "one.ckpt", tmp_path / "out.pth")
-        assert_equal(torch_file.read(tmp_path / "out.pth"), state)
+        pytorch_file.write(state, tmp_path / "in.pth")
+        pytorch.convert(tmp_path / "in.pth", tmp_path / "one.ckpt")
+        pytorch.convert(tmp_path / "one.ckpt", tmp_path / "out.pth")
+        assert_equal(pytorch_file.read(tmp_path / "out.pth"), state)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pth", "one.ckpt", "out.pth"]
 
 
 def older_layout(state: Arrays) -> bytes:
     """A state_dict as PyTorch before 1.6 saves it."""
-    head = [torch_file.MAGIC, 1001, {"protocol_version": 1001, "little_endian": True}]
+    head = [pytorch_file.MAGIC, 1001, {"protocol_version": 1001, "little_endian": True}]
     keys = [str(key) for key in range(len(state))]
     storages = [struct.pack("<q", array.size) + array.tobytes() for array in state.values()]
     pickles = [pickle.dumps(part, 2) for part in head]
-    return b"".join([*pickles, torch_file.pickled(state), pickle.dumps(keys, 2), *storages])
+    return b"".join([*pickles, pytorch_file.pickled(state), pickle.dumps(keys, 2), *storages])
 
 
 def test_the_older_layout(tmp_path: Path, small: tuple[Arrays, Arrays]) -> None:
     content = older_layout(small[0])
     for version in (content, content.replace(b"_rebuild_tensor_v2", b"_rebuild_tensor")):
         (tmp_path / "old.pth").write_bytes(version)
-        assert_equal(torch_file.read(tmp_path / "old.pth"), small[0])
+        assert_equal(pytorch_file.read(tmp_path / "old.pth"), small[0])
 
 
 def test_names_as_data_parallel_and_older_releases_save_them(
@@ -177,10 +179,10 @@ def test_names_as_data_parallel_and_older_releases_save_them(
         "uncounted": {n: a for n, a in batch.items() if not n.endswith("num_batches_tracked")},
     }
     for variant, state in variants.items():
-        torch_file.write(state, tmp_path / "variant.pth")
-        convert.convert(tmp_path / "variant.pth", tmp_path / f"{variant}.ckpt")
+        pytorch_file.write(state, tmp_path / "variant.pth")
+        pytorch.convert(tmp_path / "variant.pth", tmp_path / f"{variant}.ckpt")
         assert checkpoints.load_generator(tmp_path / f"{variant}.ckpt")
-    convert.convert(file, tmp_path / "plain.ckpt")
+    pytorch.convert(file, tmp_path / "plain.ckpt")
     plain, double = (checkpoints.load(tmp_path / f"{n}.ckpt")[0] for n in ("plain", "double"))
     assert all(np.array_equal(plain[n].asnumpy(), double[n].asnumpy()) for n in plain)
 
@@ -190,13 +192,13 @@ def test_a_view_of_a_storage(tmp_path: Path) -> None:
     numbers = np.arange(12, dtype=np.float32)
 
     def viewed(offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Arrays:
-        whole = torch_file.spelled((0, (12,), (1,)))[1:-1]
-        part = torch_file.spelled((offset, shape, strides))[1:-1]
-        content = torch_file.pickled({"a": numbers}).replace(whole, part)
+        whole = pytorch_file.spelled((0, (12,), (1,)))[1:-1]
+        part = pytorch_file.spelled((offset, shape, strides))[1:-1]
+        content = pytorch_file.pickled({"a": numbers}).replace(whole, part)
         with zipfile.ZipFile(tmp_path / "view.pth", "w") as archive:
             archive.writestr("x/data.pkl", content)
             archive.writestr("x/data/0", numbers.tobytes())
-        return torch_file.read(tmp_path / "view.pth")
+        return pytorch_file.read(tmp_path / "view.pth")
 
     np.testing.assert_array_equal(viewed(1, (2, 3), (1, 4))["a"], [[1, 5, 9], [2, 6, 10]])
     refused = [(1, (12,), (1,)), (0, (4, 4), (4, 1)), (12, (1,), (1,)), (0, (1000,), (0,))]
@@ -231,11 +233,11 @@ def test_nothing_in_a_file_is_run(
         f"{os.system.__module__}.system": Malicious(os.system, f"touch {tmp_path}/ran"),
         f"{builtins}.exec": Malicious(exec, f"open('{tmp_path}/ran', 'w')"),
         "collections.Counter": Malicious(Counter, "abc"),
-        "pix2pix_ms.torch_file.write": Malicious(torch_file.write, {}, tmp_path / "ran"),
+        f"{pytorch_file.__name__}.write": Malicious(pytorch_file.write, {}, tmp_path / "ran"),
     }
     for wanted, call in calls.items():
         content = pickle.dumps(OrderedDict(weight=call), protocol)
-        older = pickle.dumps(torch_file.MAGIC) + pickle.dumps(1001)
+        older = pickle.dumps(pytorch_file.MAGIC) + pickle.dumps(1001)
         system = pickle.dumps({"little_endian": True})
         places = [zipped(content), content, older + content, older + system + content]
         for layout, attack in enumerate(places):
@@ -252,29 +254,29 @@ def test_nothing_in_a_file_is_run(
 
 def test_a_pickle_changes_nothing_it_may_name(tmp_path: Path) -> None:
     """BUILD sets attributes, on a class too: here it has nothing to hold on to."""
-    name = torch_file.named("torch._utils", "_rebuild_tensor_v2")
-    state = torch_file.spelled("array") + torch_file.spelled("changed")
+    name = pytorch_file.named("torch._utils", "_rebuild_tensor_v2")
+    state = pytorch_file.spelled("array") + pytorch_file.spelled("changed")
     attributes = pickle.EMPTY_DICT + pickle.MARK + state + pickle.SETITEMS
     slots = pickle.MARK + pickle.NONE + attributes + pickle.TUPLE
-    before = torch_file.View.array
-    for thing in (name, torch_file.named("collections", "OrderedDict"), torch_file.EMPTY):
+    before = pytorch_file.View.array
+    for thing in (name, pytorch_file.named("collections", "OrderedDict"), pytorch_file.EMPTY):
         for changes in (attributes, slots):
             content = pickle.PROTO + b"\x02" + thing + changes + pickle.BUILD + pickle.STOP
             (tmp_path / "build.pth").write_bytes(zipped(content))
-            if thing is torch_file.EMPTY:
-                assert torch_file.read(tmp_path / "build.pth") == {}
+            if thing is pytorch_file.EMPTY:
+                assert pytorch_file.read(tmp_path / "build.pth") == {}
             else:
                 with pytest.raises(Pix2PixError, match="found a damaged file"):
-                    torch_file.read(tmp_path / "build.pth")
-    assert torch_file.View.array is before
-    assert not hasattr(torch_file.Entries, "array")
+                    pytorch_file.read(tmp_path / "build.pth")
+    assert pytorch_file.View.array is before
+    assert not hasattr(pytorch_file.Entries, "array")
 
 
 def test_files_that_are_damaged_or_foreign_are_explained(
     tmp_path: Path, file: Path, small: tuple[Arrays, Arrays]
 ) -> None:
     whole, old = file.read_bytes(), older_layout(small[0])
-    lying = torch_file.pickled(small[0]).replace(b"FloatStorage", b"BoolStorage_")
+    lying = pytorch_file.pickled(small[0]).replace(b"FloatStorage", b"BoolStorage_")
     cases = {
         "cut": whole[: len(whole) // 2],
         "old and cut": old[: len(old) // 2],
@@ -283,8 +285,8 @@ def test_files_that_are_damaged_or_foreign_are_explained(
         "empty": b"",
         "an image": b"\x89PNG\r\n\x1a\n" + bytes(100),
         "no listing": zipped(b"").replace(b"data.pkl", b"data.txt"),
-        "compressed": zipped(torch_file.pickled({}), compression=zipfile.ZIP_DEFLATED),
-        "no storages": zipped(torch_file.pickled(small[0])),
+        "compressed": zipped(pytorch_file.pickled({}), compression=zipfile.ZIP_DEFLATED),
+        "no storages": zipped(pytorch_file.pickled(small[0])),
         "another MAGIC": pickle.dumps(7) + old,
         "a list": zipped(pickle.dumps([1, 2])),
         "a training's state": zipped(pickle.dumps({"epoch": 3}, 2)),
@@ -292,22 +294,22 @@ def test_files_that_are_damaged_or_foreign_are_explained(
         "a huge memo": zipped(b"\x80\x02N" + pickle.LONG_BINPUT + b"\xff\xff\xff\x7f."),
         "two lines": zipped(pickle.dumps(Malicious(Counter)).replace(b"Counter", b"Coun\ner")),
     }
-    torch_file.write({"two\nlines": zeros(1)}, tmp_path / "names.pth")
+    pytorch_file.write({"two\nlines": zeros(1)}, tmp_path / "names.pth")
     cases["names"] = (tmp_path / "names.pth").read_bytes()
     for name, content in cases.items():
         path = tmp_path / f"{name}.pth"
         path.write_bytes(content)
         with pytest.raises(Pix2PixError) as found:
-            convert.convert(path, tmp_path / "out.ckpt")
+            pytorch.convert(path, tmp_path / "out.ckpt")
         assert str(found.value).startswith(f"{path}: expected "), name
         assert "\n" not in str(found.value)
     changed = bytearray(whole)
     changed[len(whole) // 2] ^= 0xFF
     file.write_bytes(changed)
     with pytest.raises(Pix2PixError, match="found a damaged file"):
-        convert.convert(file, tmp_path / "out.ckpt")
+        pytorch.convert(file, tmp_path / "out.ckpt")
     with pytest.raises(Pix2PixError, match="expected PyTorch weights, found no file"):
-        convert.convert(tmp_path / "missing.pth", tmp_path / "out.ckpt")
+        pytorch.convert(tmp_path / "missing.pth", tmp_path / "out.ckpt")
     assert not (tmp_path / "out.ckpt").exists()
 
 
@@ -327,15 +329,15 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
         (pixel | {"net.0.weight": zeros(6, 5, 1, 1)}, r"net.0.weight \[6, 6, 1, 1\], found"),
     ]
     for state, message in cases:
-        torch_file.write(state, tmp_path / "other.pth")
+        pytorch_file.write(state, tmp_path / "other.pth")
         with pytest.raises(Pix2PixError, match=message):
-            convert.convert(tmp_path / "other.pth", tmp_path / "out.ckpt")
+            pytorch.convert(tmp_path / "other.pth", tmp_path / "out.ckpt")
     assert not (tmp_path / "out.ckpt").exists()
 
 
 def test_what_does_not_fit_together_is_refused(tmp_path: Path, file: Path) -> None:
     other = tmp_path / "D.pth"
-    torch_file.write(states(CASES["four layers"])[1], other)
+    pytorch_file.write(states(CASES["four layers"])[1], other)
     out = tmp_path / "out.ckpt"
     cases: list[tuple[tuple, dict[str, Any], str]] = [
         ((file, out, other), {}, "of one training, found n_layers 4, norm batch, ndf 4, "),
@@ -351,11 +353,11 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, file: Path) -> No
     ]
     for words, settings, message in cases:
         with pytest.raises(Pix2PixError, match=message):
-            convert.convert(*words, **settings)
+            pytorch.convert(*words, **settings)
     assert not out.exists()
-    convert.convert(file, out)
+    pytorch.convert(file, out)
     with pytest.raises(Pix2PixError, match="expected a generator and a discriminator, found a gen"):
-        convert.convert(out, tmp_path / "b.pth", tmp_path / "D2.pth")
+        pytorch.convert(out, tmp_path / "b.pth", tmp_path / "D2.pth")
     assert not (tmp_path / "b.pth").exists()
 
 
@@ -363,7 +365,7 @@ def test_an_encoder_decoder_has_no_counterpart(tmp_path: Path) -> None:
     config = made(16, skips=False)
     checkpoints.save(UNet(config).get_parameters(), tmp_path / "g.ckpt", config)
     with pytest.raises(Pix2PixError, match=r"g\.ckpt: expected a U-Net, found an encoder-decoder"):
-        convert.convert(tmp_path / "g.ckpt", tmp_path / "g.pth")
+        pytorch.convert(tmp_path / "g.ckpt", tmp_path / "g.pth")
     assert not (tmp_path / "g.pth").exists()
 
 
@@ -375,8 +377,8 @@ def test_an_exported_network_is_converted_and_a_segmenter_refused(tmp_path: Path
         name = type(network).__name__.lower()
         export(tmp_path / "x.ckpt", tmp_path / name / f"{name}.safetensors")
     for source in (tmp_path / "unet", tmp_path / "unet" / "unet.safetensors"):
-        convert.convert(source, tmp_path / "g.pth")
-        convert.convert(tmp_path / "g.pth", tmp_path / "back.ckpt")
+        pytorch.convert(source, tmp_path / "g.pth")
+        pytorch.convert(tmp_path / "g.pth", tmp_path / "back.ckpt")
         found, exported = (
             {p.name: p.asnumpy() for p in checkpoints.load_generator(place)[0].get_parameters()}
             for place in (tmp_path / "back.ckpt", source)
@@ -384,7 +386,7 @@ def test_an_exported_network_is_converted_and_a_segmenter_refused(tmp_path: Path
         for name, array in exported.items():
             np.testing.assert_array_equal(found[name], array, name)
     with pytest.raises(Pix2PixError, match="with a generator, found one with segmenter; give"):
-        convert.convert(tmp_path / "segmenter", tmp_path / "s.pth")
+        pytorch.convert(tmp_path / "segmenter", tmp_path / "s.pth")
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -477,7 +479,7 @@ def test_pytorchs_files_give_its_outputs(
     paths = tmp_path / "latest_net_G.pth", tmp_path / "latest_net_D.pth"
     for network, path in zip((g, d), paths, strict=True):
         torch.save(network.state_dict(), path, _use_new_zipfile_serialization=not older)
-    convert.convert(paths[0], tmp_path / "ours.ckpt", paths[1], **given(config))
+    pytorch.convert(paths[0], tmp_path / "ours.ckpt", paths[1], **given(config))
     assert_same_outputs(g, d, tmp_path / "ours.ckpt")
 
 
@@ -488,7 +490,7 @@ def test_pytorch_takes_our_files_strictly(case: str, networks: ModuleType, tmp_p
     config, ours = CASES[case], tmp_path / "ours.ckpt"
     pair = randomised(UNet(config), 4), randomised(PatchGAN(config), 5)
     checkpoints.save([p for network in pair for p in network.get_parameters()], ours, config)
-    convert.convert(ours, tmp_path / "G.pth", tmp_path / "D.pth")
+    pytorch.convert(ours, tmp_path / "G.pth", tmp_path / "D.pth")
     g, d = networks.UnetGenerator(config), networks.discriminator(config)
     for network, name in ((g, "G"), (d, "D")):
         state = torch.load(tmp_path / f"{name}.pth", weights_only=True)
@@ -506,7 +508,7 @@ def test_shared_and_transposed_tensors(networks: ModuleType, tmp_path: Path) -> 
     for newer in (True, False):
         torch.save(state, tmp_path / "views.pth", _use_new_zipfile_serialization=newer)
         wanted = {name: value.numpy() for name, value in state.items()}
-        assert_equal(torch_file.read(tmp_path / "views.pth"), wanted)
+        assert_equal(pytorch_file.read(tmp_path / "views.pth"), wanted)
 
 
 def test_a_whole_pytorch_module_is_refused_by_name(networks: ModuleType, tmp_path: Path) -> None:
@@ -516,4 +518,4 @@ def test_a_whole_pytorch_module_is_refused_by_name(networks: ModuleType, tmp_pat
     for newer in (True, False):
         torch.save(g, tmp_path / "module.pth", _use_new_zipfile_serialization=newer)
         with pytest.raises(Pix2PixError, match="reference_networks.UnetGenerator'; "):
-            torch_file.read(tmp_path / "module.pth")
+            pytorch_file.read(tmp_path / "module.pth")

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from mindspore import Tensor, ops
 
-from pix2pix_ms.checkpoints import load_generator
-from pix2pix_ms.family.config import CycleGANConfig
-from pix2pix_ms.family.cyclegan import CycleGAN, ImagePool, Losses
-from pix2pix_ms.nets.patchgan import PatchGAN
-from pix2pix_ms.nets.unet import parameter_count
-from pix2pix_ms.run import Run
-from pix2pix_ms.tasks.unpaired import UnpairedTask
-from pix2pix_ms.training import train
+from pix2pix_ms.config.family import CycleGANConfig
+from pix2pix_ms.family.cyclegan.step import CycleGAN, ImagePool, Losses
+from pix2pix_ms.family.cyclegan.task import UnpairedTask
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.nets.unet import parameter_count
+from pix2pix_ms.training.checkpoints import load_generator
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.run import Run
 
 TINY = CycleGANConfig(
     size=16, jitter_size=18, n_blocks=1, ngf=4, ndf=4, n_layers=1, pool_size=2, epochs=4,
@@ -251,7 +251,7 @@ def test_the_same_seed_gives_the_same_step_and_another_another() -> None:
 
 FAILING = """
 from test_cyclegan import CycleGAN, TINY, Tensor, images
-from pix2pix_ms.nets.resnet import Layer
+from pix2pix_ms.pix2pix.nets.resnet import Layer
 
 a, b = images(), images()
 undisturbed, construct = CycleGAN(TINY).train_step(a, b), Layer.construct

@@ -5,9 +5,9 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from pix2pix_ms import device
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.interrupt import SIGNALS, interruptible
+from pix2pix_ms.machine import device
+from pix2pix_ms.machine.signals import SIGNALS, interruptible
 
 
 def test_auto_takes_the_first_present(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,15 +16,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pix2pix_ms import checkpoints, cli, launching
-from pix2pix_ms.config import Config
-from pix2pix_ms.data.pipeline import TrainingData, epoch_data, pairs_of
+from pix2pix_ms.cli import commands
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.launching import launched
-from pix2pix_ms.run import Run
-from pix2pix_ms.settings import Settings
-from pix2pix_ms.sharding import own, share
-from pix2pix_ms.training import train
+from pix2pix_ms.machine import launching
+from pix2pix_ms.machine.launching import launched
+from pix2pix_ms.machine.sharding import own, share
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.run import Run
 from tests import ranks
 
 BIN = Path(sys.executable).parent
@@ -232,7 +234,7 @@ class Ends(NamedTuple):
 def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     folder = tmp_path_factory.mktemp("ends")
     words = [word for word in command(folder / "place")[1:] if word != "--distributed"]
-    place = CliRunner().invoke(cli.command, [str(word) for word in words])
+    place = CliRunner().invoke(commands.command, [str(word) for word in words])
     assert place.exit_code == 0, place.output
     words = ["--from", folder / "place"]  # which all ranks start with
     jobs = [Job(folder / "killed", *command(folder / "run", *words))]

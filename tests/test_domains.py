@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from pix2pix_ms.cli import command
-from pix2pix_ms.data.domain_epochs import (
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.data.builtin import digits, styled_facades, unpaired_facades
+from pix2pix_ms.data.domain_batches import (
     check_images,
     every,
     labelled,
@@ -22,17 +24,15 @@ from pix2pix_ms.data.domain_epochs import (
     with_references,
 )
 from pix2pix_ms.data.domains import domain_data
-from pix2pix_ms.data.embedded import digits, styled_facades, unpaired_facades
-from pix2pix_ms.data.encoding import Recipe
-from pix2pix_ms.data.pairs import Pair
-from pix2pix_ms.data.pipeline import training_data
-from pix2pix_ms.data.prepare import prepare, run_records
+from pix2pix_ms.data.pair_batches import training_data
+from pix2pix_ms.data.prepare.encoding import Recipe
+from pix2pix_ms.data.prepare.folders import Pair
+from pix2pix_ms.data.prepare.prepare import prepare, run_records
 from pix2pix_ms.data.records import open_record
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.models import preset
-from pix2pix_ms.tasks.styles import StylesTask
-from pix2pix_ms.tasks.unpaired import UnpairedTask
+from pix2pix_ms.family.cyclegan.task import UnpairedTask
+from pix2pix_ms.family.stargan.task import StylesTask
 
 CONFIG = preset("quick", "stargan", size=32, jitter_size=32, mirror=False, batch_size=2)
 COUNTS = {"dark": 7, "light": 4, "mid": 5}

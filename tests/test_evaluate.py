@@ -3,8 +3,8 @@ import pytest
 
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import Pixels
-from pix2pix_ms.evaluate import LAB_BINS, evaluate, intersection, lab_counts, score
-from pix2pix_ms.translate import to_network
+from pix2pix_ms.pix2pix.measures.scores import LAB_BINS, evaluate, intersection, lab_counts, score
+from pix2pix_ms.pix2pix.translate import to_network
 
 
 def test_scores_of_known_images() -> None:

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config, segmenter_config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.pix2pix import Config, segmenter_config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.export import export
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.patchgan import PatchGAN
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.segmenter import Segmenter, load_segmenter
-from pix2pix_ms.translate import Translator, to_network
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.pix2pix.measures.segmenter import Segmenter, load_segmenter
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.step import Pix2Pix
+from pix2pix_ms.pix2pix.translate import Translator, to_network
+from pix2pix_ms.training import checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import command
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.models import MODELS
-from pix2pix_ms.run import Run
-from pix2pix_ms.training import train
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.run import Run
 
 SMALL: dict[str, dict[str, Any]] = {
     "gan": {"ngf": 8, "ndf": 8},

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from mindspore import Tensor
 
-from pix2pix_ms import objectives
+from pix2pix_ms.config.family import DCGANConfig, GANConfig, LSGANConfig
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.family import dcgan
-from pix2pix_ms.family.config import DCGANConfig, GANConfig, LSGANConfig
-from pix2pix_ms.family.dcgan import DCGAN
-from pix2pix_ms.family.gan import GAN, Losses
-from pix2pix_ms.family.lsgan import LSGAN
-from pix2pix_ms.family.ring import (
+from pix2pix_ms.family.gan import dcgan
+from pix2pix_ms.family.gan.dcgan import DCGAN
+from pix2pix_ms.family.gan.frechet import frechet, shrunk
+from pix2pix_ms.family.gan.gan import GAN, Losses
+from pix2pix_ms.family.gan.lsgan import LSGAN
+from pix2pix_ms.family.gan.ring import (
     MODES,
     RingGAN,
     centres,
@@ -25,8 +25,8 @@ from pix2pix_ms.family.ring import (
     ring_points,
     share_near,
 )
-from pix2pix_ms.frechet import frechet, shrunk
-from pix2pix_ms.nets.blocks import BatchNorm
+from pix2pix_ms.pix2pix import objectives
+from pix2pix_ms.pix2pix.nets.blocks import BatchNorm
 
 RNG = np.random.default_rng(5)
 FULL = DCGANConfig()

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms import mixed_precision
-from pix2pix_ms.config import Config
-from pix2pix_ms.data.pipeline import TrainingData
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.data.pair_batches import TrainingData
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.mixed_precision import LossScaled, array_of, value_and_gradient
-from pix2pix_ms.models import preset
-from pix2pix_ms.optimisers import adam
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.settings import Settings
-from pix2pix_ms.training import train
+from pix2pix_ms.machine import precision
+from pix2pix_ms.machine.precision import LossScaled, array_of, value_and_gradient
+from pix2pix_ms.pix2pix.optimisers import adam
+from pix2pix_ms.pix2pix.step import Pix2Pix
+from pix2pix_ms.training.epochs import train
 from tests.every_model import CONFIGS, images, losses_of
 
 LEVELS = ("O2", "O3", "auto")
@@ -30,7 +30,7 @@ X, Y = images(0, 16), images(1, 16)
 @pytest.fixture
 def low_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scale at which nothing overflows."""
-    monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 2.0**8)
+    monkeypatch.setattr(precision, "FIRST_SCALE", 2.0**8)
 
 
 def values(model: Any) -> dict[str, np.ndarray]:
@@ -39,9 +39,9 @@ def values(model: Any) -> dict[str, np.ndarray]:
 
 def test_without_it_nothing_is_added() -> None:
     model = Pix2Pix(SMALL)
-    assert mixed_precision.mixed(model.generator, SMALL) is model.generator
+    assert precision.mixed(model.generator, SMALL) is model.generator
     assert isinstance(model.optim_g, nn.Adam)
-    assert mixed_precision.accounting(model.parameters()) == {}
+    assert precision.accounting(model.parameters()) == {}
 
 
 @pytest.mark.usefixtures("low_scale")
@@ -121,7 +121,7 @@ def test_a_scaled_step_is_the_plain_step_and_an_infinite_one_is_none(jit: bool) 
 
 
 def test_the_scale_grows_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixed_precision, "WINDOW", 2)
+    monkeypatch.setattr(precision, "WINDOW", 2)
     network, optimiser = scaled_dense(4.0)
     step = updating(network, optimiser, jit=False)
     scales = []
@@ -147,7 +147,7 @@ def test_each_network_has_a_scale_and_a_finite_check_of_its_own(side: str) -> No
     }  # fmt: skip
     assert moved == {"generator": side != "generator", "discriminator": side != "discriminator"}
     assert float(optimiser.loss_scale) == 2.0**39
-    assert mixed_precision.accounting(model.parameters())["skipped_updates"] == 1
+    assert precision.accounting(model.parameters())["skipped_updates"] == 1
 
 
 @pytest.mark.usefixtures("low_scale")
@@ -162,8 +162,8 @@ def test_the_relatives_train_with_it(name: str) -> None:
 def test_a_run_counts_what_it_skipped_and_goes_on_to_the_bit(
     tmp_path: Path, tiny: Config, data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mixed_precision, "FIRST_SCALE", 2.0**20)  # too large: the first overflow
-    monkeypatch.setattr(mixed_precision, "WINDOW", 3)  # a count that goes on in the second epoch
+    monkeypatch.setattr(precision, "FIRST_SCALE", 2.0**20)  # too large: the first overflow
+    monkeypatch.setattr(precision, "WINDOW", 3)  # a count that goes on in the second epoch
     config = replace(tiny, size=32, jitter_size=36, batch_size=5, epochs=2, samples=1, jit=False,
                      amp="O2", n_layers=1)  # fmt: skip
     said: list[str] = []

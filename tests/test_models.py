@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pix2pix_ms.checkpoints import difference
-from pix2pix_ms.config import Config
+from pix2pix_ms.config.models import MODELS, preset, refuse_foreign, settings_from_json
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.models import MODELS, preset, refuse_foreign, settings_from_json
-from pix2pix_ms.run import Run, check_same
+from pix2pix_ms.training.checkpoints import difference
+from pix2pix_ms.training.run import Run, check_same
 
 RELATIVES = [name for name in MODELS if name != Config.model]
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms.config import Config
-from pix2pix_ms.device import Stream
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.models import preset
-from pix2pix_ms.nets.blocks import BatchNorm, InstanceNorm, leaky_relu, set_statistics
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.patchgan import PatchGAN, patch_grid, receptive_field
-from pix2pix_ms.nets.unet import UNet, parameter_count
+from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.pix2pix.nets.blocks import BatchNorm, InstanceNorm, leaky_relu, set_statistics
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN, patch_grid, receptive_field
+from pix2pix_ms.pix2pix.nets.unet import UNet, parameter_count
 
 RNG = np.random.default_rng(3)
 

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from pix2pix_ms.checkpoints import SHIPPED_GENERATOR, load_generator
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import resized
-from pix2pix_ms.figures import image_grid
-from pix2pix_ms.translate import Translator
+from pix2pix_ms.pix2pix.translate import Translator
+from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, load_generator
+from pix2pix_ms.training.figures import image_grid
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

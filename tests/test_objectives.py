@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mindspore import Tensor
 
-from pix2pix_ms import objectives
+from pix2pix_ms.pix2pix import objectives
 
 LOGITS = np.random.default_rng(1).normal(0, 4, (2, 1, 5, 5)).astype(np.float32)
 

@@ -22,25 +22,25 @@ from click.testing import CliRunner
 from mindspore import Tensor, nn
 from PIL import Image
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.family import CycleGANConfig
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.pipeline import TrainingData, plain_data
+from pix2pix_ms.data.pair_batches import TrainingData, plain_data
 from pix2pix_ms.data.records import rows_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.export import export_as
-from pix2pix_ms.family.config import CycleGANConfig
-from pix2pix_ms.family.cyclegan import generator as cyclegan_generator
-from pix2pix_ms.family.styling import SHIPPED as SHIPPED_AVERAGES
-from pix2pix_ms.frozen import INPUT, OUTPUT, freeze
-from pix2pix_ms.models import preset
-from pix2pix_ms.nets.blocks import set_statistics
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.onnx_graph import model_of
-from pix2pix_ms.translate import STATISTICS, Mode, Translator
+from pix2pix_ms.exchange.export import export_as
+from pix2pix_ms.exchange.frozen import INPUT, OUTPUT, freeze
+from pix2pix_ms.exchange.onnx_graph import model_of
+from pix2pix_ms.family.cyclegan.step import generator as cyclegan_generator
+from pix2pix_ms.family.stargan.translate import SHIPPED as SHIPPED_AVERAGES
+from pix2pix_ms.pix2pix.nets.blocks import set_statistics
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.translate import STATISTICS, Mode, Translator
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
 
 SERVER = Path(__file__).parents[1] / "notebooks" / "serve.py"
 RNG = np.random.default_rng(5)
@@ -270,7 +270,7 @@ def test_a_network_without_dropout_takes_no_masks() -> None:
 
 
 def test_a_network_too_large_for_one_file_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pix2pix_ms.frozen.LARGEST", 10_000)
+    monkeypatch.setattr("pix2pix_ms.exchange.frozen.LARGEST", 10_000)
     with pytest.raises(Pix2PixError, match="expected float32 weights of less than"):
         freeze(UNet(narrow()), narrow())
 
@@ -296,7 +296,7 @@ def test_an_interrupted_export_leaves_the_file_as_it_was(
     unet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "g.onnx").write_text("the old one")
-    monkeypatch.setattr("pix2pix_ms.onnx_graph.model_of", lambda _: 1 / 0)
+    monkeypatch.setattr("pix2pix_ms.exchange.onnx_graph.model_of", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         export_as(unet, tmp_path / "g.onnx")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["the old one"]
@@ -306,7 +306,7 @@ def test_without_onnx_it_says_what_to_install(
     unet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
-    monkeypatch.delitem(sys.modules, "pix2pix_ms.onnx_graph")
+    monkeypatch.delitem(sys.modules, "pix2pix_ms.exchange.onnx_graph")
     with pytest.raises(Pix2PixError, match="expected the package onnx .* pip install onnx$"):
         export_as(unet, tmp_path / "g.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms.config import Config
-from pix2pix_ms.optimisers import adam, rmsprop, set_rate
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.pix2pix.optimisers import adam, rmsprop, set_rate
 
 STEPS = 8
 RNG = np.random.default_rng(3)

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from pix2pix_ms.data.images import read_image
-from pix2pix_ms.data.pairs import facade_pairs, find_pairs, images_in
-from pix2pix_ms.data.prepare import prepare
+from pix2pix_ms.data.prepare.folders import facade_pairs, find_pairs, images_in
+from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.prepare.splits import find_splits
 from pix2pix_ms.data.records import open_record, read_record
-from pix2pix_ms.data.splits import find_splits
 from pix2pix_ms.errors import Pix2PixError
 
 RNG = np.random.default_rng(5)

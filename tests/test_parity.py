@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms.config import Config
-from pix2pix_ms.models import preset
-from pix2pix_ms.pix2pix import Pix2Pix, training_step
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.pix2pix.step import Pix2Pix, training_step
 
 STORED = Path(__file__).with_name("parity.json")
 SMALL: dict[str, Any] = {"size": 64, "jitter_size": 72, "ngf": 8, "ndf": 8}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.config import Config
-from pix2pix_ms.convert import convert
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.translate import Translator, to_network
+from pix2pix_ms.exchange.pytorch import convert
+from pix2pix_ms.pix2pix.translate import Translator, to_network
+from pix2pix_ms.training import checkpoints
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (make torch)")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix_ms.config import Config
-from pix2pix_ms.data.pairs import Pair, facade_pairs
-from pix2pix_ms.data.pipeline import (
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.integrity import TABLE
+from pix2pix_ms.data.pair_batches import (
     Subset,
     TrainingData,
     epoch_data,
@@ -19,8 +19,8 @@ from pix2pix_ms.data.pipeline import (
     training_data,
     whole,
 )
+from pix2pix_ms.data.prepare.folders import Pair, facade_pairs
 from pix2pix_ms.data.records import open_record, read_record
-from pix2pix_ms.data.sums import TABLE
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 

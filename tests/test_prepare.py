@@ -13,16 +13,16 @@ from PIL import Image
 from skimage.feature import canny
 from test_images import UNFIT
 
-from pix2pix_ms.data import workers
-from pix2pix_ms.data.encoding import Recipe, encode_file, encode_pair
 from pix2pix_ms.data.images import read_image
 from pix2pix_ms.data.lab import lightness
-from pix2pix_ms.data.pairs import Pair, PairFiles
-from pix2pix_ms.data.prepare import held_out_record, prepare
+from pix2pix_ms.data.prepare import workers
+from pix2pix_ms.data.prepare.encoding import Recipe, encode_file, encode_pair
+from pix2pix_ms.data.prepare.folders import Pair, PairFiles
+from pix2pix_ms.data.prepare.prepare import held_out_record, prepare
+from pix2pix_ms.data.prepare.splits import find_splits
 from pix2pix_ms.data.records import open_record, read_record
-from pix2pix_ms.data.splits import find_splits
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.files import LOCK
+from pix2pix_ms.machine.files import LOCK
 
 ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(9)
@@ -343,7 +343,7 @@ def test_processes_report_unfit_files_and_do_not_load_mindspore(tmp_path: Path) 
         pytest.raises(Pix2PixError, match=r"20\.jpg: expected an image, found something else"),
     ):
         list(several.map(encode_pair, pairs, Recipe()))
-    check = "import pix2pix_ms.data.workers, sys; sys.exit('mindspore' in sys.modules)"
+    check = "import pix2pix_ms.data.prepare.workers, sys; sys.exit('mindspore' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
 
 
@@ -401,7 +401,7 @@ def orphans() -> list[str]:
             parent = status.read_text().split("PPid:")[1].split()[0]
         except (OSError, IndexError):
             continue
-        if b"pix2pix_ms.data.workers" in command and parent != str(os.getpid()):
+        if b"pix2pix_ms.data.prepare.workers" in command and parent != str(os.getpid()):
             found.append(status.parent.name)
     return found
 
@@ -451,7 +451,7 @@ def test_a_full_disk_is_one_line_and_older_records_stay(
 
 def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     """Both write the same record: the one that ends last wins, and each is whole."""
-    from pix2pix_ms.data.pairs import facade_pairs
+    from pix2pix_ms.data.prepare.folders import facade_pairs
     from pix2pix_ms.data.writing import ROOM, write_record
 
     out = tmp_path / "out"
@@ -470,7 +470,7 @@ def test_a_row_too_large_for_mindrecord_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pix2pix_ms.data import writing
-    from pix2pix_ms.data.pairs import facade_pairs
+    from pix2pix_ms.data.prepare.folders import facade_pairs
 
     monkeypatch.setattr(writing, "LARGEST_ROW", 1 << 10)
     with pytest.raises(Pix2PixError, match=r"facade_0: expected a row of at most .*--shrink"):

@@ -11,16 +11,17 @@ from mindspore import Tensor
 from PIL import Image, ImageFilter
 from skimage import data
 
-from pix2pix_ms import checkpoints, quality
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import Pixels
-from pix2pix_ms.data.pairs import facade_pairs
+from pix2pix_ms.data.prepare.folders import facade_pairs
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.nets.efficientnet import WEIGHTS, EfficientNetLite0
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.unet import UNet
+from pix2pix_ms.pix2pix.measures import quality
+from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS, EfficientNetLite0
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.training import checkpoints
 
 needs_weights = pytest.mark.skipif(not quality.available(), reason=f"needs {WEIGHTS}")
 COUNT = 20

@@ -10,23 +10,24 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from pix2pix_ms import checkpoints, report
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config, segmenter_config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config, segmenter_config
 from pix2pix_ms.data.facades import classes_of, facade
 from pix2pix_ms.data.images import read_image
-from pix2pix_ms.data.pairs import Pair, facade_pairs
+from pix2pix_ms.data.prepare.folders import Pair, facade_pairs
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.evaluate import score
-from pix2pix_ms.export import export
-from pix2pix_ms.models import preset
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.report import evaluate_checkpoint
-from pix2pix_ms.segmentation import confusion, segmentation_scores
-from pix2pix_ms.segmenter import Segmenter, load_segmenter
-from pix2pix_ms.translate import Translator, to_network
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.pix2pix.measures import report
+from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
+from pix2pix_ms.pix2pix.measures.scores import score
+from pix2pix_ms.pix2pix.measures.segmentation import confusion, segmentation_scores
+from pix2pix_ms.pix2pix.measures.segmenter import Segmenter, load_segmenter
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.translate import Translator, to_network
+from pix2pix_ms.training import checkpoints
 
 SEEDS = range(50, 53)
 

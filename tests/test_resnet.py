@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms.device import Stream
-from pix2pix_ms.family.config import CycleGANConfig
-from pix2pix_ms.nets import blocks, resnet
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.resnet import ResNet, ToImage
-from pix2pix_ms.nets.unet import parameter_count
+from pix2pix_ms.config.family import CycleGANConfig
+from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.pix2pix.nets import blocks, resnet
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.resnet import ResNet, ToImage
+from pix2pix_ms.pix2pix.nets.unet import parameter_count
 
 RNG = np.random.default_rng(4)
 NARROW = {"size": 16, "jitter_size": 16, "ngf": 4, "n_blocks": 2}

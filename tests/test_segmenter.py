@@ -8,21 +8,27 @@ import pytest
 from click.testing import CliRunner, Result
 from mindspore import Tensor, ops
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import SEGMENTER, Config, segmenter_config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import SEGMENTER, Config, segmenter_config
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade
-from pix2pix_ms.data.pairs import Pair, facade_pairs
-from pix2pix_ms.data.pipeline import training_data
+from pix2pix_ms.data.pair_batches import training_data
+from pix2pix_ms.data.prepare.folders import Pair, facade_pairs
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.files import held
-from pix2pix_ms.models import preset
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.segmentation import SegmentationScores
-from pix2pix_ms.segmenter import Labeller, Segmenter, load_segmenter, one_hot, train_segmenter
-from pix2pix_ms.translate import to_network
+from pix2pix_ms.machine.files import held
+from pix2pix_ms.pix2pix.measures.segmentation import SegmentationScores
+from pix2pix_ms.pix2pix.measures.segmenter import (
+    Labeller,
+    Segmenter,
+    load_segmenter,
+    one_hot,
+    train_segmenter,
+)
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.translate import to_network
+from pix2pix_ms.training import checkpoints
 
 SMALL = {"size": 64, "ngf": 8, "epochs": 8}
 
@@ -193,7 +199,7 @@ def test_weights_that_are_no_numbers_are_not_written(
         first.set_data(first * np.float32(np.nan))
         return 1.0
 
-    monkeypatch.setattr("pix2pix_ms.segmenter.train_epoch", spoiling)
+    monkeypatch.setattr("pix2pix_ms.pix2pix.measures.segmenter.train_epoch", spoiling)
     config, out = segmenter_config(**SMALL | {"epochs": 1}), tmp_path / "segmenter.ckpt"
     with pytest.raises(Pix2PixError, match="expected finite numbers, found others, so nothing is"):
         train_segmenter(config, training_data(facades, 0), out, report=quiet)
@@ -204,7 +210,7 @@ def test_a_second_at_the_same_file_is_refused(facades: Path, tmp_path: Path) -> 
     """By a lock of another process; at another file of the folder there may be one."""
     out = tmp_path / "new" / "segmenter.ckpt"
     holding = (
-        "import sys; from pathlib import Path; from pix2pix_ms.files import held\n"
+        "import sys; from pathlib import Path; from pix2pix_ms.machine.files import held\n"
         f"with held(Path({str(out)!r}), is_file=True): print('holds', flush=True); input()"
     )
     with subprocess.Popen(

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.config import Config
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import MODES, channelled, fitted, window
 from pix2pix_ms.data.lab import lab_of, lightness
-from pix2pix_ms.data.pairs import Pair
-from pix2pix_ms.data.pipeline import epoch_data, plain_data, settings_of, training_data, whole
+from pix2pix_ms.data.pair_batches import epoch_data, plain_data, settings_of, training_data, whole
+from pix2pix_ms.data.prepare.folders import Pair
 from pix2pix_ms.data.records import open_record, read_record, rows_of, to_pixels
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.figures import pixels, sample_grid
-from pix2pix_ms.nets.patchgan import PatchGAN
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.training import train
-from pix2pix_ms.translate import Translator, translate, triples
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.step import Pix2Pix
+from pix2pix_ms.pix2pix.translate import Translator, translate, triples
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.figures import pixels, sample_grid
 
 RNG = np.random.default_rng(8)
 

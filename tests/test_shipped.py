@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_SEGMENTER
-from pix2pix_ms.config import SEGMENTER
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import SEGMENTER
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade
-from pix2pix_ms.family.styling import SHIPPED as SHIPPED_AVERAGES
-from pix2pix_ms.family.styling import load_averages
-from pix2pix_ms.models import preset
-from pix2pix_ms.segmenter import load_segmenter
-from pix2pix_ms.tasks.pairs import PairsTask
-from pix2pix_ms.translate import Translator
+from pix2pix_ms.family.stargan.translate import SHIPPED as SHIPPED_AVERAGES
+from pix2pix_ms.family.stargan.translate import load_averages
+from pix2pix_ms.pix2pix.measures.segmenter import load_segmenter
+from pix2pix_ms.pix2pix.task import PairsTask
+from pix2pix_ms.pix2pix.translate import Translator
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_SEGMENTER
 
 ROOT = Path(__file__).parents[1]
 

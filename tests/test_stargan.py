@@ -11,24 +11,36 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms import checkpoints
+from pix2pix_ms.config.family import StarGANConfig
+from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.facades import DOMAINS, facade, styled
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.export import export
-from pix2pix_ms.family.config import StarGANConfig
-from pix2pix_ms.family.stargan import Losses, Objective, StarGAN, discriminator_loss, r1_penalty
-from pix2pix_ms.family.styling import (
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.family.stargan.generator import (
+    AdaIN,
+    ResidualBlock,
+    StyledGenerator,
+    doubled,
+    halved,
+)
+from pix2pix_ms.family.stargan.networks import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
+from pix2pix_ms.family.stargan.step import (
+    Losses,
+    Objective,
+    StarGAN,
+    discriminator_loss,
+    r1_penalty,
+)
+from pix2pix_ms.family.stargan.translate import (
     Averages,
     StyleTranslator,
     averages_of,
     load_averages,
     one_hot,
 )
-from pix2pix_ms.models import preset
-from pix2pix_ms.nets.adain import AdaIN, ResidualBlock, StyledGenerator, doubled, halved
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.styles import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
-from pix2pix_ms.nets.unet import parameter_count
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import parameter_count
+from pix2pix_ms.training import checkpoints
 
 NAMES = ("brick", "night", "stucco")
 SMALL: dict[str, Any] = {

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pix2pix_ms import checkpoints, training
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.family import CycleGANConfig, StarGANConfig
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.export import export
-from pix2pix_ms.family.config import CycleGANConfig, StarGANConfig
-from pix2pix_ms.family.cyclegan import CycleGAN
-from pix2pix_ms.family.stargan import StarGAN
-from pix2pix_ms.nets.patchgan import PatchGAN
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.run import Run
-from pix2pix_ms.tasks.noise import model_of
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.family.cyclegan.step import CycleGAN
+from pix2pix_ms.family.gan.task import model_of
+from pix2pix_ms.family.stargan.step import StarGAN
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.step import Pix2Pix
+from pix2pix_ms.training import checkpoints, epochs
+from pix2pix_ms.training.run import Run
 from tests.every_model import CONFIGS
 
 SMALL = ["--ngf", "4", "--ndf", "4", "--n-layers", "1", "--size", "32", "--no-jit"]
@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def halt(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Returns what ends trainings before an epoch."""
-    whole = training.train_epoch
+    whole = epochs.train_epoch
 
     def before(last: int) -> None:
         def epoch_or_end(run: Any, task: Any, epoch: int, *rest: Any) -> None:
@@ -63,7 +63,7 @@ def halt(monkeypatch: pytest.MonkeyPatch) -> Any:
                 raise Pix2PixError("enough")
             whole(run, task, epoch, *rest)
 
-        monkeypatch.setattr(training, "train_epoch", epoch_or_end)
+        monkeypatch.setattr(epochs, "train_epoch", epoch_or_end)
 
     return before
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from mindspore import Tensor, ops
 
-from pix2pix_ms.config import Config
-from pix2pix_ms.device import Stream
-from pix2pix_ms.nets.blocks import Verdict
-from pix2pix_ms.objectives import ADVERSARIAL, PIXEL
-from pix2pix_ms.pix2pix import Pix2Pix
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.pix2pix.nets.blocks import Verdict
+from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, PIXEL
+from pix2pix_ms.pix2pix.step import Pix2Pix
 
 RNG = np.random.default_rng(8)
 

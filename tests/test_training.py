@@ -4,15 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pix2pix_ms import training
-from pix2pix_ms.config import Config
-from pix2pix_ms.data.pipeline import TrainingData, pairs_of, plain_data
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.pair_batches import TrainingData, pairs_of, plain_data
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.figures import loss_curves
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.run import Run
-from pix2pix_ms.training import train
-from pix2pix_ms.translate import Translator
+from pix2pix_ms.pix2pix.step import Pix2Pix
+from pix2pix_ms.pix2pix.translate import Translator
+from pix2pix_ms.training import epochs as training
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.figures import loss_curves
+from pix2pix_ms.training.run import Run
 
 
 def quiet(_: str) -> None:

@@ -7,15 +7,15 @@ from click.testing import CliRunner
 from mindspore import Tensor
 from PIL import Image
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.nets.blocks import set_statistics
-from pix2pix_ms.nets.initialise import initialise
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.translate import Translator, input_image, to_network, translate
+from pix2pix_ms.pix2pix.nets.blocks import set_statistics
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.translate import Translator, input_image, to_network, translate
+from pix2pix_ms.training import checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,16 @@ import pytest
 from click.testing import CliRunner
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import command
-from pix2pix_ms.config import Config
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.pipeline import TrainingData
-from pix2pix_ms.nets import blocks
-from pix2pix_ms.nets.unet import UNet
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.training import train
-from pix2pix_ms.translate import Translator, to_network
+from pix2pix_ms.data.pair_batches import TrainingData
+from pix2pix_ms.pix2pix.nets import blocks
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.step import Pix2Pix
+from pix2pix_ms.pix2pix.translate import Translator, to_network
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import train
 
 RNG = np.random.default_rng(7)
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from pix2pix_ms import convert
-from pix2pix_ms.config import Config
+from pix2pix_ms.config.family import WGANConfig
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.family.config import WGANConfig
-from pix2pix_ms.family.ring import POINT_NETWORKS, ring_points
-from pix2pix_ms.family.wgan import WGAN
-from pix2pix_ms.models import preset
-from pix2pix_ms.optimisers import RMSProp
-from pix2pix_ms.penalty import draw_shares, gradient_penalty
-from pix2pix_ms.pix2pix import Pix2Pix
-from pix2pix_ms.reference import reference_names
+from pix2pix_ms.exchange import pytorch
+from pix2pix_ms.exchange.pytorch_names import reference_names
+from pix2pix_ms.family.gan.ring import POINT_NETWORKS, ring_points
+from pix2pix_ms.family.gan.wgan import WGAN
+from pix2pix_ms.pix2pix.optimisers import RMSProp
+from pix2pix_ms.pix2pix.penalty import draw_shares, gradient_penalty
+from pix2pix_ms.pix2pix.step import Pix2Pix
 
 NO_TORCH = "PyTorch is not installed; `make torch` installs it"
 SMALL: dict[str, Any] = {
@@ -81,7 +81,7 @@ def test_penalty_and_its_gradient_equal_pytorchs_in_float64(norm: str, jit: bool
     value, ours = (ms.jit(gradient) if jit else gradient)(*map(Tensor, (x, y, generated)))
 
     theirs = discriminator(config)
-    numbers = convert.state_dict(critic, config)
+    numbers = pytorch.state_dict(critic, config)
     theirs.load_state_dict({name: torch.from_numpy(each.copy()) for name, each in numbers.items()})
     theirs.double()
     share = torch.from_numpy(shares.asnumpy()).double()

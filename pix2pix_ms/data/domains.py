@@ -12,7 +12,7 @@ from pathlib import Path
 import mindspore.dataset as ds
 import numpy as np
 
-from pix2pix_ms.data.pipeline import (
+from pix2pix_ms.data.pair_batches import (
     Subset,
     fingerprint_of,
     held_out_beside,

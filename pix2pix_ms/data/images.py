@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from pix2pix_ms.config.settings import Fit
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.settings import Fit
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -20,13 +20,13 @@ from mindspore.dataset import vision
 from mindspore.mindrecord import FileReader
 from PIL import Image
 
-from pix2pix_ms import distributed
+from pix2pix_ms.config.settings import Colours, check_choice
 from pix2pix_ms.data.images import MODES, Pixels, decode
-from pix2pix_ms.data.pairs import Pair
-from pix2pix_ms.data.sums import check_sums, index_of, opened, state
+from pix2pix_ms.data.integrity import check_sums, index_of, opened, state
+from pix2pix_ms.data.prepare.folders import Pair
 from pix2pix_ms.data.trial import check_readable
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.settings import Colours, check_choice
+from pix2pix_ms.machine import ranks
 
 COLUMNS = ("input_images", "target_images")
 NAME = "name"
@@ -225,7 +225,7 @@ def check_files(path: Path) -> None:
             f"{path}: expected the name it was written with, {written.name}, found "
             f"{path.name}; rename both files back (the folder may have any name)"
         )
-    if not known and distributed.is_first():  # who reads it before the others do
+    if not known and ranks.is_first():  # who reads it before the others do
         check_readable(path, *state(path))
 
 

@@ -1,1 +1,1 @@
-"""The relatives of pix2pix, one file each: networks, objective, training step."""
+"""The relatives of pix2pix, a folder each: networks, objective, training step."""

@@ -19,17 +19,17 @@ import numpy as np
 from PIL import Image
 
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
-from pix2pix_ms import torch_file
-from pix2pix_ms import translate as translation
-from pix2pix_ms.checkpoints import load_generator
 from pix2pix_ms.data.images import read_image
-from pix2pix_ms.data.pipeline import training_data
-from pix2pix_ms.data.prepare import prepare
+from pix2pix_ms.data.pair_batches import training_data
+from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.records import read_record
 from pix2pix_ms.data.unpack import unpack
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.run import RESUMABLE, Run, check_run
-from pix2pix_ms.training import restored
+from pix2pix_ms.machine import pytorch_file
+from pix2pix_ms.pix2pix import translate as translation
+from pix2pix_ms.training.checkpoints import load_generator
+from pix2pix_ms.training.epochs import restored
+from pix2pix_ms.training.run import RESUMABLE, Run, check_run
 
 translation.open_translator = lru_cache(translation.open_translator)  # type: ignore[assignment]
 
@@ -97,7 +97,7 @@ def unpacked(archive: str, folder: str) -> str:
 def weights(file: str) -> str:
     """Read PyTorch's weights."""
     found = hashlib.sha256()
-    for name, array in torch_file.read(Path(file)).items():
+    for name, array in pytorch_file.read(Path(file)).items():
         found.update(name.encode() + repr((array.dtype, array.shape)).encode() + array.tobytes())
     return found.hexdigest()
 

@@ -17,12 +17,12 @@ import skimage.metrics  # noqa: F401  (here once, rather than in every process)
 from matplotlib.figure import Figure
 
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import main as command
-from pix2pix_ms.models import preset
-from pix2pix_ms.pix2pix import Losses, Pix2Pix
-from pix2pix_ms.tasks.pairs import PairsTask, training_data
-from pix2pix_ms.training import train
+from pix2pix_ms.cli.commands import main as command
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
+from pix2pix_ms.pix2pix.task import PairsTask, training_data
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import train
 
 STEP = Pix2Pix.train_step
 PAUSES: dict[int, float] = {}  # seconds, by step

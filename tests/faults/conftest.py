@@ -5,9 +5,9 @@ import pytest
 from children import blank
 from harness import PAIRS, TINY, Children, children
 
-from pix2pix_ms.data.pairs import facade_pairs
+from pix2pix_ms.config.models import MODELS
+from pix2pix_ms.data.prepare.folders import facade_pairs
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.models import MODELS
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ import pytest
 from harness import count
 from judge import Judge, damaged
 
-from pix2pix_ms import torch_file
+from pix2pix_ms.machine import pytorch_file
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_damaged_weights(judge: Judge, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     arrays = {f"model.{n}.weight": rng.standard_normal((8, 4, 4)).astype("f4") for n in range(5)}
     whole = tmp_path / "whole.pth"
-    torch_file.write(arrays, whole)
+    pytorch_file.write(arrays, whole)
     expected = judge.outcome("weights", whole)
     assert expected.how == "fine", expected.what
     for number in range(count(100, 500)):

@@ -14,15 +14,15 @@ from judge import LONGEST, Judge, damaged
 from mindspore.mindrecord import FileWriter
 from PIL import Image
 
-from pix2pix_ms import checkpoints
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import ORIENTATION
+from pix2pix_ms.data.integrity import state
 from pix2pix_ms.data.records import COLUMNS
-from pix2pix_ms.data.sums import state
 from pix2pix_ms.data.trial import check_readable
 from pix2pix_ms.errors import DamagedError
-from pix2pix_ms.export import export
-from pix2pix_ms.run import Run
+from pix2pix_ms.exchange.export import export
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -217,8 +217,8 @@ ANOTHER = [
 def test_checkpoints_of_other_architectures_are_told(
     change: dict[str, object], judge: Judge, undisturbed: Path, records: Path, tmp_path: Path
 ) -> None:
-    from pix2pix_ms.models import preset
-    from pix2pix_ms.pix2pix import Pix2Pix
+    from pix2pix_ms.config.models import preset
+    from pix2pix_ms.pix2pix.step import Pix2Pix
 
     run = Path(shutil.copytree(undisturbed, tmp_path / "run"))
     last = run / "checkpoints" / "last.ckpt"

@@ -13,7 +13,7 @@ from harness import TINY, Child, Children, log, result, wait_until, words_of
 from PIL import Image
 
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.files import LOCK
+from pix2pix_ms.machine.files import LOCK
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_the_second_in_a_folder_is_refused_until_the_first_is_gone(
 ) -> None:
     """Also by a kill; a training, and a preparation of records."""
     from pix2pix_ms.errors import Pix2PixError
-    from pix2pix_ms.files import held
+    from pix2pix_ms.machine.files import held
 
     run = tmp_path / "run"
     child = forked.train(run, records)
@@ -141,7 +141,7 @@ def test_a_file_takes_its_place_once_it_is_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Synced, renamed, and the folder synced too: else a power cut may leave an empty file."""
-    from pix2pix_ms.files import replace_text
+    from pix2pix_ms.machine.files import replace_text
 
     happened: list[str] = []
     replace, sync = Path.replace, os.fsync
@@ -163,7 +163,7 @@ def test_a_file_takes_its_place_once_it_is_on_disk(
 
 
 def test_a_hold_may_be_held_again_and_leaves_nothing(tmp_path: Path) -> None:
-    from pix2pix_ms.files import held
+    from pix2pix_ms.machine.files import held
 
     folder = tmp_path / "new" / "folder"
     with held(folder):

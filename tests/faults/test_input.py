@@ -15,17 +15,17 @@ from click.testing import CliRunner, Result
 from harness import TINY, environment, result, words_of
 from PIL import Image
 
-from pix2pix_ms import checkpoints
-from pix2pix_ms.cli import command
+from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import ORIENTATION, read_image
-from pix2pix_ms.data.pairs import facade_pairs
-from pix2pix_ms.data.pipeline import training_data
+from pix2pix_ms.data.pair_batches import training_data
+from pix2pix_ms.data.prepare.folders import facade_pairs
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.models import preset
-from pix2pix_ms.run import Run
-from pix2pix_ms.training import train
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.run import Run
 
 pytestmark = pytest.mark.usefixtures("light")
 
@@ -375,7 +375,7 @@ def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> Non
 def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
     """A closed stream's number is not a file's: what a library prints would be written there."""
     program = (
-        "import os; from pix2pix_ms.streams import prepare_streams\n"
+        "import os; from pix2pix_ms.cli.streams import prepare_streams\n"
         "prepare_streams()\n"
         f"with open({str(tmp_path / 'file')!r}, 'w') as file: assert file.fileno() > 2\n"
         "os.write(1, b'1'); os.write(2, b'2'); print('3', flush=True)"
@@ -430,7 +430,7 @@ def test_a_training_nobody_listens_to_ends_well(
 
 def test_a_rank_that_is_lost_ends_also_where_nobody_is_told() -> None:
     program = (
-        "from pix2pix_ms.launching import leave; import threading, time; print('pending')\n"
+        "from pix2pix_ms.machine.launching import leave; import threading, time; print('pending')\n"
         "threading.Thread(target=leave, args=('a rank',)).start(); time.sleep(60)"
     )
     with Path("/dev/full").open("w") as full:

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from harness import TINY
 
-from pix2pix_ms import watch
-from pix2pix_ms.data.pipeline import TrainingData, training_data
+from pix2pix_ms.config.models import MODELS, preset
+from pix2pix_ms.data.pair_batches import TrainingData, training_data
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.mixed_precision import SKIPPED
-from pix2pix_ms.models import MODELS, preset
-from pix2pix_ms.pix2pix import Losses, Pix2Pix
-from pix2pix_ms.run import Run
-from pix2pix_ms.training import train
+from pix2pix_ms.machine.precision import SKIPPED
+from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
+from pix2pix_ms.training import health
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.run import Run
 
 pytestmark = pytest.mark.usefixtures("light")
 CONFIG = preset("quick", **TINY)
@@ -145,21 +145,21 @@ def test_images_that_are_all_alike_are_told() -> None:
     alike, others = np.repeat(image, 3, 0), np.concatenate([image, -image])
     for images, words in ((alike, ["all generated images are alike"]), (others, []), (image, [])):
         task: Any = SimpleNamespace(games=tuple, generated=lambda shown=images: [shown])
-        assert watch.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
+        assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
 
 
 def test_images_of_one_colour_each_are_told_whatever_the_colour() -> None:
     colours = np.array([[1.0, 0.2, -1.0], [-0.5, 0.5, 0.9]]).reshape(2, 3, 1, 1)
     task: Any = SimpleNamespace(games=tuple, generated=lambda: [np.tile(colours, (1, 1, 8, 8))])
     words = ["every generated image is of one colour"]
-    assert watch.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
+    assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
 
 
 def test_updates_that_mixed_precision_all_skips_are_told() -> None:
     task: Any = SimpleNamespace(games=tuple, generated=tuple)
     for skipped, told in ((12, True), (9, False)):
         rows = {"epoch": 2, "step": 20, SKIPPED: skipped}, {"step": 10, SKIPPED: 2}
-        assert bool(watch.signs(task, *rows)) == told
+        assert bool(health.signs(task, *rows)) == told
 
 
 def test_nothing_is_told_of_a_sound_run(undisturbed: Path) -> None:

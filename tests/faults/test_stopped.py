@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from harness import TINY, result
 
-from pix2pix_ms import mixed_precision, watch
-from pix2pix_ms.interrupt import Stopped
-from pix2pix_ms.models import MODELS, preset
-from pix2pix_ms.run import Run
-from pix2pix_ms.training import train
+from pix2pix_ms.config.models import MODELS, preset
+from pix2pix_ms.machine import precision as mixed_precision
+from pix2pix_ms.machine.signals import Stopped
+from pix2pix_ms.training import health
+from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.run import Run
 
 pytestmark = pytest.mark.usefixtures("light")
 SMALL: dict[str, Any] = {"size": 16, "jitter_size": 18, "ngf": 4, "facades": 10, "jit": False}
@@ -35,7 +36,7 @@ TRAININGS: dict[str, tuple[str, dict[str, Any], int]] = {
 
 def pressed_at(step: int) -> Callable[..., None]:
     """What looks at a step's losses, and sends SIGTERM after this one."""
-    check = watch.check_losses
+    check = health.check_losses
 
     def checked(task: Any, *rest: Any) -> None:
         check(task, *rest)
@@ -62,7 +63,7 @@ def test_stopped_within_an_epoch_it_goes_on_to_the_bit(
         skipped = log[1][mixed_precision.SKIPPED]
         assert 0 < skipped < 2 * log[1]["step"], "some of each optimiser's updates"
     with monkeypatch.context() as patch, pytest.raises(Stopped) as stopped:
-        patch.setattr(watch, "check_losses", pressed_at(stop))
+        patch.setattr(health, "check_losses", pressed_at(stop))
         train(config, data, tmp_path / "run", report=str)
     assert stopped.value.number == signal.SIGTERM
     kept = Run(tmp_path / "run").load_last(print)

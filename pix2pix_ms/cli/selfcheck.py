@@ -1,0 +1,159 @@
+"""What a machine makes of pix2pix: three steps of a small one, and all that a report should say."""
+
+import json
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import mindspore as ms
+import numpy as np
+
+from pix2pix_ms.config.models import preset
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.errors import Pix2PixError, first_line
+from pix2pix_ms.machine import process
+from pix2pix_ms.machine.device import choose_device
+from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
+
+STEPS = 3
+PATIENCE = 60.0  # seconds of graph mode after which the other mode is left out
+VARIABLES = re.compile(
+    "MS_|GLOG_|DNNL_|ONEDNN_|OMP_|ASCEND_|HCCL_|NCCL_|CUDA_|RANK_|DEVICE_ID|LD_LIBRARY_PATH|"
+    "LD_PRELOAD|KMP_|TE_PARALLEL"
+)
+NO_VERSION = "not found"
+Say = Callable[[str], None]
+
+
+class Trial(NamedTuple):
+    """Some steps on one batch: all losses, and the seconds of the first and of the last step."""
+
+    losses: list[Losses]
+    first: float
+    last: float
+
+
+def check_device(name: str = "auto", report: Say = print) -> None:
+    """Train three steps in graph mode, and operation by operation; report how each went.
+
+    Args:
+        name: the device: auto, CPU, GPU or Ascend.
+        report: called with every line.
+
+    Raises:
+        Pix2PixError: if the device is not there, a step failed, or a loss is not finite; after
+            all that could be said.
+    """
+    for line in surroundings(os.environ, process.ours):
+        report(line)
+    report(f"computing on: {choose_device(name)}")
+    began, failures = time.perf_counter(), []
+    for mode, jit in (("graph mode", True), ("PyNative mode", False)):
+        if time.perf_counter() - began > PATIENCE:
+            report(f"{mode}: left out, because graph mode took its time")
+            continue
+        try:
+            report(f"{mode}: {verdict(trial(small(jit)))}")
+        except Exception as error:  # whatever a device does belongs in the report
+            report(f"{mode}: FAILED, {type(error).__name__}: {first_line(error)}")
+            failures.append(mode)
+    report(f"memory: {memory()}")
+    if failures:
+        raise Pix2PixError(
+            f"check: expected {STEPS} steps with finite losses, found a failure in "
+            f"{' and '.join(failures)}; report the lines above"
+        )
+
+
+def small(jit: bool) -> Config:
+    """Return the settings of the pix2pix that is tried."""
+    config: Config = preset("quick", size=32, jitter_size=32, n_layers=1, jit=jit)
+    return config
+
+
+def trial(config: Config) -> Trial:
+    """Train a new model on one batch that is the same everywhere."""
+    rows, columns = np.mgrid[-1:1:32j, -1:1:32j]
+    x = np.stack([rows, columns, rows * columns])[None].astype(np.float32)
+    model = Pix2Pix(config)
+    losses, seconds = [], []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        losses.append(model.train_step(x, -x))
+        seconds.append(time.perf_counter() - began)
+    return Trial(losses, seconds[0], seconds[-1])
+
+
+def verdict(tried: Trial) -> str:
+    """Say how a trial went.
+
+    Raises:
+        ArithmeticError: if a loss is not finite.
+    """
+    l1 = [step.g_l1 for step in tried.losses]
+    way = "falling" if l1[-1] < l1[0] else "NOT falling"
+    losses = f"L1 {', '.join(f'{value:.4f}' for value in l1)}, {way}"
+    last = tried.losses[-1]
+    losses += f"; last D {last.d_real:.4f} and {last.d_fake:.4f}, G {last.g_gan:.4f}"
+    if not all(math.isfinite(value) for step in tried.losses for value in step):
+        raise ArithmeticError(f"expected finite losses, found {losses}")
+    return f"{tried.last:.3f} s/step, the first {tried.first:.1f} s; {losses}"
+
+
+def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line each: drivers, threads, what was set here, and what the user has set.
+
+    Args:
+        environment: the variables of the process.
+        ours: those of them that `process` set.
+    """
+    yield f"CANN: {cann_version(environment)}; CUDA: {cuda_version()}"
+    granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield f"processors: {granted} of {os.cpu_count()}"
+    order = "AFTER mindspore" if process.late else "before mindspore"
+    guard = ", ".join(f"{name}={value}" for name, value in ours.items()) or "nothing"
+    yield f"pix2pix_ms was imported {order} and set: {guard}"
+    theirs = {n: v for n, v in environment.items() if VARIABLES.match(n) and n not in ours}
+    yield f"set by others: {' '.join(f'{n}={v}' for n, v in sorted(theirs.items())) or 'nothing'}"
+
+
+def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/Ascend")) -> str:
+    """Return the version of Ascend's toolkit, as its own files say it."""
+    named = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
+    homes = [Path(environment[name]) for name in named if name in environment]
+    for folder in (*homes, root / "ascend-toolkit/latest", root / "cann"):
+        for file in (*folder.glob("version.cfg"), *folder.glob("*/ascend_toolkit_install.info")):
+            with suppress(OSError):
+                if found := re.search(r"\d+\.\d+\.[\w.]+", file.read_text(errors="replace")):
+                    return found[0]
+    return NO_VERSION
+
+
+def cuda_version(root: Path = Path("/usr/local/cuda")) -> str:
+    """Return the version of CUDA that is installed, as its own file says it."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((root / "version.json").read_text())["cuda"]["version"])
+    with suppress(OSError):
+        return (root / "version.txt").read_text().strip()
+    return NO_VERSION
+
+
+def memory() -> str:
+    """Say the most memory this process has held, and on an accelerator the device's."""
+    host = device = ""
+    with suppress(ImportError):  # Windows has none
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 2**10  # bytes there, else KiB
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        host = f"at most {held / 2**30:.2f} GiB of the host"
+    if ms.get_context("device_target") != "CPU":
+        with suppress(RuntimeError, ValueError, AttributeError):
+            device = f", {ms.runtime.max_memory_allocated() / 2**30:.2f} GiB of the device"
+    return f"{host}{device}" or NO_VERSION

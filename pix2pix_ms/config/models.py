@@ -1,0 +1,111 @@
+"""The models there are: what each is called, its settings, its presets, and its task.
+
+Settings are light and imported at once; tasks, which import MindSpore, when they are asked for.
+"""
+
+import importlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from pix2pix_ms.config import family
+from pix2pix_ms.config.pix2pix import PRESETS, Config
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.errors import Pix2PixError
+
+
+class Entry(NamedTuple):
+    """A model: its settings, its presets, and where the rest is, as module and name."""
+
+    config: type[Settings]
+    presets: Mapping[str, Settings]
+    task: str
+    generator: str | None = None
+    """What makes of a config the network that translates an image to an image."""
+
+    def task_class(self) -> Any:
+        """Import the task and return its class."""
+        return imported(self.task)
+
+
+def imported(place: str) -> Any:
+    """Return what stands at "module:name"."""
+    module, name = place.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+MODELS: dict[str, Entry] = {
+    entry.config.model: entry
+    for entry in (
+        Entry(
+            Config,
+            PRESETS,
+            "pix2pix_ms.pix2pix.task:PairsTask",
+            "pix2pix_ms.pix2pix.nets.unet:UNet",
+        ),
+        Entry(family.GANConfig, family.GAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
+        Entry(family.DCGANConfig, family.DCGAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
+        Entry(family.LSGANConfig, family.LSGAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
+        Entry(family.WGANConfig, family.WGAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
+        Entry(
+            family.CycleGANConfig,
+            family.CYCLEGAN_PRESETS,
+            "pix2pix_ms.family.cyclegan.task:UnpairedTask",
+            "pix2pix_ms.family.cyclegan.step:translating_generator",
+        ),
+        Entry(
+            family.StarGANConfig,
+            family.STARGAN_PRESETS,
+            "pix2pix_ms.family.stargan.task:StylesTask",
+        ),
+    )
+}
+
+
+def refuse_foreign(given: Iterable[str], model: str) -> None:
+    """Refuse settings that the model does not have.
+
+    Raises:
+        Pix2PixError: naming the first, and the models that have it.
+    """
+    own = {entry.name for entry in fields(MODELS[model].config)}
+    for name in given:
+        if name not in own:
+            others = [m for m, e in MODELS.items() if name in {f.name for f in fields(e.config)}]
+            raise Pix2PixError(
+                f"{name}: expected a setting of {model}, found one of {', '.join(others)}; "
+                "leave it out, or choose another --model"
+            )
+
+
+def preset(name: str, model: str = Config.model, **changes: Any) -> Any:
+    """Return the preset `name` of a model with some fields changed.
+
+    Raises:
+        Pix2PixError: if there is no such model or preset, or a field has an impossible value.
+    """
+    if model not in MODELS:
+        raise Pix2PixError(f"model: expected one of {', '.join(MODELS)}, found {model!r}")
+    presets = MODELS[model].presets
+    if name not in presets:
+        raise Pix2PixError(f"preset: expected one of {', '.join(presets)}, found {name!r}")
+    return replace(presets[name], **changes)
+
+
+def settings_from_json(text: str, where: str) -> Any:
+    """Return the settings in `text`, of whichever model; `where` is the place an error names.
+
+    Raises:
+        Pix2PixError: if the text is not JSON, or names an unknown model or setting.
+    """
+    try:
+        model = json.loads(text).get("model", Config.model)  # runs before the others do not say
+    except (ValueError, AttributeError, RecursionError):
+        model = Config.model  # which says what is wrong with the text
+    if not isinstance(model, str) or model not in MODELS:
+        raise Pix2PixError(
+            f"{where}: expected settings of one of {', '.join(MODELS)}, found those of {model!r}; "
+            "was it written by another version?"
+        )
+    return MODELS[model].config.from_json(text, where)

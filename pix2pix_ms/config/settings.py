@@ -1,0 +1,278 @@
+"""What every training has in common: how a setting is declared and checked, and those they share.
+
+The settings of a model are one frozen dataclass, the only home of their defaults:
+`config/pix2pix.py` has those of pix2pix, `config/family.py` those of its relatives.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from types import UnionType
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+
+from pix2pix_ms.errors import Pix2PixError
+
+Norm = Literal["batch", "instance", "none"]
+Upsampling = Literal["transposed", "composed", "inner"]
+InitType = Literal["normal", "xavier", "kaiming", "constant"]
+Device = Literal["auto", "Ascend", "GPU", "CPU"]
+Direction = Literal["AtoB", "BtoA"]
+Colours = Literal["rgb", "lab"]
+Fit = Literal["resize", "pad", "crop"]
+Amp = Literal["O0", "O2", "O3", "auto"]
+Half = Literal["float16", "bfloat16"]
+
+LARGEST = 2**63 - 1  # of any whole number, as numpy and MindSpore count
+# Far beyond what anybody trains, and soon enough to refuse what would fill the memory.
+LONGEST_SIDE, MOST_FILTERS, DEEPEST, HEAVIEST = 2**14, 2**12, 14, 10**6
+
+
+def setting(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:
+    """Declare a field with its default, the sentence the command's help prints, and its bounds."""
+    return field(default=default, metadata={"help": text, "least": least, "most": most})
+
+
+def other_default(parent: type, name: str, default: Any) -> Any:
+    """Declare a field of a parent again, with another default and all else the same."""
+    (entry,) = [entry for entry in fields(parent) if entry.name == name]
+    return field(default=default, metadata=entry.metadata)
+
+
+def check_choice(name: str, kind: Any, value: object) -> None:
+    """Refuse a value that is not among the choices of a Literal field."""
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        choices = ", ".join(get_args(kind))
+        raise Pix2PixError(f"{name}: expected one of {choices}, found {value!r}")
+
+
+def check_type(name: str, kind: Any, value: object) -> None:
+    """Refuse a value of a type that a field does not have, as a damaged file may give it."""
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if kinds[0] in (int, float, bool, str):
+        wanted = (int, float) if kinds[0] is float else kinds
+        fits = isinstance(value, wanted) and isinstance(value, bool) == (kinds[0] is bool)
+        if not fits:
+            expected = kinds[0].__name__
+            raise Pix2PixError(f"{name}: expected a value of type {expected}, found {value!r}")
+        finite = not isinstance(value, float) or math.isfinite(value)
+        expect(finite, name, "a finite number", value)
+        if isinstance(value, int):
+            expect(abs(value) <= LARGEST, name, f"at most {LARGEST}", value)
+    if get_origin(kind) is tuple:
+        fits = isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+        expect(fits, name, "a list of names", repr(value))
+
+
+def check_bounds(name: str, bounds: Mapping[str, Any], value: Any) -> None:
+    """Refuse a number below the least or above the most that a field may have."""
+    least, most = bounds["least"], bounds["most"]
+    if value is not None:
+        expect(least is None or value >= least, name, f"at least {least}", value)
+        expect(most is None or value <= most, name, f"at most {most}", value)
+
+
+def expect(holds: bool, name: str, expected: str, found: object) -> None:
+    """Raise the error of a field whose value does not fit."""
+    if not holds:
+        raise Pix2PixError(f"{name}: expected {expected}, found {found}; change this setting")
+
+
+def tupled(value: Any) -> Any:
+    """Turn a list of JSON, which has no tuples, into the tuple it was."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings every model's training has.
+
+    Raises:
+        Pix2PixError: where a value is not possible, or two do not fit together.
+    """
+
+    model: ClassVar[str]
+    """What the command calls the model."""
+    architecture: ClassVar[tuple[str, ...]]
+    """The settings that decide which parameters its networks have, and their shapes."""
+    networks: ClassVar[tuple[str, ...]] = ("generator",)
+    """What the names of the parameters begin with that translate or generate."""
+    grows: ClassVar[float] = 286 / 256
+    """What `jitter_size` is, in sizes, unless given."""
+    decays: ClassVar[bool] = True
+    """Whether the learning rate falls over the second half, unless `constant_epochs` is given."""
+
+    size: int = setting(
+        256, "side of the square images the networks see, in pixels", least=8, most=LONGEST_SIDE
+    )
+    height: int | None = setting(
+        None, "their height, where it is not size", least=8, most=LONGEST_SIDE
+    )
+    width: int | None = setting(
+        None, "their width, where it is not size", least=8, most=LONGEST_SIDE
+    )
+    fit: Fit = setting(
+        "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
+    )
+    jitter_size: int | None = setting(
+        None,
+        "what size grows to before the random crop; height and width in proportion; unless given: "
+        "size x 286/256, and size itself where images are made of noise",
+        most=2 * LONGEST_SIDE,
+    )
+    mirror: bool = setting(True, "mirror half of the training images, at random")
+    batch_size: int = setting(
+        1, "images or pairs in one step; with --distributed, of each rank", least=1
+    )
+    ranks: int = setting(1, "processes that train together; as msrun has started them", least=1)
+    sync_batch_norm: bool = setting(
+        False, "with --distributed: batch statistics of all ranks' images; no: each of its own"
+    )
+
+    init_type: InitType = setting("normal", "how weights start")
+    init_gain: float = setting(
+        0.02, "standard deviation, gain or value of the start", least=0, most=1000
+    )
+    learning_rate: float = setting(2e-4, "the optimisers' learning rate while it is constant")
+    beta1: float = setting(0.5, "Adam's first decay rate")
+    beta2: float = setting(0.999, "Adam's second decay rate")
+
+    epochs: int = setting(200, "passes over the training data", least=1)
+    constant_epochs: int | None = setting(
+        None,
+        "epochs before the learning rate falls linearly; unless given: the first half of pix2pix's "
+        "and cyclegan's, all of the others'",
+    )
+    seed: int = setting(0, "decides weights, order, jitter, noise, and what is held out", least=0)
+    device: Device = setting("auto", "what to compute on; auto: the first there is")
+    jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
+    amp: Amp = setting("O0", "mixed precision, in the levels of mindspore.amp; O0: none")
+    amp_dtype: Half = setting("float16", "its type of 16 bits; bfloat16: on Ascend alone")
+
+    save_every: int = setting(10, "epochs between kept copies of what translates", least=1)
+    sample_every: int = setting(1, "epochs between sample grids; the last has one too", least=1)
+    samples: int = setting(4, "held-out images in the sample grid", least=1)
+    start_from: str | None = setting(None, "whose networks it starts with: option --from")
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            check_choice(entry.name, entry.type, value)
+            check_type(entry.name, entry.type, value)
+            check_bounds(entry.name, entry.metadata, value)
+        grown = self.jitter >= self.size
+        expect(grown, "jitter_size", f"at least {self.size}, which is size", self.jitter_size)
+        if self.jitter_size == round(self.size * self.grows):  # lets it follow another size
+            object.__setattr__(self, "jitter_size", None)
+        expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
+        expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
+        expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
+        expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
+        self.check_amp()
+        if self.sync_batch_norm:
+            expect(self.ranks > 1, "sync_batch_norm", "--distributed beside it", "one process")
+            norm = getattr(self, "norm", "batch")
+            expect(norm == "batch", "sync_batch_norm", "norm batch beside it", f"norm {norm}")
+        self.check()
+
+    @property
+    def penalised(self) -> bool:
+        """Whether a loss has the gradient of a gradient."""
+        return False
+
+    def check_amp(self) -> None:
+        """Refuse mixed precision of what has too many digits for it, and a type without it."""
+        expect(
+            self.amp == "O0" or not self.penalised,
+            "amp",
+            "O0 where a loss has a gradient penalty, as with stargan and gan_mode wgan-gp (the "
+            "other models and modes take all levels)",
+            self.amp,
+        )
+        expect(
+            self.amp != "O0" or self.amp_dtype == "float16",
+            "amp_dtype",
+            "amp beside it, such as O2",
+            f"{self.amp_dtype} alone",
+        )
+
+    def check(self) -> None:
+        """Refuse what only this model can tell does not fit."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the images the networks see."""
+        return self.height or self.size, self.width or self.size
+
+    @property
+    def jitter(self) -> int:
+        """What size grows to before the random crop."""
+        return round(self.size * self.grows) if self.jitter_size is None else self.jitter_size
+
+    @property
+    def jitter_shape(self) -> tuple[int, int]:
+        """Height and width images are resized to before the random crop."""
+        height, width = (round(side * self.jitter / self.size) for side in self.shape)
+        return height, width
+
+    @property
+    def global_batch(self) -> int:
+        """Images or pairs that all ranks together see in one step."""
+        return self.batch_size * self.ranks
+
+    @property
+    def constant(self) -> int:
+        """Epochs at the full learning rate."""
+        if self.constant_epochs is not None:
+            return self.constant_epochs
+        return self.epochs // 2 if self.decays else self.epochs
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Return the rate in `epoch`, counted from 1: constant, then linear towards 0."""
+        decayed = max(0, epoch - self.constant) / (self.epochs - self.constant + 1)
+        return self.learning_rate * (1 - decayed)
+
+    def changed_since(self, before: Self, epoch: int) -> list[str]:
+        """Say what of the schedule is other in `epoch` than the settings before had it."""
+        rate = self.learning_rate_at(epoch)
+        return [f"the learning rate goes on at {rate:.2g}"] * (
+            rate != before.learning_rate_at(epoch)
+        )
+
+    def to_json(self) -> str:
+        """Return the settings as JSON text."""
+        values = {"model": self.model, **asdict(self), "jitter_size": self.jitter}
+        return json.dumps(values, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Self:
+        """Return the settings in `text`; `where` is the place an error names.
+
+        Raises:
+            Pix2PixError: if the text is not JSON, of another model, names an unknown setting, or
+                gives one a value that is not possible.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            named = values.pop("model", cls.model)
+            if named == cls.model:
+                if unknown := values.keys() - {entry.name for entry in fields(cls)}:
+                    raise ValueError(f"the unknown setting {min(unknown)}")
+                return cls(**{name: tupled(value) for name, value in values.items()})
+        except Pix2PixError as error:
+            raise Pix2PixError(f"{where}: {error}") from error
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise Pix2PixError(
+                f"{where}: expected the settings of a run as JSON, found {error}; "
+                "was it written by another version?"
+            ) from error
+        raise Pix2PixError(f"{where}: expected settings of {cls.model}, found those of {named!r}")
+
+
+@dataclass(frozen=True)
+class FacadeSettings(Settings):
+    """The settings of a model that learns from procedural facades where no data is given."""
+
+    facades: int = setting(
+        400, "procedural facades to make, where no data is given", least=1, most=10**6
+    )

@@ -1,0 +1,91 @@
+"""What the relatives learn from where no data are given: made on the spot, without a download."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from pix2pix_ms.config.settings import FacadeSettings, Settings
+from pix2pix_ms.data.facades import DOMAINS, SIZES, facade, styled
+from pix2pix_ms.data.images import resized
+from pix2pix_ms.data.pair_batches import HELD_OUT_SHARE
+from pix2pix_ms.data.prepare.folders import facade_pairs
+from pix2pix_ms.data.records import SUFFIX
+from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
+from pix2pix_ms.errors import Pix2PixError
+
+BRIGHTEST = 16  # of the digits, which are counts of ink in cells of 4x4 pixels
+
+
+Make = Callable[[Path, Any], None]
+
+
+def paired_facades(folder: Path, config: FacadeSettings) -> None:
+    """Write procedural facades, label map (A) and photo (B), `config.facades` pairs."""
+    pairs = facade_pairs(config.facades, facade_size(config))
+    bar = tqdm(pairs, "facades", config.facades, unit="pair", disable=None, leave=False)
+    write_record(bar, folder / f"train{SUFFIX}")
+
+
+def unpaired_facades(folder: Path, config: FacadeSettings) -> None:
+    """Write label maps (A) and photos (B) of different buildings; held out are true pairs.
+
+    `config.facades` images in all, half of each; a tenth as many pairs are val.
+    """
+    size, half = facade_size(config), config.facades // 2
+
+    def images() -> Iterator[LabelledImage]:
+        for seed in range(half):
+            yield LabelledImage(facade(seed, size).label_map, "A", f"label_map_{seed}")
+        for seed in range(half, 2 * half):
+            yield LabelledImage(facade(seed, size).photo, "B", f"photo_{seed}")
+
+    write_images(images(), folder / f"train{SUFFIX}")
+    held = max(config.facades // HELD_OUT_SHARE, 1)
+    write_record(facade_pairs(held, size, first_seed=2 * half), folder / f"val{SUFFIX}")
+
+
+def styled_facades(folder: Path, config: FacadeSettings) -> None:
+    """Write photos of buildings in brick, in stucco and at night, a domain each.
+
+    `config.facades` images in all, no building twice; a tenth as many more are val.
+    """
+    size, names = facade_size(config), list(DOMAINS)
+
+    def images(seeds: range) -> Iterator[LabelledImage]:
+        for seed in seeds:
+            domain = names[seed % len(names)]
+            yield LabelledImage(styled(seed, size, domain), domain, f"{domain}_{seed}")
+
+    held = max(config.facades // HELD_OUT_SHARE, len(names))
+    last = config.facades + held
+    write_images(images(range(config.facades)), folder / f"train{SUFFIX}")
+    write_images(images(range(config.facades, last)), folder / f"val{SUFFIX}")
+
+
+def digits(folder: Path, config: Settings) -> None:
+    """Write scikit-learn's 1797 handwritten digits, grey, a domain for each of "0" to "9"."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    pictures = np.rint(found.images * (255 / BRIGHTEST)).astype(np.uint8)[..., None]
+    write_images(
+        (
+            LabelledImage(resized(picture, *config.shape), str(label), f"digit_{number}")
+            for number, (picture, label) in enumerate(zip(pictures, found.target, strict=True))
+        ),
+        folder / f"train{SUFFIX}",
+    )
+
+
+def facade_size(config: Settings) -> int:
+    """Return the size to grow facades at: the smallest that the networks' images do not exceed."""
+    size = next((size for size in SIZES if size >= max(config.shape)), None)
+    if size is None:
+        raise Pix2PixError(
+            f"size: expected at most {SIZES[-1]} for procedural facades, found "
+            f"{max(config.shape)}; give data of your own"
+        )
+    return size

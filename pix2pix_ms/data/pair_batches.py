@@ -1,0 +1,267 @@
+"""The dataset a training loop reads: jitter, mirror, normalise, batch (paper, section 6.2).
+
+Everything random is drawn on the host from (seed, epoch) and travels with its row, so the result
+is the same for any number of workers, and epoch n is the same whether or not epoch n - 1 ran in
+this process. RGB images are decoded and resized by MindSpore's dataset operators, which know no
+other channels; those are left to Pillow.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mindspore.dataset as ds
+import numpy as np
+from mindspore.dataset import vision
+
+from pix2pix_ms.config.pix2pix import LAB, Config
+from pix2pix_ms.config.settings import Direction, Settings
+from pix2pix_ms.data.facades import is_label_map
+from pix2pix_ms.data.images import Pixels, fitted, shown
+from pix2pix_ms.data.integrity import index_of
+from pix2pix_ms.data.lab import colours_of
+from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, rows_of
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.sharding import share
+
+HELD_OUT_SHARE = 10  # one in ten, where there is no val split
+JITTER = ("top", "left", "mirror")
+DECIDED = ("input_channels", "target_channels", "colours")  # settings that the pairs decide
+# The network's side of the pipeline: x is the input image, y the target image.
+NETWORK_COLUMNS: dict[Direction, tuple[str, str]] = {"AtoB": ("x", "y"), "BtoA": ("y", "x")}
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some pairs of a record."""
+
+    record: Record
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.indices)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run trains on, what it is measured on, and a sentence that says which is which."""
+
+    train: Subset
+    held_out: Subset
+    description: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells these records from others: the sha256 of their indexes."""
+        return fingerprint_of(self.train.record.path, self.held_out.record.path)
+
+    def identity(self) -> dict[str, str]:
+        """Return what a run notes of its data: where it is, which it is, and the sentence."""
+        place = str(self.train.record.path.absolute())
+        return {"train": place, "pairs": self.description, "fingerprint": self.fingerprint}
+
+
+def fingerprint_of(*records: Path) -> str:
+    """Return what tells records from others: the sha256 of their indexes."""
+    return hashlib.sha256(b"".join(index_of(path).read_bytes() for path in records)).hexdigest()
+
+
+def held_out_beside(path: Path) -> tuple[Path, Path | None]:
+    """Return the training record of a file or folder, and the record val beside it, if any."""
+    path = path / f"train{SUFFIX}" if path.is_dir() else path
+    val = path.with_name(f"val{SUFFIX}")
+    return path, val if val.is_file() and val != path else None
+
+
+def training_data(path: Path, seed: int) -> TrainingData:
+    """Return the training and held-out pairs of a MindRecord file, or a folder with records.
+
+    Held out is `val.mindrecord` beside the training record if there is one, else the last tenth
+    of the training pairs in an order the seed decides.
+
+    Raises:
+        Pix2PixError: if there is no record, it is unfit, or too small to hold a pair out.
+    """
+    path, val = held_out_beside(path)
+    record = open_record(path)
+    if val is not None:
+        held = open_record(val)
+        train, held_out = whole(record), whole(held)
+        origin = str(val)
+    else:
+        train, held_out = last_tenth(record, seed)
+        origin = "the last tenth by seed"
+    sentence = f"{len(train)} pairs from {path}; held out: {len(held_out)}, {origin}"
+    return TrainingData(train, held_out, sentence)
+
+
+def whole(record: Record) -> Subset:
+    """Return all pairs of a record."""
+    return Subset(record, tuple(range(len(record))))
+
+
+def label_maps(subset: Subset) -> list[bool]:
+    """Tell of A and of B whether it is a label map, judged by the first pair.
+
+    Raises:
+        Pix2PixError: if that cannot be read.
+    """
+    (row,) = rows_of(subset.record.dataset(subset.indices[:1]), subset.record.path)
+    return [is_label_map(shown(row[column])) for column in COLUMNS]
+
+
+def last_tenth(record: Record, seed: int) -> tuple[Subset, Subset]:
+    """Divide a record into training and held-out pairs by the seed."""
+    if len(record) < 2:
+        raise Pix2PixError(
+            f"{record.path}: expected 2 pairs or more, one to hold out, found {len(record)}"
+        )
+    train, held_out = without_tenth(range(len(record)), seed)
+    return Subset(record, train), Subset(record, held_out)
+
+
+def without_tenth(
+    rows: Sequence[int], seed: int, *position: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Divide rows into nine tenths and the last tenth of an order the seed decides."""
+    order = random(seed, Stream.SPLIT, *position).permutation(np.asarray(rows)).tolist()
+    held = -(-len(order) // HELD_OUT_SHARE)
+    return tuple(order[:-held]), tuple(order[-held:])
+
+
+def epoch_data(
+    subset: Subset, config: Config, epoch: int, workers: int = 1, rank: int = 0
+) -> ds.Dataset:
+    """Return one epoch of training batches: columns x and y, float32 [N, C, height, width].
+
+    In the order, with the crops and the mirrorings that belong to (seed, epoch), of which each of
+    `config.ranks` ranks has its share; an incomplete last batch is left out.
+
+    Raises:
+        Pix2PixError: if there are fewer pairs than a batch holds, or of other channels.
+    """
+    check_batch(len(subset), config)
+    check_channels(subset.record, config)
+    rng = random(config.seed, Stream.PIPELINE, epoch)
+    order = rng.permutation(np.asarray(subset.indices))
+    room = np.subtract(config.jitter_shape, config.shape) + 1
+    jitter = {
+        "top": rng.integers(room[0], size=len(order)),
+        "left": rng.integers(room[1], size=len(order)),
+        "mirror": rng.integers(2, size=len(order)) * config.mirror,
+    }
+    mine = share(len(order), config, rank)
+    jitter = {name: drawn[mine] for name, drawn in jitter.items()}
+    rows = reshaped(subset, order[mine], config, config.jitter_shape, workers)
+    rows = rows.zip(ds.NumpySlicesDataset(jitter, shuffle=False))
+    rows = rows.map(
+        Cut(config.shape), [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers
+    )
+    rows = rows.project(list(COLUMNS))
+    rows = normalised(rows, subset.record, config, workers)
+    return rows.batch(config.batch_size, drop_remainder=True)
+
+
+def check_batch(count: int, config: Settings, kind: str = "pairs") -> None:
+    """Refuse fewer pairs, or images, to train on than a batch holds."""
+    if count < config.global_batch:
+        ranks = f" on each of {config.ranks} ranks" * (config.ranks > 1)
+        raise Pix2PixError(
+            f"batch_size: expected at most the {count} training {kind}, "
+            f"found {config.batch_size}{ranks}; take a smaller batch or more {kind}"
+        )
+
+
+def settings_of(record: Record, direction: Direction) -> dict[str, Any]:
+    """Return the settings that pairs decide: the channels of input and target, the colours."""
+    sides = dict(zip(NETWORK_COLUMNS[direction], record.channels, strict=True))
+    x, y = LAB[:2] if record.colours == "lab" else (sides["x"], sides["y"])
+    return dict(zip(DECIDED, (x, y, record.colours), strict=True))
+
+
+def check_channels(record: Record, config: Config) -> None:
+    """Refuse pairs whose channels or colours the networks were not made for."""
+    for name, value in settings_of(record, config.direction).items():
+        if getattr(config, name) != value:
+            raise Pix2PixError(
+                f"{record.path}: expected pairs with {name} {getattr(config, name)}, as the "
+                f"settings have it, found {value}; change the setting or prepare the pairs again"
+            )
+
+
+def plain_data(subset: Subset, config: Config, workers: int = 1) -> ds.Dataset:
+    """Return the pairs one by one without jitter: columns x and y, float32 [1, C, height, width].
+
+    Raises:
+        Pix2PixError: if they have other channels than the config.
+    """
+    check_channels(subset.record, config)
+    rows = reshaped(subset, subset.indices, config, config.shape, workers)
+    return normalised(rows, subset.record, config, workers).batch(1)
+
+
+def pairs_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Iterate over a dataset's (x, y), each float32 [N, C, height, width]."""
+    for row in rows_of(dataset, subset.record.path):
+        yield row["x"], row["y"]
+
+
+def reshaped(
+    subset: Subset,
+    order: Iterable[int],
+    config: Config,
+    shape: tuple[int, int],
+    workers: int,
+) -> ds.Dataset:
+    """Return pairs in an order, both images brought to (height, width) as `config.fit` says.
+
+    Bicubic as Pillow does it, so that shrinking does not alias.
+    """
+    rows = subset.record.dataset(order, workers)
+    for column, channels in zip(COLUMNS, subset.record.channels, strict=True):
+        resize = (
+            vision.Resize(shape, vision.Inter.PILCUBIC)
+            if channels == 3 and config.fit == "resize"
+            else partial(fitted, shape=shape, fit=config.fit)
+        )
+        rows = rows.map(resize, column, num_parallel_workers=workers)
+    return rows
+
+
+def normalised(rows: ds.Dataset, record: Record, config: Config, workers: int) -> ds.Dataset:
+    """Turn uint8 [H, W, C] into float32 [C, H, W] in [-1, 1] and name the network's input x."""
+    names = NETWORK_COLUMNS[config.direction]
+    for column, name, channels in zip(COLUMNS, names, record.channels, strict=True):
+        half = [127.5] * channels
+        steps = [vision.Normalize(half, half), vision.HWC2CHW()]
+        if config.colours == "lab" and name == "y":
+            steps = [colours_of]
+        rows = rows.map(steps, column, num_parallel_workers=workers)
+    return rows.rename(list(COLUMNS), list(names))
+
+
+class Cut:
+    """Crop and mirror both images of a pair in the same way.
+
+    MindSpore's own random crop draws inside the worker, so its result depends on their number.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+
+    def __call__(
+        self, a: Pixels, b: Pixels, top: int, left: int, mirror: int
+    ) -> tuple[Pixels, ...]:
+        """Return the window at (top, left) of both, mirrored if `mirror` is 1."""
+        return tuple(cut(image, top, left, mirror, self.shape) for image in (a, b))
+
+
+def cut(image: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]) -> Pixels:
+    """Return the window of a shape at (top, left), mirrored if `mirror` is 1."""
+    rows, columns = slice(int(top), int(top) + shape[0]), slice(int(left), int(left) + shape[1])
+    return np.ascontiguousarray(image[rows, columns][:, :: -1 if mirror else 1])

@@ -1,0 +1,1 @@
+"""From folders of images to records: names, splits, recipe, encoding."""

@@ -1,0 +1,256 @@
+"""A pair as its record stores it: two encoded images, cut, made, converted and shrunk as asked.
+
+The idea: bytes that need no change are kept. What was a lossy photo and changes is encoded again
+at its own quality, so that a record is about as large as the photos in it; all else becomes PNG.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.images import (
+    MODES,
+    UPRIGHT,
+    Pixels,
+    encode,
+    opened,
+    orientation,
+    to_array,
+    to_image,
+    upright,
+    upright_size,
+)
+from pix2pix_ms.data.prepare.folders import PairFiles, check_halves
+from pix2pix_ms.errors import Pix2PixError
+
+FINE: dict[str, Any] = {"quality": 95, "subsampling": 0}  # of what has no JPEG tables of its own
+SIGMA = 2.0  # pixels: finer structure than this makes no edge
+
+
+class Row(NamedTuple):
+    """A pair as it is stored: two encoded images (PNG or JPEG) and what to call them."""
+
+    a: bytes
+    b: bytes
+    name: str
+
+
+class ImageRow(NamedTuple):
+    """An image as it is stored: encoded, its domain, and what to call it."""
+
+    image: bytes
+    domain: str
+    name: str
+
+
+def gray(photo: Pixels) -> Pixels:
+    """Return a photo, uint8 [H, W, 3], in shades of grey: uint8 [H, W, 1]."""
+    return to_array(to_image(photo).convert("L"))
+
+
+def edges(photo: Pixels) -> Pixels:
+    """Draw the edges of a photo (Canny 1986), black on white: uint8 [H, W, 3] to [H, W, 1]."""
+    from skimage.feature import canny  # half a second: only for who wants edges
+
+    found = canny(gray(photo)[..., 0], sigma=SIGMA)
+    return np.where(found, 0, 255).astype(np.uint8)[..., None]
+
+
+def lab(photo: Pixels) -> Pixels:
+    """Return the lightness of a photo, for colourisation: uint8 [H, W, 3] to [H, W, 1]."""
+    from pix2pix_ms.data.lab import lightness
+
+    return lightness(photo)
+
+
+MAKERS: dict[str, Callable[[Pixels], Pixels]] = {"gray": gray, "edges": edges, "lab": lab}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What becomes of the files of a pair.
+
+    Raises:
+        Pix2PixError: if a value is off, or two of them contradict each other.
+    """
+
+    channels: tuple[int, int] | None = None
+    """Those of A and B: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; None: RGB, or as `make` has it."""
+    make: str | None = None
+    """One of `MAKERS`: every image is a photo B, of which A is made."""
+    swap: bool = False
+    """B is on the left, or in the folder A."""
+    halves: bool = False
+    """Cut images of any even width down the middle, not only two squares."""
+    shrink: int | None = None
+    """Make the shorter side of larger images this many pixels."""
+    unpaired: bool = False
+    """Every image is by itself, of the domain that its folder is."""
+
+    def __post_init__(self) -> None:
+        if self.unpaired and (self.make or self.swap or self.halves):
+            raise Pix2PixError(
+                "unpaired: expected no make, swap or halves beside it, for the images are no "
+                "pairs, found one of them; leave it out"
+            )
+        if self.unpaired and self.channels and self.channels[0] != self.channels[1]:
+            raise Pix2PixError(
+                "channels: expected the same number twice for unpaired images, found "
+                f"{self.channels[0]} and {self.channels[1]}"
+            )
+        if self.make is not None and self.make not in MAKERS:
+            raise Pix2PixError(f"make: expected one of {', '.join(MAKERS)}, found {self.make!r}")
+        if self.make and (self.channels or self.swap or self.halves):
+            raise Pix2PixError(
+                "make: expected no channels, swap or halves beside it, for A is made of a single "
+                "photo, found one of them; leave it out"
+            )
+        if self.channels is not None and not set(self.channels) <= MODES.keys():
+            raise Pix2PixError(f"channels: expected two from 1 to 4, found {self.channels}")
+        if self.shrink is not None and self.shrink < 1:
+            raise Pix2PixError(f"shrink: expected at least 1 pixel, found {self.shrink}")
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """The channels A and B are stored with."""
+        return self.channels or ((1, 3) if self.make else (3, 3))
+
+
+DEFAULT = Recipe()
+
+
+def recipe_for(config: Config) -> Recipe:
+    """Return what makes of a folder of images the pairs that the networks of a config see."""
+    if config.colours == "lab":
+        return Recipe(make="lab")
+    channels = config.input_channels, config.target_channels
+    return Recipe(channels=channels if config.direction == "AtoB" else channels[::-1])
+
+
+def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
+    """Read a pair and encode it as the recipe says.
+
+    Raises:
+        Pix2PixError: if a file is unfit.
+    """
+    channels_a, channels_b = recipe.stored
+    if files.b is not None:
+        a = encode_file(files.a, channels_a, recipe.shrink)
+        return Row(a, encode_file(files.b, channels_b, recipe.shrink), files.name)
+    if recipe.make is not None:
+        a = encode(MAKERS[recipe.make](read_shrunk(files.a, recipe.shrink)))
+        return Row(a, encode_file(files.a, channels_b, recipe.shrink), files.name)
+    return Row(*encode_halves(files.a, recipe), files.name)
+
+
+def encode_image(files: PairFiles, recipe: Recipe) -> ImageRow:
+    """Read an image of a domain and encode it as the recipe says; raises as `encode_pair` does."""
+    image = encode_file(files.a, recipe.stored[0], recipe.shrink)
+    return ImageRow(image, files.domain or "", files.name)
+
+
+def encode_file(path: Path, channels: int, shrink: int | None) -> bytes:
+    """Encode an image: its own bytes where no pixel changes."""
+    with opened(path) as image:
+        before = upright_size(image)
+        size = target(*before, shrink)
+        if size == before and kept(image, channels):
+            image.load()  # only now it is known to be whole
+            return path.read_bytes()
+        how = jpeg_settings(image, path, size != before)
+        draft(image, size)
+        return packed(fitted(upright(image, channels), size), how)
+
+
+def encode_halves(path: Path, recipe: Recipe) -> tuple[bytes, bytes]:
+    """Encode the halves of a side-by-side image as A and B."""
+    with opened(path) as image:
+        width, height = upright_size(image)
+        check_halves(path, width, height, recipe.halves)
+        size = target(width // 2, height, recipe.shrink)
+        how = jpeg_settings(image, path, size != (width // 2, height))
+        draft(image, (2 * size[0], size[1]))
+        whole = {channels: upright(image, channels) for channels in set(recipe.stored)}
+        left, right = recipe.stored[::-1] if recipe.swap else recipe.stored
+        first = packed(fitted(whole[left], size, side=0), how)
+        second = packed(fitted(whole[right], size, side=1), how)
+    return (second, first) if recipe.swap else (first, second)
+
+
+def read_shrunk(path: Path, shrink: int | None) -> Pixels:
+    """Decode an image to uint8 [H, W, 3], the shorter side at most `shrink`."""
+    with opened(path) as image:
+        size = target(*upright_size(image), shrink)
+        draft(image, size)
+        return to_array(fitted(upright(image, 3), size))
+
+
+def target(width: int, height: int, shrink: int | None) -> tuple[int, int]:
+    """Return the width and height an image is stored with."""
+    shorter = min(width, height)
+    if shrink is None or shorter <= shrink:
+        return width, height
+    return round(width * shrink / shorter), round(height * shrink / shorter)
+
+
+def draft(image: Image.Image, size: tuple[int, int]) -> None:
+    """Let a JPEG be decoded at an eighth, quarter or half, if that is still as large as `size`.
+
+    Only where its sides (and halves) divide: elsewhere a margin would shift one image of a pair.
+    """
+    wide, high = size[::-1] if 5 <= orientation(image) <= 8 else size
+    for scale in (8, 4, 2):
+        width, height = (length // scale for length in image.size)
+        if width >= wide and height >= high and not any(side % (2 * scale) for side in image.size):
+            image.draft(None, (width, height))
+            return
+
+
+def kept(image: Image.Image, channels: int) -> bool:
+    """Tell whether a file's bytes decode to the wanted channels, the right way up, everywhere."""
+    return (
+        image.format in ("JPEG", "PNG")
+        and image.mode == MODES[channels]
+        and image.has_transparency_data == (channels in (2, 4))
+        and orientation(image) not in UPRIGHT  # which not every decoder heeds
+    )
+
+
+def fitted(image: Image.Image, size: tuple[int, int], side: int | None = None) -> Image.Image:
+    """Return an image, or its half (0 left, 1 right), resized to `size`."""
+    width, height = image.size
+    left, right = (0.0, width) if side is None else (side * width / 2, (side + 1) * width / 2)
+    if (right - left, height) == size:
+        return image.crop((int(left), 0, int(right), height))
+    return image.resize(size, Image.Resampling.BICUBIC, (left, 0, right, height))
+
+
+def jpeg_settings(image: Image.Image, path: Path, resized: bool) -> dict[str, Any] | None:
+    """Return how to encode a lossy image again without loss to speak of; None: it is lossless."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and not resized:  # or a phone's MPO
+        light, *colours = image.quantization.values()
+        # Colours that were stored at half the size are stored at full size now (halving again what
+        # was interpolated costs 10 dB at the edges of label maps), where each frequency has more
+        # to tell, so steps may be coarser: 1.5 keeps the file as small as it was.
+        coarser = 1.0 if JpegImagePlugin.get_sampling(image) == 0 else 1.5
+        scaled = [[min(255, round(step * coarser)) for step in table] for table in colours]
+        return {"qtables": [light, *scaled], "subsampling": 0, "optimize": True}
+    lossy = image.format in ("JPEG", "MPO", "AVIF")
+    if image.format == "WEBP":
+        lossy = b"VP8L" not in path.read_bytes()  # the chunk of lossless pixels
+    return FINE if lossy else None
+
+
+def packed(image: Image.Image, jpeg: dict[str, Any] | None) -> bytes:
+    """Encode an image as JPEG, with the settings given, or else as PNG."""
+    if jpeg is None or image.mode not in ("L", "RGB"):  # a JPEG holds no alpha
+        return encode(to_array(image))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", **jpeg)
+    return buffer.getvalue()

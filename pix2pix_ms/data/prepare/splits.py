@@ -1,0 +1,153 @@
+"""Which pairs of a folder are for what: train, val and test."""
+
+from pathlib import Path
+
+from pix2pix_ms.data.prepare.encoding import DEFAULT, Recipe
+from pix2pix_ms.data.prepare.folders import (
+    SPLITS,
+    Found,
+    PairFiles,
+    entries,
+    find,
+    in_domains,
+    matched,
+    refuse_lonely,
+)
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.device import Stream, random
+
+
+def find_splits(
+    source: Path, name: str = "train", val_ratio: float = 0.0, seed: int = 0
+) -> dict[str, list[PairFiles]]:
+    """Return the pairs of each split of a folder, as `found_splits` has it.
+
+    Raises:
+        Pix2PixError: as that does, or if a file has no partner.
+    """
+    splits = found_splits(source, name, val_ratio, seed)
+    refuse_lonely(lonely_in(splits))
+    return {split: found.pairs for split, found in splits.items()}
+
+
+def found_splits(
+    source: Path,
+    name: str = "train",
+    val_ratio: float = 0.0,
+    seed: int = 0,
+    recipe: Recipe = DEFAULT,
+) -> dict[str, Found]:
+    """Return what each split of a folder holds.
+
+    The splits are its subfolders train, val and test, or trainA and trainB and so on, where it
+    has any; else all its pairs are the split `name`. With `val_ratio`, that share of train
+    becomes val, the same pairs every time.
+
+    Raises:
+        Pix2PixError: if there are no pairs, or val is both there and asked for.
+    """
+    if not 0 <= val_ratio < 1:
+        raise Pix2PixError(f"val_ratio: expected a share from 0 to below 1, found {val_ratio}")
+    if seed < 0:
+        raise Pix2PixError(f"seed: expected at least 0, found {seed}")
+    splits = present_splits(source, recipe)
+    splits = splits or {name: found_in(source, recipe)}
+    refuse_other_domains(splits, source)
+    if val_ratio == 0:
+        return splits
+    if "val" in splits or "train" not in splits:
+        raise Pix2PixError(
+            f"{source}: expected a split train and none called val to take a share of it, found "
+            f"{', '.join(splits)}; leave val_ratio out"
+        )
+    train = splits["train"]
+    rest, held = divided_by_domain(train.pairs, val_ratio, seed)
+    return splits | {
+        "train": train._replace(pairs=rest),
+        "val": Found(f"drawn from train with seed {seed}", held, [], []),
+    }
+
+
+def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
+    """Return what the subfolders of a folder hold, split by split; nothing if it has no splits."""
+    images, others = entries(source)
+    names = {path.name for path in others if path.is_dir()}
+    splits = {}
+    for split in SPLITS:
+        sides = (f"{split}A", f"{split}B")
+        if split in names and names & set(sides):
+            raise Pix2PixError(
+                f"{source}: expected {split} or {' and '.join(sides)}, found both; "
+                "move one of them away"
+            )
+        if split in names:
+            splits[split] = found_in(source / split, recipe)
+        elif names & set(sides) and recipe.unpaired:
+            splits[split] = in_domains(source, dict(zip(sides, "AB", strict=True)))
+        elif names & set(sides) and recipe.make is None:
+            splits[split] = matched(source / sides[0], source / sides[1], recipe.swap)
+    if splits:
+        used = {*splits, *(f"{split}{side}" for split in splits for side in "AB")}
+        last = splits[split := list(splits)[-1]]
+        beside = images + [path for path in others if path.name not in used]
+        splits[split] = last._replace(ignored=last.ignored + beside)
+    return splits
+
+
+def found_in(folder: Path, recipe: Recipe) -> Found:
+    """Return what a folder without splits holds: pairs, photos, or images of domains."""
+    if recipe.unpaired:
+        return in_domains(folder)
+    return find(folder, photos=recipe.make is not None, swap=recipe.swap)
+
+
+def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:
+    """Refuse splits that differ in their domains; those of pairs have none."""
+    (first, ours), *others = (
+        (name, sorted({file.domain for file in found.pairs if file.domain}))
+        for name, found in splits.items()
+    )
+    for name, theirs in others:
+        if ours != theirs:
+            raise Pix2PixError(
+                f"{source}: expected the same domains in {name} as in {first}, "
+                f"{', '.join(ours)}, found {', '.join(theirs)}; add or remove folders"
+            )
+
+
+def is_side_by_side(source: Path) -> bool:
+    """Tell a folder of images, or of splits of such, from one with a folder for each domain."""
+    places = [source, *(source / split for split in SPLITS)]
+    return any(entries(place)[0] for place in places if place.is_dir())
+
+
+def lonely_in(splits: dict[str, Found]) -> list[Path]:
+    """Return the files without a partner of all splits."""
+    return [path for found in splits.values() for path in found.lonely]
+
+
+def divided_by_domain(
+    files: list[PairFiles], share: float, seed: int
+) -> tuple[list[PairFiles], list[PairFiles]]:
+    """Split each domain as `divided` does; pairs are all of one."""
+    rest, held = [], []
+    for domain in dict.fromkeys(file.domain for file in files):
+        members = [file for file in files if file.domain == domain]
+        stays, leaves = divided(members, share, seed)
+        rest += stays
+        held += leaves
+    return rest, held
+
+
+def divided(
+    pairs: list[PairFiles], share: float, seed: int
+) -> tuple[list[PairFiles], list[PairFiles]]:
+    """Split a list in two at random, the second with about `share` of it and at least one."""
+    held = max(1, round(len(pairs) * share))
+    if held >= len(pairs):
+        raise Pix2PixError(
+            f"val_ratio: expected some left to train on, found {len(pairs)} in all; add images"
+        )
+    chosen = set(random(seed, Stream.SPLIT).permutation(len(pairs))[-held:].tolist())
+    rest = [pair for index, pair in enumerate(pairs) if index not in chosen]
+    return rest, [pairs[index] for index in sorted(chosen)]

@@ -1,0 +1,124 @@
+"""What the headers of all files say before anything is written: a report, and what is unfit."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pix2pix_ms.data.images import MODES, Header, header
+from pix2pix_ms.data.prepare.encoding import Recipe
+from pix2pix_ms.data.prepare.folders import Found, PairFiles, check_equal, check_halves, short
+from pix2pix_ms.data.prepare.workers import Workers
+from pix2pix_ms.errors import Pix2PixError
+
+MOST_KINDS = 4  # of sizes, modes and ignored files a line tells
+LABEL = 10  # columns
+HEADERS_AT_ONCE = 8  # an exchange with a process costs about as much as reading one
+
+
+class Seen(NamedTuple):
+    """The headers of a pair's files, and the line that says why it is unfit, if it is."""
+
+    headers: list[Header]
+    fault: str | None
+
+
+def survey(splits: dict[str, Found], recipe: Recipe, workers: Workers) -> list[Seen]:
+    """Read the headers of all pairs."""
+    every = [pair for found in splits.values() for pair in found.pairs]
+    return list(workers.map(look, every, recipe, HEADERS_AT_ONCE))
+
+
+def look(pair: PairFiles, recipe: Recipe) -> Seen:
+    """Read the headers of a pair and check that the recipe can use it."""
+    headers: list[Header] = []
+    try:
+        headers += map(header, [path for path in (pair.a, pair.b) if path])
+        if pair.b is not None:
+            check_equal(pair.a, headers[0].size, pair.b, headers[1].size)
+        elif recipe.make is None and not recipe.unpaired:
+            check_halves(pair.a, headers[0].width, headers[0].height, recipe.halves)
+    except Pix2PixError as error:
+        return Seen(headers, str(error))
+    return Seen(headers, None)
+
+
+def refuse_unfit(seen: list[Seen]) -> None:
+    """Refuse unfit files: the first one's line, and how many more there are."""
+    faults = [pair.fault for pair in seen if pair.fault]
+    if faults:
+        raise Pix2PixError(faults[0] + f" (and {len(faults) - 1} more)" * (len(faults) > 1))
+
+
+def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterator[str]:
+    """Yield the lines of the report."""
+    for name, found in splits.items():
+        yield line(name, amount(found))
+    yield line("size", counted(head.size for pair in seen for head in pair.headers))
+    yield line("mode", counted(modes(seen, recipe.stored)))
+    headers = [head for pair in seen for head in pair.headers]
+    if turned := sum(head.turned for head in headers):
+        yield line("turned", f"{turned} as their EXIF orientation says")
+    if any(head.transparent for head in headers):
+        yield line("alpha", counted(alphas(seen, recipe.stored)))
+    ignored = [path for found in splits.values() for path in found.ignored]
+    if ignored:
+        yield line("ignored", f"{len(ignored)} that are no images: {some(ignored)}")
+    for path in (path for found in splits.values() for path in found.lonely):
+        yield line("unpaired", str(path))
+    for pair in seen:
+        if pair.fault:
+            yield line("unfit", pair.fault)
+
+
+def amount(found: Found) -> str:
+    """Say how many pairs there are, or how many images of which domains."""
+    domains = Counter(pair.domain for pair in found.pairs if pair.domain)
+    if not domains:
+        return f"{len(found.pairs)} pairs, {found.layout}"
+    return f"{len(found.pairs)} images: " + ", ".join(f"{d} {n}" for d, n in domains.items())
+
+
+def line(label: str, text: str) -> str:
+    """Return a line of the report."""
+    return f"{label:{LABEL}}{text}"
+
+
+def counted(kinds: Iterable[str]) -> str:
+    """Count what there is, the most frequent first, such as `400 of 512x256`."""
+    counts = Counter(kinds).most_common()
+    told = [f"{count} of {kind}" for kind, count in counts[:MOST_KINDS]]
+    rest = len(counts) - len(told)
+    return ", ".join(told + [f"{rest} other kinds"] * (rest > 0)) or "none"
+
+
+def some(paths: list[Path]) -> str:
+    """Name a few files."""
+    more = f" and {len(paths) - MOST_KINDS} more" if len(paths) > MOST_KINDS else ""
+    return ", ".join(map(short, paths[:MOST_KINDS])) + more
+
+
+def modes(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
+    """Yield each file's mode and, if they differ, the modes it is stored with."""
+    for head, channels in uses(seen, stored):
+        becomes = dict.fromkeys(MODES[count] for count in channels)
+        same = list(becomes) == [head.mode]
+        yield head.mode if same else f"{head.mode} to {' and '.join(becomes)}"
+
+
+def alphas(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
+    """Yield what becomes of each file's alpha."""
+    for head, channels in uses(seen, stored):
+        if head.transparent:
+            kept = {count in (2, 4) for count in channels}
+            words = {True: "kept", False: "put over white"}
+            yield f"{head.mode} " + " and ".join(words[how] for how in sorted(kept))
+
+
+def uses(seen: list[Seen], stored: tuple[int, int]) -> Iterator[tuple[Header, tuple[int, ...]]]:
+    """Yield each header with the channels that its file is stored with."""
+    for pair in seen:
+        if len(pair.headers) == 1:
+            yield pair.headers[0], stored
+        else:
+            yield from zip(pair.headers, ((count,) for count in stored), strict=False)

@@ -1,0 +1,1 @@
+"""To others and from them: PyTorch's checkpoints, ONNX, MindIR, exported weights."""

@@ -1,0 +1,123 @@
+"""A trained network for others: weights and a config.json as it ships, or the graph it computes."""
+
+import importlib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pix2pix_ms.config.models import settings_from_json
+from pix2pix_ms.config.settings import Direction
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.files import appearing_whole, replace_text
+from pix2pix_ms.training import checkpoints, weights
+
+SEGMENTER = ("segmenter",)
+Format = Literal["safetensors", "mindir", "onnx"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+GRAPHS: dict[Format, str] = {"mindir": "mindir", "onnx": "onnx_graph"}  # the modules that write
+
+
+def export_as(
+    source: Path, out: Path, kind: Format | None = None, **choices: Any
+) -> tuple[Path, ...]:
+    """Write the network of a checkpoint in one of three formats; return the files.
+
+    safetensors is what `export` writes; mindir and onnx hold the graph of a generator, with weights
+    in float32, and need nothing of this package to run.
+
+    Args:
+        source: as `checkpoints.file_of` takes it.
+        out: a path ending in the format's name.
+        kind: the format; unless given, the ending says it.
+        choices: for a graph, what `frozen.freeze` takes, and `direction`: which of CycleGAN's two.
+
+    Raises:
+        Pix2PixError: if the source cannot be read or does not suit the format, the ending does not
+            either, a choice is impossible, or `out` is a folder.
+    """
+    kind = format_of(out, kind)
+    if out.is_dir():
+        raise Pix2PixError(f"{out}: expected a file to write, found a folder; change --out")
+    if kind == "safetensors":
+        for name in choices:
+            raise Pix2PixError(
+                f"{name}: expected it with a graph, as .mindir or .onnx, found it with "
+                f"{out.name}, which holds weights alone; leave it out, or change --out"
+            )
+        return export(source, out)
+    return (export_graph(source, out, kind, **choices),)
+
+
+def format_of(out: Path, kind: Format | None) -> Format:
+    """Return the format a path ends in, which is the one asked for, if any is."""
+    wanted = (kind,) if kind else FORMATS
+    for name in wanted:
+        if out.suffix == f".{name}":
+            return name
+    raise Pix2PixError(
+        f"{out}: expected a name ending in {' or '.join(f'.{name}' for name in wanted)}, found "
+        f"{out.suffix or 'no ending'}; change --out" + " or --format" * bool(kind)
+    )
+
+
+def export_graph(
+    source: Path, out: Path, kind: Format, direction: Direction | None = None, **choices: Any
+) -> Path:
+    """Write the graph of a checkpoint's generator to `out`; return it."""
+    from pix2pix_ms.exchange.frozen import freeze
+
+    try:
+        writer = importlib.import_module(f"{__package__}.{GRAPHS[kind]}")
+    except ModuleNotFoundError as error:
+        raise Pix2PixError(
+            f"{out}: expected the package {error.name} to write it with, found none; "
+            f"install it: pip install {error.name}"
+        ) from error
+    network = freeze(*checkpoints.load_generator(source, direction), **choices)
+    with appearing_whole(out) as writing:
+        writer.write(network, writing)
+    return out
+
+
+def export(source: Path, out: Path) -> tuple[Path, Path]:
+    """Write what translates, generates or segments of a checkpoint to `out`, config.json beside.
+
+    The two files are what `load_generator` and `load_segmenter` read, and the folder stands for
+    them. Kernels are rounded to float16: half the size of a run's `epoch_NNN.ckpt`.
+
+    Args:
+        source: as `checkpoints.file_of` takes it.
+        out: a path ending in `.safetensors`; each network has a folder of its own.
+
+    Returns:
+        The two files.
+
+    Raises:
+        Pix2PixError: if the source cannot be read, holds neither network, or the folder holds
+            another config.json.
+    """
+    if out.suffix != weights.SUFFIX:
+        raise Pix2PixError(
+            f"{out}: expected a name ending in {weights.SUFFIX}, found "
+            f"{out.suffix or 'no ending'}; change --out"
+        )
+    path = checkpoints.file_of(source)
+    found, config = checkpoints.plain(*checkpoints.load(path)[:2])
+    held = {name.split(".")[0] for name in found}
+    networks = SEGMENTER if held >= {*SEGMENTER} else config.networks
+    for network in networks:
+        checkpoints.check_holds(network, found, path)
+    arrays = {
+        name: parameter.asnumpy()
+        for name, parameter in found.items()
+        if name.split(".")[0] in networks
+    }
+    beside = checkpoints.config_beside(out)
+    if beside.exists() and settings_from_json(beside.read_text(), str(beside)) != config:
+        raise Pix2PixError(
+            f"{beside}: expected none or that of this network, found another; choose a folder of "
+            "its own with --out"
+        )
+    replace_text(beside, config.to_json())
+    with appearing_whole(out) as writing:
+        weights.write(arrays, writing)
+    return out, beside

@@ -1,0 +1,39 @@
+"""A generator as MindIR: what `mindspore.load` and `nn.GraphCell` run without this package.
+
+MindSpore (2.8) writes batch normalisation with the batch's own statistics as it is. Its moving
+statistics are parameters of the graph, which a call with momentum 0 leaves as they are.
+"""
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor
+
+from pix2pix_ms.exchange.frozen import Frozen
+
+
+def write(network: Frozen, path: Path) -> None:
+    """Write a graph of exactly the frozen shape, weights in float32, to one file.
+
+    What else it says of itself is in `user_info` of the file's ModelProto.
+    """
+
+    def describe(model: Any) -> None:
+        for key, value in network.facts().items():
+            model.user_info.add(key=key, value=value)
+
+    image = Tensor(np.zeros(network.shape, np.float32))
+    # MindSpore (2.8) refuses names with spaces or accents, also those of folders above; whether it
+    # still does is tested in test_onnx.py.
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
+        made = Path(folder).absolute() / "graph.mindir"
+        with contextlib.chdir(folder):
+            ms.export(
+                network.cell(), image, file_name=made.name, file_format="MINDIR",
+                custom_func=describe,
+            )  # fmt: skip
+        made.replace(path)

@@ -1,0 +1,226 @@
+"""Weights from PyTorch's pix2pix and back: its `.pth` files to our checkpoints, and ours to its.
+
+`latest_net_G.pth` holds the state_dict of the reference's generator, `latest_net_D.pth` that of its
+discriminator. It lays out every array as we do, so that only the names change
+(`exchange/pytorch_names.py`).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mindspore import Tensor, nn
+
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.exchange.pytorch_names import SEEN, UNET, State, infer, reference_names
+from pix2pix_ms.machine import pytorch_file
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.training import checkpoints, weights
+from pix2pix_ms.training.run import Run
+
+NOT_INFERRED = ("size", "direction", "dropout")
+
+
+def convert(
+    source: Path, out: Path, discriminator: Path | None = None, **settings: Any
+) -> list[str]:
+    """Convert PyTorch's weights to a checkpoint, or a checkpoint or a run's last to PyTorch's.
+
+    Args:
+        discriminator: the discriminator's `.pth`, read or written beside the generator's.
+        settings: what a `.pth` does not tell, as `to_checkpoint` takes it.
+
+    Returns:
+        A line for each file written that says what it holds.
+
+    Raises:
+        Pix2PixError: if the names do not say which way, or as the function for that way does.
+    """
+    from_torch = source.suffix in pytorch_file.SUFFIXES
+    if not source.is_dir():
+        ours = (checkpoints.SUFFIX, weights.SUFFIX)
+        check_suffix(source, (*pytorch_file.SUFFIXES, *ours))
+    wanted = (checkpoints.SUFFIX,) if from_torch else pytorch_file.SUFFIXES
+    check_suffix(out, wanted)
+    if discriminator:
+        check_suffix(discriminator, pytorch_file.SUFFIXES)
+    if from_torch:
+        sources = [source, discriminator] if discriminator else [source]
+        return [f"{out}: {listed(to_checkpoint(sources, out, settings))}"]
+    for name in settings:
+        raise Pix2PixError(
+            f"{name}: expected only where {' or '.join(pytorch_file.SUFFIXES)} is read, found it "
+            f"for {source}, which knows its settings; leave it out"
+        )
+    return [f"{path}: {kind}" for kind, path in from_checkpoint(source, out, discriminator).items()]
+
+
+def check_suffix(path: Path, wanted: tuple[str, ...]) -> None:
+    """Refuse a file whose name does not say what it is."""
+    if path.suffix not in wanted:
+        raise Pix2PixError(
+            f"{path}: expected a name ending in {' or '.join(wanted)}, found "
+            f"{path.suffix or 'no ending'}; conversion goes from {pytorch_file.SUFFIXES[0]} to "
+            f"{checkpoints.SUFFIX} or back"
+        )
+
+
+def listed(settings: Mapping[str, Any]) -> str:
+    """Return settings as text: ngf 64, norm batch."""
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def to_checkpoint(
+    sources: list[Path], out: Path, settings: Mapping[str, Any]
+) -> dict[str, int | str | bool]:
+    """Write the networks in PyTorch's files to one checkpoint; return what is known of them.
+
+    Widths, depth, layers and normalisation are inferred. `settings` are the fields of Config that
+    weights do not tell: `size` (unless given, that at which the U-Net ends in one pixel),
+    `direction`, `dropout`.
+
+    Raises:
+        Pix2PixError: if a file holds neither network, the two do not fit together, or a run would
+            lose what it goes on from.
+    """
+    place = out.parent.resolve() / out.name
+    run = Run(place.parent.parent)
+    of_run = any(file.is_file() for file in (run.config_file, run.data_file, run.log_file))
+    if of_run and place.parent == run.last.parent:
+        raise Pix2PixError(
+            f"{out}: expected a place of its own, found that of the run {run.folder}; choose "
+            "another folder"
+        )
+    states = [(path, read_state(path)) for path in sources]
+    inferred = infer_all(states)
+    config = config_of(inferred, settings)
+    networks = [filled(state, config, path) for path, state in states]
+    checkpoints.save([p for network in networks for p in network.get_parameters()], out, config)
+    return inferred | {name: getattr(config, name) for name in NOT_INFERRED}
+
+
+def read_state(path: Path) -> dict[str, np.ndarray]:
+    """Read a state_dict without what DataParallel adds to names, and without step counts."""
+    return {
+        name.removeprefix("module."): array
+        for name, array in pytorch_file.read(path).items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def infer_all(states: Iterable[tuple[Path, State]]) -> dict[str, Any]:
+    """Return the fields of Config that the networks in the files decide together."""
+    found: dict[str, Any] = {}
+    for path, state in states:
+        inferred = infer(state, path)
+        if found and (found["norm"] != inferred["norm"] or found.keys() == inferred.keys()):
+            raise Pix2PixError(
+                f"{path}: expected the generator and the discriminator of one training, found "
+                f"{listed(inferred)} beside {listed(found)}; give one file of each"
+            )
+        found |= inferred
+    if SEEN in found:
+        found["conditional"] = found.pop(SEEN) != found.get("target_channels", 3)
+    return found
+
+
+def config_of(inferred: Mapping[str, Any], settings: Mapping[str, Any]) -> Config:
+    """Return the config of networks so inferred."""
+    levels = inferred.get("levels")
+    size = settings.get("size", 2**levels if levels else Config.size)
+    fields = {**inferred, "size": size, **settings}
+    fields["levels"] = None if levels and 2**levels == size else levels  # None: down to one pixel
+    return Config(**fields)
+
+
+def filled(state: State, config: Config, path: Path) -> nn.Cell:
+    """Build the network of a state_dict and copy its arrays into it.
+
+    Raises:
+        Pix2PixError: naming the first array that is missing, too many or of another shape.
+    """
+    network = UNet(config) if UNET in state else PatchGAN(config)
+    names = reference_names(network, config)
+    for parameter in network.get_parameters():
+        if parameter.name in names:
+            name = names[parameter.name]
+            here = list(parameter.shape)
+            there = list(state[name].shape) if name in state else "no such array"
+            check_equal(path, name, here, there)
+            checkpoints.check_finite(state[name], name, path)
+            parameter.set_data(Tensor(state[name].astype(np.float32)))
+    for name in sorted(state.keys() - names.values()):
+        # PyTorch before 0.4 kept running statistics for instance norm, and never used them.
+        if "running_" not in name or config.norm != "instance":
+            check_equal(path, name, "no such array", list(state[name].shape))
+    return network
+
+
+def check_equal(path: Path, name: str, expected: object, found: object) -> None:
+    """Refuse a state_dict that is not quite one of the reference's."""
+    if expected != found:
+        raise Pix2PixError(
+            f"{path}: expected {name} {expected}, found {found}; only the reference's own "
+            "networks have a counterpart here"
+        )
+
+
+def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict[str, Path]:
+    """Write the networks of a checkpoint, or of a run's last, to PyTorch files named by kind.
+
+    The generator goes to `out`; without one in the checkpoint, the discriminator does.
+
+    Raises:
+        Pix2PixError: if the checkpoint cannot be read or lacks a discriminator asked for.
+    """
+    path = checkpoints.file_of(source)
+    found, config = checkpoints.plain(*checkpoints.load(path)[:2])
+    if config.model != Config.model:
+        raise Pix2PixError(
+            f"{path}: expected networks of {Config.model}, found those of {config.model}, which "
+            "are not converted; give another checkpoint"
+        )
+    held = {name.split(".")[0] for name in found}
+    if not held & {"generator", "discriminator"}:
+        checkpoints.check_holds("generator", found, path)
+    if "generator" in held and not config.skips:
+        raise Pix2PixError(
+            f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "
+            "reference does not have; convert another run"
+        )
+    if discriminator is not None and discriminator.resolve() == out.resolve():
+        raise Pix2PixError(
+            f"{out}: expected a file for the generator and another for the discriminator, found "
+            "one for both; change --discriminator"
+        )
+    kind = "generator" if "generator" in held else "discriminator"
+    files = {kind: out} | ({"discriminator": discriminator} if discriminator else {})
+    if discriminator and not {"generator", "discriminator"} <= held:
+        raise Pix2PixError(
+            f"{path}: expected a generator and a discriminator, found a {kind} alone; "
+            "leave --discriminator out, or convert the last checkpoint of a run"
+        )
+    states = {}
+    for wanted in files:
+        network = UNet(config) if wanted == "generator" else PatchGAN(config)
+        checkpoints.fill(network.parameters_dict(), found, path, (config, config))
+        states[wanted] = state_dict(network, config)
+    for wanted, file in files.items():
+        pytorch_file.write(states[wanted], file)
+    return files
+
+
+def state_dict(network: nn.Cell, config: Config) -> dict[str, np.ndarray]:
+    """Return a network's arrays as the reference names them, step counts at 0 included."""
+    names, state = reference_names(network, config), {}
+    for parameter in network.get_parameters():
+        if parameter.name in names:
+            name = names[parameter.name]
+            state[name] = parameter.asnumpy()
+            if name.endswith("running_var"):  # a strict load_state_dict may ask for the count
+                layer = name.removesuffix("running_var")
+                state[f"{layer}num_batches_tracked"] = np.array(0, np.int64)
+    return state

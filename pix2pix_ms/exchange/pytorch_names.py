@@ -1,0 +1,121 @@
+"""What PyTorch's pix2pix calls our parameters, and what its weights tell of their network.
+
+The reference is github.com/junyanz/pytorch-CycleGAN-and-pix2pix: its UnetGenerator, and its
+NLayerDiscriminator or PixelDiscriminator.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mindspore import nn
+
+from pix2pix_ms.config.pix2pix import LAB, Config
+from pix2pix_ms.config.settings import Norm
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.pix2pix.nets.unet import UNet
+
+SEEN = "channels_seen"  # not a field of Config: with the target's it tells whether D sees pairs
+State = Mapping[str, np.ndarray]  # arrays by the reference's names
+# The first weight of each of the reference's networks.
+UNET, PATCHGAN, PIXELGAN = "model.model.0.weight", "model.0.weight", "net.0.weight"
+UNET_LAST = "model.model.3.weight"
+# Where its blocks hold the convolution down, the next block inwards, and the convolution up.
+OUTERMOST, MIDDLE, INNERMOST = (0, 1, 3), (1, 3, 5), (1, None, 3)
+LEAVES = {  # what normalisation calls its parameters, here and there
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+def infer(state: State, path: Path) -> dict[str, Any]:
+    """Return the fields of Config that the shapes of a network decide.
+
+    Raises:
+        Pix2PixError: if it is none of the reference's for pix2pix.
+    """
+    if UNET in state:
+        levels = max(name.count("model.") for name in state) - 1  # blocks contain one another
+        norm = norm_of(state, "model.model.1.model.1.bias")
+        names = {"input_channels": UNET, "target_channels": UNET_LAST}
+        ends = {name: channels(state[place]) for name, place in names.items() if place in state}
+        # Its one model with two channels to make is the one that colours photos.
+        colours = {"colours": "lab"} if tuple(ends.values()) == LAB[:2] else {}
+        return {"levels": levels, "ngf": width(state[UNET]), "norm": norm, **ends, **colours}
+    if PIXELGAN in state:
+        return {"n_layers": 0, "norm": norm_of(state, "net.2.bias"), **seen(state[PIXELGAN])}
+    if PATCHGAN in state:
+        n_layers = sum(array.ndim == 4 for array in state.values()) - 2  # the first, the last
+        norm = norm_of(state, "model.2.bias")
+        return {"n_layers": n_layers, "norm": norm, **seen(state[PATCHGAN])}
+    raise Pix2PixError(
+        f"{path}: expected the weights of a U-Net generator ({UNET}, ...) or of a discriminator "
+        f"({PATCHGAN} or {PIXELGAN}, ...), found {next(iter(state), 'none at all')}; other "
+        "networks, CycleGAN's ResNet generator too, have no counterpart here"
+    )
+
+
+def seen(weight: np.ndarray) -> dict[str, Any]:
+    """Tell from a discriminator's first convolution its width and how many channels it sees."""
+    return {"ndf": width(weight), SEEN: channels(weight)}
+
+
+def channels(weight: np.ndarray) -> int:
+    """Return how many channels a convolution reads, or a transposed one makes."""
+    return weight.shape[1] if weight.ndim > 1 else 0
+
+
+def width(weight: np.ndarray) -> int:
+    """Return how many filters a convolution has."""
+    return weight.shape[0] if weight.ndim else 0
+
+
+def norm_of(state: State, inner_bias: str) -> Norm:
+    """Tell the normalisation: batch norm has weights; in front of instance norm stand biases."""
+    if any(array.ndim == 1 and name.endswith(".weight") for name, array in state.items()):
+        return "batch"
+    return "instance" if inner_bias in state else "none"
+
+
+def reference_names(network: nn.Cell, config: Config) -> dict[str, str]:
+    """Return the reference's name for every parameter of ours that it has too."""
+    is_generator = isinstance(network, UNet)
+    layers = generator_layers(config.depth) if is_generator else discriminator_layers(config)
+    names = {}
+    for parameter in network.get_parameters():
+        layer, leaf = parameter.name.rsplit(".", 1)
+        if config.norm == "batch" or not layer.endswith(".norm"):  # MindSpore's have idle ones
+            names[parameter.name] = f"{layers[layer]}.{LEAVES.get(leaf, leaf)}"
+    return names
+
+
+def generator_layers(levels: int) -> dict[str, str]:
+    """Return our layers' names with the reference's, in which each block contains the next."""
+    layers: dict[str, str] = {}
+    block = "model.model"
+    for level in range(levels):
+        places = OUTERMOST if level == 0 else INNERMOST if level == levels - 1 else MIDDLE
+        down, inner, up = places
+        ours_down, ours_up = f"generator.downs.{level}", f"generator.ups.{levels - 1 - level}"
+        layers |= {f"{ours_down}.conv": f"{block}.{down}", f"{ours_up}.conv": f"{block}.{up}"}
+        layers |= {
+            f"{ours_down}.norm": f"{block}.{down + 1}",
+            f"{ours_up}.norm": f"{block}.{up + 1}",
+        }
+        block = f"{block}.{inner}.model"
+    return layers
+
+
+def discriminator_layers(config: Config) -> dict[str, str]:
+    """Return our layers' names with the reference's: convolution, norm and LeakyReLU in a row."""
+    row = "model" if config.n_layers else "net"
+    hidden = max(config.n_layers, 1)
+    layers = {"discriminator.first": f"{row}.0", "discriminator.last": f"{row}.{2 + 3 * hidden}"}
+    for number in range(hidden):
+        ours = f"discriminator.layers.{number}"
+        layers[f"{ours}.conv"] = f"{row}.{2 + 3 * number}"
+        layers[f"{ours}.norm"] = f"{row}.{3 + 3 * number}"
+    return layers

@@ -1,0 +1,1 @@
+"""CycleGAN: two kinds of image, unpaired (Zhu et al. 2017)."""

@@ -1,0 +1,1 @@
+"""GANs that make images from noise: GAN, DCGAN, LSGAN, WGAN."""

@@ -1,0 +1,220 @@
+"""GAN and conditional GAN of fully connected layers (Goodfellow et al. 2014, Mirza 2014).
+
+A generator G makes images of noise z, a discriminator D tells them from real ones, and each learns
+from the other (Goodfellow, equation 1):
+
+    min_G max_D  E_x[log D(x)] + E_z[log(1 - D(G(z)))]
+
+Conditional, both are given the label too, D(x|y) and G(z|y) (Mirza, equation 2).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar, NamedTuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config.family import GANConfig
+from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.precision import array_of, mixed, value_and_gradient
+from pix2pix_ms.machine.ranks import world
+from pix2pix_ms.machine.sharding import own
+from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.nets.blocks import leaky_relu, set_statistics
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, generator_loss
+from pix2pix_ms.pix2pix.optimisers import adam, set_rate
+
+Step = Callable[..., tuple[Tensor, ...]]
+
+
+class Losses(NamedTuple):
+    """The terms of one step, as numbers: D's loss on real and on generated images, and G's."""
+
+    d_real: float
+    d_fake: float
+    g: float
+
+
+class Generator(nn.Cell):
+    """Noise to images: [N, latent_dim], and [N, classes] where conditional, to [N, C, H, W].
+
+    Two hidden layers, ngf and 2 ngf wide, ReLU between and tanh at the end.
+    """
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        self.image = (config.channels, *config.shape)
+        inputs = config.latent_dim + config.classes * config.conditional
+        self.layers = nn.SequentialCell(
+            nn.Dense(inputs, config.ngf),
+            nn.ReLU(),
+            nn.Dense(config.ngf, 2 * config.ngf),
+            nn.ReLU(),
+            nn.Dense(2 * config.ngf, int(np.prod(self.image))),
+            nn.Tanh(),
+        )
+        self.update_parameters_name("generator.")
+
+    def construct(self, z: Tensor, *given: Tensor) -> Tensor:
+        """Return G(z) or G(z|y), float32 in [-1, 1]; `given` is the label, one-hot, or nothing."""
+        pixels = self.layers(ops.cat((z, *given), 1))
+        return pixels.reshape(-1, *self.image)
+
+
+class Discriminator(nn.Cell):
+    """Images to logits: [N, C, H, W], and [N, classes] where conditional, to [N, 1].
+
+    Two hidden layers, 2 ndf and ndf wide, LeakyReLU between; no sigmoid, the loss has it.
+    """
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        pixels = config.channels * int(np.prod(config.shape))
+        self.first = nn.Dense(pixels + config.classes * config.conditional, 2 * config.ndf)
+        self.second = nn.Dense(2 * config.ndf, config.ndf)
+        self.last = nn.Dense(config.ndf, 1)
+        self.update_parameters_name("discriminator.")
+
+    def construct(self, images: Tensor, *given: Tensor) -> Tensor:
+        """Return the logit of D(x) or D(x|y): above 0 where an image looks real."""
+        h = self.first(ops.cat((images.flatten(start_dim=1), *given), 1))
+        return self.last(leaky_relu(self.second(leaky_relu(h))))
+
+
+def discriminator_step(
+    generator: nn.Cell, discriminator: nn.Cell, optimiser: nn.Optimizer, config: GANConfig
+) -> Step:
+    """Return D's step: (images, z, *given) to D's losses on real and on generated images.
+
+    It minimises -log D(x) - log(1 - D(G(z))), or what `gan_mode` has in their place.
+    """
+    adversarial = ADVERSARIAL[config.gan_mode]
+
+    def loss(images: Tensor, generated: Tensor, *given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        real = adversarial(discriminator(images, *given), True)
+        fake = adversarial(discriminator(generated, *given), False)
+        return real + fake, real, fake
+
+    gradient = value_and_gradient(loss, optimiser)
+
+    def step(images: Tensor, z: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
+        generated = ops.stop_gradient(generator(z, *given))
+        (_, real, fake), towards = gradient(images, generated, *given)
+        optimiser(towards)
+        return real, fake
+
+    return ms.jit(step) if config.jit else step
+
+
+def generator_step(
+    generator: nn.Cell, discriminator: nn.Cell, optimiser: nn.Optimizer, config: GANConfig
+) -> Step:
+    """Return G's step: (z, *given) to G's loss.
+
+    It minimises log(1 - D(G(z))) with gan_mode minimax, -log D(G(z)) with vanilla (section 3).
+    """
+    loss_of = generator_loss(config.gan_mode)
+
+    def loss(z: Tensor, *given: Tensor) -> Tensor:
+        return loss_of(discriminator(generator(z, *given), *given))
+
+    gradient = value_and_gradient(loss, optimiser, has_aux=False)
+
+    def step(z: Tensor, *given: Tensor) -> tuple[Tensor]:
+        value, towards = gradient(z, *given)
+        optimiser(towards)
+        return (value,)
+
+    return ms.jit(step) if config.jit else step
+
+
+class GAN:
+    """Generator, discriminator and their optimisers; its relatives have other `networks`."""
+
+    networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = (Generator, Discriminator)
+    optimiser: ClassVar[Callable[..., nn.Optimizer]] = staticmethod(adam)
+
+    def __init__(self, config: GANConfig) -> None:
+        self.config = config
+        self.generator, self.discriminator = (network(config) for network in self.networks)
+        self.step = 0
+        initialise(self.generator, config)
+        initialise(self.discriminator, config)
+        self.optim_g = self.optimiser(self.generator, config, "optim_g")
+        self.optim_d = self.optimiser(self.discriminator, config, "optim_d")
+        self.set_learning_rate(config.learning_rate)
+        self.both = mixed(self.generator, config), mixed(self.discriminator, config)
+        self.step_d = discriminator_step(*self.both, self.optim_d, config)
+        self.step_g = generator_step(*self.both, self.optim_g, config)
+
+    def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
+        """Update D and then G once, each on noise of its own (algorithm 1 with k = 1).
+
+        Images are float32 [N, C, H, W] in [-1, 1], labels int [N]; without `config.conditional`
+        they are not looked at.
+        """
+        self.step += 1
+        given = self.given(labels)
+        z_d, z_g = (Tensor(self.own_noise(len(images), draw)) for draw in (0, 1))
+        self.generator.set_train()
+        self.discriminator.set_train()
+        with interruptible():
+            losses = (*self.step_d(Tensor(images), z_d, *given), *self.step_g(z_g, *given))
+            return Losses(*map(float, losses))
+
+    def noise(self, count: int, step: int = 0, draw: int = 0) -> np.ndarray:
+        """Draw z ~ N(0, 1), float32 [count, latent_dim], for a step; step 0 is for looking."""
+        rng = random(self.config.seed, Stream.NOISE, step, draw)
+        return rng.standard_normal((count, self.config.latent_dim), dtype=np.float32)
+
+    def own_noise(self, count: int, draw: int = 0) -> np.ndarray:
+        """Draw the z of the step at hand: this rank's rows of those for all."""
+        drawn = self.noise(count * self.config.ranks, self.step, draw)
+        return own(drawn, self.config.ranks, world().rank)
+
+    def given(self, labels: np.ndarray) -> tuple[Tensor, ...]:
+        """Return what both networks are told of the images: labels one-hot, or nothing."""
+        if not self.config.conditional:
+            return ()
+        return (Tensor(np.eye(self.config.classes, dtype=np.float32)[labels]),)
+
+    def generate(self, noise: int | np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Make images, float32 [N, C, H, W] in [-1, 1], and change nothing.
+
+        Args:
+            noise: float32 [N, latent_dim], or how many images, of the seed's own noise.
+            labels: int [N]; unless given the classes in turn.
+
+        Batch normalisation takes the moving statistics: an image depends on its own noise alone.
+        """
+        z = self.noise(noise) if isinstance(noise, int) else noise
+        labels = np.arange(len(z)) % self.config.classes if labels is None else labels
+        set_statistics(self.generator, "moving")
+        self.generator.set_train(False)
+        with interruptible():
+            batches = [
+                array_of(self.generator(Tensor(z[rows]), *self.given(labels[rows])))
+                for rows in self.batches(len(z))
+            ]
+        return np.concatenate(batches)
+
+    def batches(self, count: int) -> Iterable[slice]:
+        """Divide a count into batches."""
+        size = self.config.batch_size
+        return (slice(start, start + size) for start in range(0, count, size))
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set G's rate, and D's `discriminator_rate` times as high (Heusel et al. 2017)."""
+        set_rate(self.optim_g, rate)
+        set_rate(self.optim_d, rate * self.config.discriminator_rate)
+
+    def parameters(self) -> dict[str, ms.Parameter]:
+        """Return everything a resume needs, by name: both networks and both optimisers' state."""
+        owners = (self.generator, self.discriminator, self.optim_g, self.optim_d)
+        return {p.name: p for owner in owners for p in owner.get_parameters()}
+
+    def kept(self) -> Iterable[ms.Parameter]:
+        """Return what makes images: the generator's parameters."""
+        return iter(self.generator.get_parameters())

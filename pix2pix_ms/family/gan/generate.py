@@ -1,0 +1,63 @@
+"""Images out of nothing: the generators from noise at work."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pix2pix_ms.config.family import GANConfig
+from pix2pix_ms.data.images import shown, to_image
+from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.files import appearing_whole
+from pix2pix_ms.training import checkpoints
+
+
+def generate(
+    checkpoint: Path, out: Path, count: int, label: int | None = None, seed: int = 0
+) -> list[Path]:
+    """Write `count` generated images to PNG files in `out`, and return the files.
+
+    Args:
+        checkpoint: as `checkpoints.file_of` takes it, of a generator from noise.
+        label: for a conditional generator, the number of the class; unless given, all in turn.
+        seed: draws the noise.
+
+    Raises:
+        Pix2PixError: if the checkpoint cannot be read or is of another kind, or there is no such
+            label.
+    """
+    path = checkpoints.file_of(checkpoint)
+    found, config, _ = checkpoints.load(path)
+    if not isinstance(config, GANConfig):
+        raise Pix2PixError(
+            f"{path}: expected a generator from noise, as gan, dcgan, lsgan and wgan train, found "
+            f"{config.model}; pix2pix-ms translate takes it"
+        )
+    check_label(label, config)
+    from pix2pix_ms.family.gan.task import model_of
+
+    model = model_of(replace(config, seed=seed))
+    kept = {parameter.name: parameter for parameter in model.kept()}
+    checkpoints.fill(kept, found, path, (config, config))
+    labels = np.arange(count) % config.classes if label is None else np.full(count, label)
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, image in enumerate(model.generate(count, labels)):
+        written.append(out / f"{number:04d}.png")
+        with appearing_whole(written[-1]) as writing:
+            to_image(shown(to_pixels(image))).save(writing, "PNG")
+    return written
+
+
+def check_label(label: int | None, config: GANConfig) -> None:
+    """Refuse a label the generator was not given in training."""
+    if label is None:
+        return
+    if not config.conditional:
+        raise Pix2PixError(
+            f"label: expected none for a generator that was not told labels, found {label}; "
+            "train with --conditional"
+        )
+    if not 0 <= label < config.classes:
+        raise Pix2PixError(f"label: expected 0 to {config.classes - 1}, found {label}")

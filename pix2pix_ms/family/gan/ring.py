@@ -1,0 +1,91 @@
+"""A ring of Gaussians: real data in two numbers, on which mode collapse can be counted.
+
+Eight small Gaussians stand on a circle. A generator of points that misses some of them has
+collapsed; on images one can only suspect it.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+from mindspore import Tensor, nn
+
+from pix2pix_ms.config.family import GANConfig
+from pix2pix_ms.family.gan.gan import GAN
+from pix2pix_ms.pix2pix.nets.blocks import leaky_relu
+
+MODES = 8
+RADIUS = 2.0
+SIGMA = 0.05
+NEAR = 3  # a point belongs to a mode within so many sigma
+FEW = 0.05  # a mode counts when it holds more of the points than that; an eighth would be fair
+
+
+def centres() -> np.ndarray:
+    """Return the modes' centres, float64 [8, 2], counter-clockwise from (2, 0)."""
+    angles = 2 * np.pi * np.arange(MODES) / MODES
+    return RADIUS * np.stack([np.cos(angles), np.sin(angles)], 1)
+
+
+def ring_points(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw points of the ring, float32 [count, 2], every mode as likely as the others."""
+    chosen = centres()[rng.integers(MODES, size=count)]
+    return (chosen + SIGMA * rng.standard_normal((count, 2))).astype(np.float32)
+
+
+def modes_of(points: np.ndarray) -> np.ndarray:
+    """Count the points within 3 sigma of each mode: int [8], of points [N, 2]."""
+    distances = np.linalg.norm(points[:, None] - centres(), axis=2)
+    return (distances < NEAR * SIGMA).sum(0)
+
+
+def modes_covered(points: np.ndarray) -> int:
+    """Count the modes that hold more than 5 % of the points within 3 sigma: 0 to 8."""
+    return int((modes_of(points) > FEW * len(points)).sum())
+
+
+def share_near(points: np.ndarray) -> float:
+    """Return the share of points within 3 sigma of any mode: 0.99 of the ring's own."""
+    return float(modes_of(points).sum() / len(points))
+
+
+class PointGenerator(nn.Cell):
+    """Noise to points: [N, latent_dim] to [N, 2], by two hidden layers ngf wide."""
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        self.layers = nn.SequentialCell(
+            nn.Dense(config.latent_dim, config.ngf),
+            nn.ReLU(),
+            nn.Dense(config.ngf, config.ngf),
+            nn.ReLU(),
+            nn.Dense(config.ngf, 2),
+        )
+        self.update_parameters_name("generator.")
+
+    def construct(self, z: Tensor) -> Tensor:
+        """Return G(z)."""
+        return self.layers(z)
+
+
+class PointDiscriminator(nn.Cell):
+    """Points to logits: [N, 2] to [N, 1], by two hidden layers ndf wide."""
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        self.first = nn.Dense(2, config.ndf)
+        self.second = nn.Dense(config.ndf, config.ndf)
+        self.last = nn.Dense(config.ndf, 1)
+        self.update_parameters_name("discriminator.")
+
+    def construct(self, points: Tensor) -> Tensor:
+        """Return D's logit: above 0 where a point looks real."""
+        return self.last(leaky_relu(self.second(leaky_relu(self.first(points)))))
+
+
+POINT_NETWORKS: tuple[type[nn.Cell], type[nn.Cell]] = (PointGenerator, PointDiscriminator)
+
+
+class RingGAN(GAN):
+    """GAN's game and step, between networks of points."""
+
+    networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = POINT_NETWORKS

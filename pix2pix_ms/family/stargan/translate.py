@@ -1,0 +1,180 @@
+"""What translates between styles: the averaged networks, and pictures of any size through them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn
+from numpy.typing import ArrayLike
+
+from pix2pix_ms.config.family import StarGANConfig
+from pix2pix_ms.config.settings import Fit
+from pix2pix_ms.data.images import Pixels, channelled, fitted
+from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.family.stargan.generator import StyledGenerator
+from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
+from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.optimisers import move_average
+from pix2pix_ms.pix2pix.translate import Seed, check_fit, to_network, unfitted
+from pix2pix_ms.training import checkpoints
+
+CHANNELS = 3  # of the images: styles are colours
+SHIPPED = checkpoints.SHIPPED / "stargan-32"
+
+
+class Averages:
+    """Moving averages of the weights of G, F and E, which make better images than the last ones.
+
+    Args:
+        followed: G, F and E as they are trained, from which the averages start; unless given, they
+            start as MindSpore starts layers, to be filled.
+    """
+
+    def __init__(self, config: StarGANConfig, followed: Iterable[nn.Cell] = ()) -> None:
+        self.config = config
+        self.generator = StyledGenerator(config)
+        self.mapping = MappingNetwork(config)
+        self.encoder = StyleEncoder(config)
+        self.own: list[ms.Parameter] = []
+        self.theirs: list[ms.Parameter] = []
+        for network in self.networks():
+            network.update_parameters_name(checkpoints.AVERAGE)
+            network.set_train(False)
+        for network, model in zip(self.networks(), followed, strict=False):
+            self.own += network.get_parameters()
+            self.theirs += model.get_parameters()
+        for own, theirs in zip(self.own, self.theirs, strict=True):
+            own.set_data(theirs.value().copy())
+        self._generate, self._from, self._of = (
+            forward(network, config) for network in self.networks()
+        )
+
+    def networks(self) -> tuple[nn.Cell, ...]:
+        """Return the averaged G, F and E."""
+        return self.generator, self.mapping, self.encoder
+
+    def follow(self) -> Tensor:
+        """Move every average a little towards what is trained."""
+        return move_average(self.own, self.theirs, self.config.ema)
+
+    def parameters(self) -> dict[str, ms.Parameter]:
+        """Return the averages by name."""
+        return {p.name: p for network in self.networks() for p in network.get_parameters()}
+
+    def generate(self, x: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Return images in a style.
+
+        Args:
+            x: float32 [N, 3, H, W] in [-1, 1].
+            style: style codes, float32 [N, style_dim].
+
+        Returns:
+            float32 [N, 3, H, W], cut to [-1, 1].
+        """
+        with interruptible():
+            return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
+
+    def style_of(self, reference: np.ndarray, domain: ArrayLike) -> np.ndarray:
+        """Return the style codes, [N, style_dim], of images [N, 3, H, W] of a domain, int [N]."""
+        with interruptible():
+            return self._of(Tensor(reference), one_hot(domain, self.config)).asnumpy()
+
+    def style_from(self, latent: np.ndarray, domain: ArrayLike) -> np.ndarray:
+        """Return style codes, [N, style_dim], made of latent codes, float32 [N, latent_dim]."""
+        with interruptible():
+            return self._from(Tensor(latent), one_hot(domain, self.config)).asnumpy()
+
+
+class StyleTranslator:
+    """The averaged networks as a function of a picture, to one domain in one style.
+
+    Args:
+        domain: the domain's name.
+        reference: a picture of that domain, uint8 [H, W, C], whose style to take; unless given,
+            `seed` draws a style, "each" for every picture, from the config's seed and its index.
+
+    Raises:
+        Pix2PixError: if there is no such domain.
+    """
+
+    def __init__(
+        self, averages: Averages, domain: str, reference: Pixels | None = None, seed: Seed = 0
+    ) -> None:
+        config = averages.config
+        if domain not in config.domains:
+            raise Pix2PixError(
+                f"domain: expected one of {', '.join(config.domains)}, found {domain!r}"
+            )
+        self.averages, self.config = averages, config
+        self.number = config.domains.index(domain)
+        self.style: np.ndarray | None = None
+        if reference is not None:
+            self.style = averages.style_of(self.seen(reference, "resize"), [self.number])
+        elif seed != "each":
+            self.style = self.drawn(seed)
+
+    def drawn(self, seed: int, *position: int) -> np.ndarray:
+        """Return the style code, [1, style_dim], of a latent code drawn at this position."""
+        rng = random(seed, Stream.INFERENCE, self.number, *position)
+        latent = rng.standard_normal((1, self.config.latent_dim), np.float32)
+        return self.averages.style_from(latent, [self.number])
+
+    def seen(self, image: Pixels, fit: Fit) -> np.ndarray:
+        """Return a picture as the networks see it, float32 [1, 3, H, W]."""
+        picture = fitted(channelled(image, CHANNELS), self.config.shape, fit)
+        return to_network(picture, self.config.shape)[None]
+
+    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
+        """Translate a picture, uint8 [H, W, C], to one of the same height and width, RGB.
+
+        Where the networks see another size, `fit` says how the picture comes to it, "resize" or
+        "pad", as `translate.Translator.image` has it.
+
+        Raises:
+            Pix2PixError: if `fit` is neither.
+        """
+        fit = check_fit(fit, self.config)
+        style = self.drawn(self.config.seed, index) if self.style is None else self.style
+        generated = self.averages.generate(self.seen(image, fit), style)[0]
+        return to_pixels(unfitted(generated, image.shape[:2], fit))
+
+
+def load_averages(place: Path) -> Averages:
+    """Return the averaged networks of a checkpoint, as `checkpoints.file_of` finds it.
+
+    Raises:
+        Pix2PixError: if it cannot be read, is of another model, or lacks them.
+    """
+    path = checkpoints.file_of(place)
+    return averages_of(*checkpoints.load(path)[:2], path)
+
+
+def averages_of(found: Mapping[str, ms.Parameter], config: Any, path: Path) -> Averages:
+    """Return the averaged networks among what was loaded from a file.
+
+    Raises:
+        Pix2PixError: if they are of another model, or missing.
+    """
+    if not isinstance(config, StarGANConfig):
+        raise Pix2PixError(f"{path}: expected networks of stargan, found {config.model}")
+    averages = Averages(config)
+    checkpoints.fill(averages.parameters(), found, path, (config, config))
+    return averages
+
+
+def one_hot(domain: ArrayLike, config: StarGANConfig) -> Tensor:
+    """Return domains by number, int [N], as one-hot, float32 [N, K]."""
+    return Tensor(np.eye(len(config.domains), dtype=np.float32)[np.asarray(domain)])
+
+
+def forward(network: nn.Cell, config: StarGANConfig) -> Callable[..., Any]:
+    """Return a network's forward pass, compiled where the config says so."""
+
+    def run(*inputs: Tensor) -> Tensor:
+        return network(*inputs)
+
+    return ms.jit(run) if config.jit else run

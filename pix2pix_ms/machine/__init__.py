@@ -1,0 +1,1 @@
+"""What computes: process, device, randomness, signals, files, ranks, precision."""

@@ -1,0 +1,83 @@
+"""Which device computes, and where random numbers come from."""
+
+from contextlib import suppress
+from enum import IntEnum
+from typing import get_args
+
+import mindspore as ms
+import numpy as np
+
+from pix2pix_ms.config.settings import Device
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.process import wait_asleep
+
+TARGETS = get_args(Device)[1:]  # in the order in which auto prefers them
+
+
+class Stream(IntEnum):
+    """What random numbers are for; each use draws from a stream of its own."""
+
+    WEIGHTS = 0
+    DROPOUT = 1
+    PIPELINE = 2
+    SPLIT = 3
+    INFERENCE = 4
+    NOISE = 5
+    POOL = 6
+    INTERPOLATION = 7
+
+
+def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:
+    """Return the generator of random numbers for one use at one position.
+
+    Counter-based (Philox), so that any epoch or step can be drawn again without the ones before
+    it: this is what makes a resumed run equal to the bit. MindSpore's own dropout ignores its
+    seed on a CPU (2.7 to 2.10), and inside a graph its random state cannot be set back.
+    """
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, *position))))
+
+
+def choose_device(name: str = "auto") -> str:
+    """Select the device MindSpore computes on and return its name: Ascend, GPU or CPU.
+
+    `auto` takes the first of them this machine has.
+
+    Raises:
+        Pix2PixError: if the name is unknown, the machine lacks that device, or MindSpore has
+            already computed on another in this process.
+    """
+    if name != "auto" and name not in TARGETS:
+        raise Pix2PixError(f"device: expected one of auto, {', '.join(TARGETS)}, found {name!r}")
+    present = [target for target in TARGETS if is_present(target)]
+    chosen = present[0] if name == "auto" else name
+    if chosen not in present:
+        raise Pix2PixError(
+            f"device: expected {chosen}, found only {', '.join(present)} on this machine; "
+            "choose one of these, or auto"
+        )
+    if chosen == "CPU":
+        wait_asleep()  # also where there is an accelerator that is not to be used
+    if ms.get_context("device_target") == chosen:
+        return chosen
+    try:
+        ms.set_device(chosen)
+    except RuntimeError as error:
+        raise Pix2PixError(
+            f"device: expected to choose {chosen} before MindSpore computes, found it running on "
+            f"{ms.get_context('device_target')}; start a new process"
+        ) from error
+    return chosen
+
+
+def computes_on_cpu() -> bool:
+    """Tell whether to build what only pays on a CPU."""
+    return str(ms.get_context("device_target")) == "CPU"
+
+
+def is_present(target: str) -> bool:
+    """Tell whether MindSpore can compute on `target` here."""
+    if target == "CPU":
+        return True
+    with suppress(RuntimeError, ValueError):
+        return bool(ms.hal.is_available(target)) and ms.hal.device_count(target) > 0
+    return False

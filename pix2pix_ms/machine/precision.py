@@ -1,0 +1,189 @@
+"""Mixed precision: networks that compute in half precision, and losses scaled so that they can.
+
+Micikevicius et al. 2018: layers compute in 16 bits, where an accelerator is several times as fast;
+weights, their updates and the losses keep 32. A 16-bit gradient below 6e-8 would be 0, so the loss
+is multiplied by a scale before the gradient is taken, and the gradient divided by it before the
+update. Where the scale was too large and a gradient overflowed, the step is skipped and the scale
+halved.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, amp, nn, ops
+
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.ranks import Mean, world
+from pix2pix_ms.pix2pix.nets.blocks import BatchNorm, InstanceNorm, ScaledInstanceNorm
+
+NORMS = (BatchNorm, InstanceNorm, ScaledInstanceNorm)
+FIRST_SCALE = 2.0**16
+FACTOR = 2  # the scale is halved by an overflow
+WINDOW = 2000  # and doubled after so many steps without one
+SCALE, SKIPPED = "loss_scale", "skipped_updates"
+
+
+def half_type(config: Settings) -> Any:
+    """Return MindSpore's type of 16 bits that a config asks for.
+
+    Raises:
+        Pix2PixError: if it is bfloat16 and the device is not an Ascend: a CPU has no such
+            convolution (MindSpore 2.8), and on a GPU nobody has seen one.
+    """
+    device = ms.get_context("device_target")
+    if config.amp_dtype == "bfloat16" and device != "Ascend":
+        raise Pix2PixError(
+            f"amp_dtype: expected float16 on a {device}, found bfloat16, which is for Ascend; "
+            "leave it out, or compute on an Ascend"
+        )
+    return getattr(ms, config.amp_dtype)
+
+
+def mixed(network: nn.Cell, config: Settings) -> Any:
+    """Return a network as the training step is to call it: float32 in, float32 out.
+
+    With `amp` O0 that is the network itself. Otherwise its layers are changed in place to compute
+    in half precision, with weights and statistics kept in float32:
+
+    O2: all but normalisation, which computes in float32 and hands on halves.
+    O3: normalisation too reads and writes halves.
+    auto: operator by operator: convolutions and products in half, exponents, logarithms and
+        normalisation in float32, the others as their inputs are.
+
+    Raises:
+        Pix2PixError: as `half_type` does.
+    """
+    if config.amp == "O0":
+        return network
+    dtype = half_type(config)
+    if config.amp == "O2":
+        kept = [*amp.get_black_list(), *NORMS]
+        return amp.custom_mixed_precision(network, black_list=kept, dtype=dtype)
+    half = amp.auto_mixed_precision(network, config.amp, dtype)
+
+    def in_float32(*inputs: Tensor) -> Tensor:
+        return ops.cast(half(*inputs), ms.float32)
+
+    return in_float32
+
+
+class LossScaled(nn.Cell):
+    """An optimiser of scaled losses: it divides the gradients, and skips a step that overflowed.
+
+    Its own state is named after the optimiser's and belongs in a checkpoint.
+
+    Args:
+        optimiser: updates the weights, given their gradients.
+        scale: how much larger the loss is at first.
+    """
+
+    def __init__(self, optimiser: nn.Optimizer, scale: float) -> None:
+        super().__init__(auto_prefix=False)
+        self.optimiser = optimiser
+        self.mean = Mean() if world().ranks > 1 else nn.Identity()
+        self.scaler = amp.DynamicLossScaler(scale, FACTOR, WINDOW)
+        prefix = optimiser.learning_rate.name.rpartition(".")[0]
+        self.loss_scale, self.counter = self.scaler.scale_value, self.scaler.counter
+        self.skipped = ms.Parameter(Tensor(0, ms.int32), requires_grad=False)
+        for entry, name in (
+            (self.loss_scale, SCALE), (self.counter, "steps_at_scale"), (self.skipped, SKIPPED),
+        ):  # fmt: skip
+            entry.name = f"{prefix}.{name}"
+
+    @property
+    def parameters(self) -> tuple[ms.Parameter, ...]:
+        """The weights it updates, in the order in which it takes their gradients."""
+        return self.optimiser.parameters
+
+    @property
+    def learning_rate(self) -> ms.Parameter:
+        """The optimiser's rate."""
+        return self.optimiser.learning_rate
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """Return a loss as its gradient is to be taken of, a float32 scalar."""
+        return self.scaler.scale(loss)
+
+    def construct(self, gradients: tuple[Tensor, ...]) -> Tensor:
+        """Update the weights with the gradients of a scaled loss, or skip the step; say which.
+
+        It returns whether it updated because a graph would make a tensor of unknown shape of
+        `None` (MindSpore 2.8).
+        """
+        unscaled = self.scaler.unscale(self.mean(gradients))
+        finite = amp.all_finite(unscaled)
+        if finite:
+            self.optimiser(unscaled)
+        else:
+            ops.assign_add(self.skipped, 1)
+        self.scaler.adjust(finite)
+        return finite
+
+
+def loss_scaled(optimiser: nn.Optimizer, config: Settings) -> Any:
+    """Return an optimiser as mixed precision needs it; with `amp` O0 it is as it was.
+
+    bfloat16 has the range of float32: its losses need no scale, and begin at 1.
+    """
+    if config.amp == "O0":
+        return optimiser
+    return LossScaled(optimiser, FIRST_SCALE if config.amp_dtype == "float16" else 1.0)
+
+
+def value_and_gradient(
+    loss: Callable[..., Any], optimiser: Any, has_aux: bool = True
+) -> Callable[..., Any]:
+    """Return the function to a loss's value and its gradient for the weights of an optimiser.
+
+    `mindspore.value_and_grad`, of the scaled loss where the optimiser is one of scaled losses; the
+    value is never scaled.
+
+    Args:
+        has_aux: the loss comes with other terms, which have no gradient.
+    """
+    weights = optimiser.parameters
+    if not isinstance(optimiser, LossScaled):
+        return ms.value_and_grad(loss, None, weights, has_aux=has_aux)
+
+    def scaled(*inputs: Any) -> tuple[Tensor, ...]:
+        values = loss(*inputs) if has_aux else (loss(*inputs),)
+        return optimiser.scale(values[0]), *values
+
+    gradient = ms.value_and_grad(scaled, None, weights, has_aux=True)
+
+    def unscaled(*inputs: Any) -> tuple[Any, tuple[Tensor, ...]]:
+        (_, *values), towards = gradient(*inputs)
+        return (tuple(values) if has_aux else values[0]), towards
+
+    return unscaled
+
+
+def array_of(tensor: Tensor) -> np.ndarray:
+    """Return a tensor as float32, whichever precision it has: NumPy knows no bfloat16."""
+    return (tensor if tensor.dtype == ms.float32 else tensor.astype(ms.float32)).asnumpy()
+
+
+def accounting(parameters: Mapping[str, ms.Parameter]) -> dict[str, float]:
+    """Return what a log says of mixed precision: skipped updates so far, the smallest scale.
+
+    Args:
+        parameters: a model's, with those of its optimisers; without mixed precision nothing is
+            returned.
+    """
+    found: dict[str, list[float]] = {SKIPPED: [], SCALE: []}
+    for name, value in parameters.items():
+        if (column := name.rpartition(".")[2]) in found:
+            found[column].append(float(value.asnumpy()))
+    if not found[SCALE]:
+        return {}
+    return {SKIPPED: int(sum(found[SKIPPED])), SCALE: min(found[SCALE])}
+
+
+def account(row: Mapping[str, float]) -> str:
+    """Say in words what `accounting` put into a row of the log."""
+    if SCALE not in row:
+        return ""
+    return f"  skipped {row[SKIPPED]:.0f} updates, loss scale {row[SCALE]:.0f}"

@@ -1,0 +1,80 @@
+"""What is set before MindSpore is loaded, and why."""
+
+import os
+import sys
+import warnings
+from importlib import metadata
+from pathlib import Path
+
+from pix2pix_ms.machine.memory import share_heaps
+
+ISA, WAITING, LOGGED = "ONEDNN_MAX_CPU_ISA", "MS_DEV_HOST_BLOCKING_RUN", "GLOG_v"
+ours: dict[str, str] = {}
+"""The variables that were set here, so that a report can tell them from the user's."""
+late: list[str] = []
+"""What was imported before this package, of what should come after."""
+
+
+def prefer(name: str, value: str) -> None:
+    """Set a variable, unless the user has."""
+    if name not in os.environ:
+        os.environ[name] = ours[name] = value
+
+
+def prepare_process() -> None:
+    """Set what MindSpore reads from the environment: oneDNN's kernels, waiting, what is logged.
+
+    MindSpore 2.9 and 2.10 carry oneDNN 3.10.1, whose convolutions fall back to its reference
+    kernel on AVX-512 processors (a 256x256 training step takes minutes); capping the instruction
+    set at AVX2 restores the fast kernel. `tests/test_process.py` fails when another release
+    is admitted, so that this is measured for it. What the user has set stands.
+    """
+    needs_cap = mindspore_release() in ((2, 9), (2, 10))
+    late.extend({"mindspore"} & set(sys.modules))
+    if needs_cap and late and ISA not in os.environ:
+        warnings.warn(
+            "mindspore was imported before pix2pix_ms, so its convolutions may be 100 times "
+            "slower on this release: import pix2pix_ms first, or set ONEDNN_MAX_CPU_ISA=AVX2",
+            stacklevel=3,
+        )
+    elif needs_cap:
+        prefer(ISA, "AVX2")
+    if not accelerators():
+        wait_asleep()
+    # Deprecation warnings carry pid and time and cannot be compared; errors say at length what the
+    # exception says that comes after them, also where Ctrl-C ended a compilation.
+    prefer(LOGGED, "4")
+    # Where MindSpore (2.8) writes down the graph whose compilation has ended in an error: nowhere.
+    # By itself it makes a folder rank_0 in the current one, also at Ctrl-C.
+    prefer("MS_OM_PATH", os.devnull)
+    # MindSpore (2.8) sets this too, but then `import onnx` before it has loaded protobuf's other
+    # implementation, with which MindSpore cannot be imported any more.
+    prefer("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
+    share_heaps()
+
+
+def wait_asleep() -> None:
+    """Let the thread that asks MindSpore for a result sleep until it is there; for a CPU.
+
+    By itself MindSpore (2.7 to 2.10) hands work to another thread and waits for it in an empty
+    loop, which takes a core from the kernels: on 2 cores a 256x256 training step takes twice as
+    long (the rows `ours` and `ours_spinning` of benchmarks/RESULTS.md). With this variable the
+    calling thread runs the graph itself and sleeps while its kernels compute. An accelerator is
+    left alone: there the other thread prepares kernels while the device computes. It must be set
+    before MindSpore first computes. What the user has set stands.
+    """
+    prefer(WAITING, "1")
+
+
+def accelerators(devices: Path = Path("/dev")) -> list[Path]:
+    """Return the device files of Ascend and GPU drivers, without importing MindSpore."""
+    kinds = ("davinci[0-9]*", "nvidia[0-9]*", "dxg")  # dxg: a GPU in the Windows subsystem
+    return [file for kind in kinds for file in devices.glob(kind)]
+
+
+def mindspore_release() -> tuple[int, ...]:
+    """Return (major, minor) of the installed MindSpore without importing it; () if absent."""
+    try:
+        return tuple(int(part) for part in metadata.version("mindspore").split(".")[:2])
+    except metadata.PackageNotFoundError:
+        return ()

@@ -1,0 +1,193 @@
+"""More than one device or machine: data parallel, started by MindSpore's own `msrun`.
+
+The idea: every rank, a process with a device, has all networks; it takes its rows of each batch
+(`sharding`), averages its gradients with the others', and so stays their equal. The first rank
+alone writes.
+
+Collectives are HCCL's on Ascend, NCCL's on a GPU, MindSpore's own on a CPU. There a sum of float32,
+a gathering and a broadcast are all there is (MindSpore 2.8), and nothing else is used.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, communication, nn, ops
+
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.errors import Pix2PixError, first_line
+from pix2pix_ms.machine.launching import FirstsLine, watch_scheduler
+
+
+@dataclass(frozen=True)
+class World:
+    """All ranks, and which of them this process is."""
+
+    rank: int = 0
+    ranks: int = 1
+    line: FirstsLine | None = None
+    synchronised: bool = False
+    """Whether batch normalisation takes the statistics of all."""
+
+
+_joined: list[World] = []  # one, once this process has joined
+
+
+def world() -> World:
+    """Return the world this process is in; by itself, unless it has joined others."""
+    return _joined[0] if _joined else World()
+
+
+def is_first() -> bool:
+    """Tell whether this is the rank that writes and speaks."""
+    return world().rank == 0
+
+
+def join(synchronised: bool = False) -> World:
+    """Find the other ranks, once the device is chosen, and return the world.
+
+    Args:
+        synchronised: batch normalisation, in networks built from now on, takes the statistics of
+            all ranks' images while training.
+
+    Raises:
+        Pix2PixError: if they do not come together.
+    """
+    if not _joined:
+        try:
+            communication.init()
+            _joined.append(met(communication.get_rank(), communication.get_group_size()))
+        except (RuntimeError, OSError) as error:
+            raise Pix2PixError(
+                f"--distributed: expected to meet the other ranks, found: {first_line(error)}; "
+                "see the logs of msrun"
+            ) from error
+        watch_scheduler()
+    _joined[0] = replace(world(), synchronised=synchronised)
+    return world()
+
+
+def met(rank: int, ranks: int) -> World:
+    """Return the world of a rank, with its line to the first."""
+    line = FirstsLine()
+    first = gathered(line.address())[0]
+    line.meet(rank, ranks, first.astype(int).tolist())
+    return World(rank, ranks, line)
+
+
+def check_ranks(config: Settings) -> None:
+    """Refuse to train with another number of ranks than the settings have.
+
+    Raises:
+        Pix2PixError: naming both.
+    """
+    if config.ranks != world().ranks:
+        raise Pix2PixError(
+            f"ranks: expected {config.ranks} as the settings have it, found {world().ranks}; "
+            f"start as many with msrun's --worker_num, and --distributed"
+        )
+
+
+def gathered(values: Sequence[float]) -> np.ndarray:
+    """Return the values of every rank, float32 [ranks, N]."""
+    everyone: np.ndarray = ops.AllGather()(Tensor(np.array([values], np.float32))).asnumpy()
+    return everyone
+
+
+def mean(values: Sequence[float]) -> list[float]:
+    """Return the ranks' mean of each value; alone, the values."""
+    return list(values) if world().ranks == 1 else gathered(values).mean(0).tolist()
+
+
+def agree(what: str, value: str) -> None:
+    """Refuse to go on where a rank has something else than the first.
+
+    Raises:
+        Pix2PixError: naming `what` differs, and the rank.
+    """
+    if world().ranks == 1:
+        return
+    everyone = gathered(list(hashlib.sha256(value.encode()).digest()))
+    others = np.flatnonzero((everyone != everyone[0]).any(1)).tolist()
+    if others:
+        raise Pix2PixError(
+            f"{what}: expected the same on every rank, found another on rank {others[0]} than on "
+            "rank 0; give all the same command and the same data"
+        )
+
+
+def wait_for_first() -> None:
+    """Wait until the first rank comes to this point too, which does not wait for the others."""
+    line = world().line
+    if line is not None:
+        (line.tell if is_first() else line.wait)()
+
+
+@contextmanager
+def first_before_others() -> Iterator[None]:
+    """Let the first rank finish this block before the others begin it."""
+    if not is_first():
+        wait_for_first()
+    yield
+    if is_first():
+        wait_for_first()
+
+
+def broadcast(parameters: Iterable[ms.Parameter]) -> None:
+    """Give every rank the first one's parameters."""
+    if world().ranks > 1:
+        send = ops.Broadcast(0)
+        for parameter in parameters:
+            (value,) = send((parameter.value().astype(ms.float32),))
+            ops.assign(parameter, value.astype(parameter.dtype))
+
+
+class Mean(nn.Cell):
+    """The ranks' mean of tensors, by one sum of all of them laid end to end.
+
+    One message costs one latency, and ranks cannot sum in different orders. Its gradient sums what
+    the ranks' losses ask of it, as the gradient of their sum does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = ops.AllReduce()
+        self.part = 1.0 / world().ranks
+
+    def construct(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the means, shaped like the tensors."""
+        flat = ops.cat([tensor.reshape(-1) for tensor in tensors])
+        means = self.total(flat) * self.part
+        split, start = [], 0
+        for tensor in tensors:
+            split.append(means[start : start + tensor.size].reshape(tensor.shape))
+            start += tensor.size
+        return tuple(split)
+
+
+def averaging(kind: type[nn.Optimizer]) -> Callable[..., Any]:
+    """Return an optimiser that steps along the mean of all ranks' gradients; alone, as it is."""
+    if world().ranks == 1:
+        return kind
+
+    class Averaging(kind):
+        """The optimiser, after the gradients are averaged."""
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self.mean = Mean()
+
+        def construct(self, gradients: tuple[Tensor, ...]) -> Any:
+            """Average, then update."""
+            return super().construct(self.mean(gradients))
+
+    return Averaging
+
+
+def gathering() -> nn.Cell | ops.AllGather:
+    """Return what makes one batch of all ranks' batches, in their order; alone, of one's own."""
+    return ops.AllGather() if world().ranks > 1 else nn.Identity()

@@ -1,1 +1,0 @@
-"""The two networks of pix2pix, and how their weights start."""

@@ -1,0 +1,1 @@
+"""What generated images are compared by: distances, colours, segmentation, KID."""

@@ -1,0 +1,233 @@
+"""A classifier of photos, pixel by pixel, that judges generated ones (paper, section 4.1).
+
+It is the generator's U-Net with a score for each class of the label maps in place of a picture,
+trained on real photos with cross-entropy. It reads with the moving statistics: what it says of a
+pixel must depend on the photo and on what it has learned, never on how the photos are batched.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+from PIL import Image
+
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Direction
+from pix2pix_ms.data import records
+from pix2pix_ms.data.facades import classes_of
+from pix2pix_ms.data.images import Pixels
+from pix2pix_ms.data.pair_batches import (
+    Subset,
+    TrainingData,
+    check_batch,
+    check_channels,
+    epoch_data,
+    label_maps,
+    plain_data,
+)
+from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.files import held
+from pix2pix_ms.machine.precision import mixed, value_and_gradient
+from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.measures.segmentation import (
+    CLASSES,
+    SegmentationScores,
+    confusion,
+    segmentation_scores,
+)
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.optimisers import adam, set_rate
+from pix2pix_ms.pix2pix.translate import Translator, to_network
+from pix2pix_ms.training import checkpoints
+
+NETWORK = "segmenter"
+
+
+class Segmenter(UNet):
+    """The U-Net as a classifier: photo to a score for each class.
+
+    Shapes: float32 [N, 3, H, W] in [-1, 1] to [N, 12, H, W], unbounded.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, channels_out=CLASSES)
+        for parameter in self.get_parameters():
+            parameter.name = f"{NETWORK}.{parameter.name.partition('.')[2]}"
+
+    def construct(self, x: Tensor, *masks: Tensor) -> Tensor:
+        """Return the scores, before any softmax."""
+        return self.decoded(x, *masks)
+
+
+class Labeller:
+    """A segmenter as a function: a photo, uint8 [H, W, 3], to class indices, uint8 [H, W]."""
+
+    def __init__(self, network: Segmenter, config: Config) -> None:
+        self.scores, self.shape = Translator(network, config, "eval"), config.shape
+
+    def __call__(self, photo: Pixels) -> Pixels:
+        """Label every pixel; a photo of another size is resized, and its labels back."""
+        scores = self.scores(to_network(photo, self.shape)[None])
+        labels = Image.fromarray(scores[0].argmax(axis=0).astype(np.uint8))
+        height, width = photo.shape[:2]
+        return np.asarray(labels.resize((width, height), Image.Resampling.NEAREST))
+
+
+def train_segmenter(
+    config: Config, data: TrainingData, out: Path, report: Callable[[str], None] = print
+) -> SegmentationScores:
+    """Train a segmenter, write it to the file `out` at the end, and return its held-out scores.
+
+    Args:
+        config: as `segmenter_config` makes it; the place of the label maps decides its direction.
+        report: called with a line an epoch.
+
+    Raises:
+        Pix2PixError: if `out` does not end in .ckpt, is there already or another process is at it,
+            not just one image of a pair is a label map, or the data cannot be read.
+    """
+    if out.suffix != checkpoints.SUFFIX:
+        raise Pix2PixError(
+            f"{out}: expected a file to end in {checkpoints.SUFFIX}, found {out.name}; change --out"
+        )
+    with held(out, is_file=True):
+        if out.exists():
+            raise Pix2PixError(f"{out}: expected a new file to write, found one; change --out")
+        return train_and_write(config, data, out, report)
+
+
+def train_and_write(
+    config: Config, data: TrainingData, out: Path, report: Callable[[str], None]
+) -> SegmentationScores:
+    """Do as `train_segmenter` says, once it is clear that nobody else does."""
+    config = replace(config, direction=photo_to_labels(data.held_out))
+    check_batch(len(data.train), config)
+    for subset in (data.train, data.held_out):
+        check_channels(subset.record, config)
+    report(data.description)
+    network = Segmenter(config)
+    initialise(network, config)
+    optimiser = adam(network, config)
+    step = training_step(network, optimiser, config)
+    labeller = Labeller(network, config)
+    for epoch in range(1, config.epochs + 1):
+        began = time.perf_counter()
+        set_rate(optimiser, config.learning_rate_at(epoch))
+        loss = train_epoch(network, step, data.train, config, epoch)
+        scores = held_out_scores(labeller, data.held_out, config)
+        report(epoch_line(epoch, config, loss, scores, time.perf_counter() - began))
+    for parameter in network.get_parameters():
+        if not np.isfinite(parameter.asnumpy()).all():
+            raise Pix2PixError(
+                f"{parameter.name}: expected finite numbers, found others, so nothing is written; "
+                "look for broken images in the data"
+            )
+    checkpoints.save(network.get_parameters(), out, config, epoch=config.epochs)
+    return scores
+
+
+def photo_to_labels(subset: Subset) -> Direction:
+    """Return the direction from photo to label map, judged by the first pair.
+
+    Raises:
+        Pix2PixError: if not just one of the two is a label map.
+    """
+    found = label_maps(subset)
+    if sum(found) != 1:
+        raise Pix2PixError(
+            f"{subset.record.path}: expected pairs of a photo and a label map in the colours of "
+            f"CMP Facade, found {('no', 'one', 'two')[sum(found)]} label maps in the first pair; "
+            "give other data"
+        )
+    return "BtoA" if found[0] else "AtoB"
+
+
+def training_step(
+    network: Segmenter, optimiser: nn.Optimizer, config: Config
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the step: photos and one-hot labels to the loss, updating the network."""
+
+    scores = mixed(network, config)
+
+    def loss(x: Tensor, wanted: Tensor) -> Tensor:
+        return ops.cross_entropy(scores(x), wanted)
+
+    gradient = value_and_gradient(loss, optimiser, has_aux=False)
+
+    def step(x: Tensor, wanted: Tensor) -> Tensor:
+        value, towards = gradient(x, wanted)
+        optimiser(towards)
+        return value
+
+    return ms.jit(step) if config.jit else step
+
+
+def train_epoch(
+    network: Segmenter,
+    step: Callable[[Tensor, Tensor], Tensor],
+    subset: Subset,
+    config: Config,
+    epoch: int,
+) -> float:
+    """Run one epoch's steps and return their mean loss."""
+    network.set_train()
+    losses = []
+    for row in records.rows_of(epoch_data(subset, config, epoch), subset.record.path):
+        with interruptible():
+            losses.append(float(step(Tensor(row["x"]), Tensor(one_hot(row["y"])))))
+    loss = float(np.mean(losses))
+    if not np.isfinite(loss):
+        raise Pix2PixError(
+            f"loss: expected a finite number in epoch {epoch}, found {loss}; look for broken "
+            "images in the data"
+        )
+    return loss
+
+
+def one_hot(label_maps: np.ndarray) -> np.ndarray:
+    """Turn label maps, float32 [N, 3, H, W] in [-1, 1], into 0 and 1, float32 [N, 12, H, W].
+
+    The nearest palette colour decides, also where resizing has blended two.
+    """
+    labels = np.stack([classes_of(picture) for picture in to_pixels(label_maps)])
+    return np.moveaxis(np.eye(CLASSES, dtype=np.float32)[labels], -1, 1).copy()
+
+
+def held_out_scores(labeller: Labeller, subset: Subset, config: Config) -> SegmentationScores:
+    """Score the segmenter on pairs it has not seen."""
+    counts = np.zeros((CLASSES, CLASSES), np.int64)
+    for row in records.rows_of(plain_data(subset, config), subset.record.path):
+        photo, label_map = (to_pixels(row[name][0]) for name in "xy")
+        counts += confusion(classes_of(label_map), labeller(photo))
+    return segmentation_scores(counts)
+
+
+def epoch_line(
+    epoch: int, config: Config, loss: float, scores: SegmentationScores, seconds: float
+) -> str:
+    """Say in one line how an epoch went."""
+    return (
+        f"epoch {epoch:{len(str(config.epochs))}d}/{config.epochs}  cross-entropy {loss:.3f}"
+        f"  held-out per-pixel {scores.pixel_accuracy:.3f}  per-class {scores.class_accuracy:.3f}"
+        f"  IoU {scores.class_iou:.3f}  {seconds:.1f} s"
+    )
+
+
+def load_segmenter(path: Path) -> Labeller:
+    """Return the segmenter of a checkpoint, as `file_of` finds it, as a function of a photo.
+
+    Raises:
+        Pix2PixError: if the file cannot be read or holds no segmenter.
+    """
+    path = checkpoints.file_of(path)
+    found, config, _ = checkpoints.load(path)
+    checkpoints.check_holds(NETWORK, found, path)
+    network = Segmenter(config)
+    checkpoints.fill(network.parameters_dict(), found, path, (config, config))
+    return Labeller(network, config)

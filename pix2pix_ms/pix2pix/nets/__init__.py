@@ -1,0 +1,1 @@
+"""The paper's networks and the layers they are built of."""

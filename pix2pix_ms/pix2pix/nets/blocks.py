@@ -1,0 +1,278 @@
+"""What both networks are built from: activation, convolutions, normalisation, dropout."""
+
+from typing import Literal
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config.settings import Norm
+from pix2pix_ms.machine import ranks as distributed
+from pix2pix_ms.machine.device import Stream, computes_on_cpu, random
+from pix2pix_ms.machine.sharding import own
+
+KERNEL = 4
+DROPOUT_RATE = 0.5
+EPSILON = 1e-5
+MOMENTUM = 0.1  # share of a batch's statistics in the moving ones
+SLOPE = 0.2  # of LeakyReLU
+# From a 3x3 kernel to its convolution with a 2x2 box, both flat: float32 [9, 16].
+BOX = np.kron(*[np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], np.float32)] * 2)
+Statistics = Literal["batch", "moving"]
+
+
+def leaky_relu(x: Tensor) -> Tensor:
+    """LeakyReLU with slope 0.2: the same shape, the negative part times 0.2.
+
+    Written with ReLU because `nn.LeakyReLU` is composed of a multiply and a Maximum, whose
+    gradient is slow on a CPU (MindSpore 2.8: the discriminator's gradient took 430 ms with it,
+    350 ms with this).
+    """
+    return SLOPE * x + (1 - SLOPE) * ops.relu(x)
+
+
+def convolution(channels_in: int, channels_out: int, stride: int, bias: bool) -> nn.Conv2d:
+    """4x4 convolution: [N, in, H, W] to [N, out, H/2, W/2] with stride 2, H-1 with stride 1."""
+    return nn.Conv2d(
+        channels_in, channels_out, KERNEL, stride, pad_mode="pad", padding=1, has_bias=bias
+    )
+
+
+class Verdict(nn.Conv2d):
+    """The 4x4 convolution to one channel that ends the PatchGAN: [N, C, H, W] to [N, 1, H-1, W-1].
+
+    On a CPU it is computed as the products of all 16 taps, a 1x1 convolution to 16 channels, and
+    their sum at the right places, a convolution with 16 one-hot kernels. oneDNN gathers 16 shifted
+    copies of all C channels otherwise: at 256x256 (MindSpore 2.8) 3.9 ms forwards and 16.8 ms
+    backwards, against 0.3 and 0.9 ms so.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, 1, KERNEL, 1, pad_mode="pad", padding=1, has_bias=True)
+        self.channels = channels
+        places = np.eye(KERNEL**2, dtype=np.float32).reshape(1, -1, KERNEL, KERNEL)
+        self.places = Tensor(places)
+        self.by_taps = computes_on_cpu()
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Return a logit per patch."""
+        if not self.by_taps:
+            return super().construct(x)
+        taps = self.weight.reshape(self.channels, KERNEL**2).T.reshape(-1, self.channels, 1, 1)
+        products = ops.conv2d(x, taps)
+        verdicts = ops.conv2d(products, self.places, pad_mode="pad", padding=1)
+        return verdicts + self.bias.reshape(1, 1, 1, 1)
+
+
+def upconvolution(
+    channels_in: int, channels_out: int, bias: bool, composed: bool = False
+) -> nn.Conv2dTranspose:
+    """4x4 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W]."""
+    if composed:
+        return ComposedUpconvolution(channels_in, channels_out, bias)
+    return nn.Conv2dTranspose(
+        channels_in, channels_out, KERNEL, 2, pad_mode="pad", padding=1, has_bias=bias
+    )
+
+
+class ComposedUpconvolution(nn.Conv2dTranspose):
+    """Nearest-neighbour upsampling and a 3x3 convolution, as one transposed convolution.
+
+    [N, in, H, W] to [N, out, 2H, 2W]. The learned kernel is 3x3; convolved with a 2x2 box it is the
+    4x4 kernel of a transposed convolution that gives the same image, borders included, with 16
+    products in place of 36. All its outputs overlap alike, so it leaves no checkerboard (Odena et
+    al. 2016). `fold` makes the plain transposed convolution of it.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, bias: bool) -> None:
+        super().__init__(
+            channels_in, channels_out, KERNEL, 2, pad_mode="pad", padding=1, has_bias=bias
+        )
+        self.weight = parameter(np.zeros((channels_in, channels_out, 3, 3)), "weight")
+        self.box = Tensor(BOX)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Double the image."""
+        batch, channels, height, width = x.shape
+        # A small matrix product: padding and adding the kernel takes five times as long (2.8).
+        kernel = self.weight.reshape(-1, 9) @ self.box
+        kernel = kernel.reshape(channels, self.out_channels, KERNEL, KERNEL)
+        y = self.conv2d_transpose(x, kernel, (batch, self.out_channels, 2 * height, 2 * width))
+        return self.bias_add(y, self.bias) if self.has_bias else y
+
+
+def fold(weight: np.ndarray) -> np.ndarray:
+    """Return the 4x4 kernel, [in, out, 4, 4], that a learned 3x3 one, [in, out, 3, 3], stands for.
+
+    In double precision, then rounded, so that it is the nearest float32.
+    """
+    composed = weight.reshape(-1, 9).astype(np.float64) @ BOX
+    return composed.reshape(*weight.shape[:2], KERNEL, KERNEL).astype(np.float32)
+
+
+class BatchNorm(nn.Cell):
+    """Batch normalisation over N, H and W, as the paper uses it: with the test batch's statistics.
+
+    While training, the batch's own statistics normalise and the moving ones follow them. Otherwise
+    `statistics` decides: "batch" takes the batch at hand and changes nothing, "moving" takes what
+    training gathered. `nn.BatchNorm2d` knows no way to use batch statistics without changing the
+    moving ones, so evaluating in the middle of a training would alter it. Where ranks that train
+    together synchronise their statistics, the batch is that of all.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.statistics: Statistics = "batch"
+        self.gamma = parameter(np.ones(channels), "gamma")
+        self.beta = parameter(np.zeros(channels), "beta")
+        self.moving_mean = parameter(np.zeros(channels), "moving_mean", trained=False)
+        self.moving_variance = parameter(np.ones(channels), "moving_variance", trained=False)
+        self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=MOMENTUM)
+        self.freeze = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
+        self.recall = ops.BatchNorm(is_training=False, epsilon=EPSILON)
+        self.synchronised, self.ranks = distributed.world().synchronised, distributed.world().ranks
+        if self.synchronised:
+            self.mean, self.sum = distributed.Mean(), ops.ReduceSum(keep_dims=True)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Normalise x, float32 [N, C, H, W]."""
+        if self.training and self.synchronised:
+            return self.with_others(x)
+        if self.training:
+            normalise = self.follow
+        elif self.statistics == "batch":
+            normalise = self.freeze
+        else:
+            normalise = self.recall
+        return normalise(x, self.gamma, self.beta, self.moving_mean, self.moving_variance)[0]
+
+    def with_others(self, x: Tensor) -> Tensor:
+        """Normalise with the mean and the variance over all ranks' images, and follow those.
+
+        `nn.SyncBatchNorm` is for Ascend alone (MindSpore 2.8).
+        """
+        dtype, x = x.dtype, x.astype(ms.float32)  # halves would overflow in a sum of a large image
+        here = x.shape[0] * x.shape[2] * x.shape[3]
+        share, everywhere = 1.0 / here, here * self.ranks
+        (mean,) = self.mean((self.sum(x, (0, 2, 3)) * share,))
+        centred = x - mean
+        (variance,) = self.mean((self.sum(centred * centred, (0, 2, 3)) * share,))
+        unbiased = variance * (everywhere / max(everywhere - 1, 1))  # as `ops.BatchNorm` follows it
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            follows = (1 - MOMENTUM) * moving + MOMENTUM * ops.stop_gradient(value.reshape(-1))
+            ops.assign(moving, follows)
+        scale = self.gamma.reshape(1, -1, 1, 1) * ops.rsqrt(variance + EPSILON)
+        return (centred * scale + self.beta.reshape(1, -1, 1, 1)).astype(dtype)
+
+
+class ScaledInstanceNorm(nn.Cell):
+    """Instance normalisation, then a scale and a shift for every channel of every image.
+
+    x, float32 [N, C, H, W], normalised over H and W, times `scale`, plus `shift`, both [N, C].
+    Computed as batch normalisation of one image with N C channels, because `nn.InstanceNorm2d` has
+    no CPU kernel and `nn.GroupNorm` is slower there (MindSpore 2.7 to 2.10).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalise = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
+
+    def construct(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """Normalise, scale and shift."""
+        batch, channels, height, width = x.shape
+        each = batch * channels
+        unused = ops.zeros((each,), ms.float32), ops.ones((each,), ms.float32)
+        flat = x.reshape(1, each, height, width)
+        y = self.normalise(flat, scale.reshape(each), shift.reshape(each), *unused)[0]
+        return y.reshape(batch, channels, height, width)
+
+
+class InstanceNorm(nn.Cell):
+    """Instance normalisation without scale and shift, as in the reference PyTorch pix2pix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = ScaledInstanceNorm()
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Normalise x, float32 [N, C, H, W]."""
+        shape = x.shape[:2]
+        return self.norm(x, ops.ones(shape, ms.float32), ops.zeros(shape, ms.float32))
+
+
+class SmoothInstanceNorm(nn.Cell):
+    """InstanceNorm of plain operators, whose gradient has a gradient: for a gradient penalty.
+
+    The other is the faster on a CPU, but `ops.BatchNorm`, of which it is made, has a second
+    derivative inside a graph alone (MindSpore 2.8).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sum = ops.ReduceSum(keep_dims=True)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Normalise x, float32 [N, C, H, W]."""
+        share = 1.0 / (x.shape[2] * x.shape[3])  # a sum and a product: `mean` is slower on a CPU
+        centred = x - self.sum(x, (2, 3)) * share
+        variance = self.sum(centred * centred, (2, 3)) * share
+        return centred * ops.rsqrt(variance + EPSILON)
+
+
+def normalisation(norm: Norm, channels: int, smooth: bool = False) -> nn.Cell:
+    """Return the layer named by `norm` for this many channels.
+
+    Args:
+        smooth: make it one that has a second derivative.
+    """
+    if norm == "batch":
+        return BatchNorm(channels)
+    if norm == "instance":
+        return SmoothInstanceNorm() if smooth else InstanceNorm()
+    return nn.Identity()
+
+
+def has_bias(norm: Norm) -> bool:
+    """Tell whether a convolution in front of `norm` has a bias, as the reference decides it.
+
+    Batch normalisation has a shift of its own; affine-free instance normalisation has none.
+    """
+    return norm == "instance"
+
+
+def set_statistics(network: nn.Cell, statistics: Statistics) -> None:
+    """Choose what every BatchNorm in `network` normalises with outside training."""
+    for cell in network.cells_and_names():
+        if isinstance(cell[1], BatchNorm):
+            cell[1].statistics = statistics
+
+
+def dropout_mask(
+    shape: tuple[int, ...], seed: int, stream: Stream, *position: int, ranks: int = 1
+) -> Tensor:
+    """Draw one mask for inverted dropout at rate 0.5: float32, entries 0 or 2.
+
+    Of so many ranks at this shape each draws the masks of all and takes its own.
+
+    Drawn on the host and passed into the network, since no dropout of MindSpore's repeats itself
+    from a seed on a CPU both operation by operation and inside a graph (2.7 to 2.10).
+    """
+    everyone = (shape[0] * ranks, *shape[1:])
+    drawn = random(seed, stream, *position).random(everyone, dtype=np.float32)
+    keep = own(drawn, ranks, distributed.world().rank) >= DROPOUT_RATE
+    return Tensor(keep.astype(np.float32) / (1 - DROPOUT_RATE))
+
+
+def parameter(value: np.ndarray, name: str, trained: bool = True) -> ms.Parameter:
+    """Make a float32 parameter from an array."""
+    return ms.Parameter(Tensor(value.astype(np.float32)), name=name, requires_grad=trained)
+
+
+def tensor_over(value: np.ndarray) -> Tensor:
+    """Make a tensor in the memory of an array that has no other use, instead of a copy.
+
+    Where Linux grants huge pages on request (transparent_hugepage: madvise), NumPy requests them
+    for a large array it fills, MindSpore (2.8) does not: with weights and Adam's moments over such
+    arrays a first step has fewer page faults (its seconds: benchmarks/RESULTS.md).
+    """
+    return Tensor.from_numpy(value)

@@ -1,0 +1,138 @@
+"""The generator of unpaired translation: residual blocks at a quarter of the size.
+
+After Johnson et al. 2016, as Zhu et al. 2017 give it in their appendix 7.2: two convolutions halve
+the image, residual blocks change what it shows, two transposed convolutions double it again. There
+are no skips across, since input and target image need not share their outlines. Every convolution
+that keeps the size is padded by reflection, so that no border of zeros enters the image.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config.family import CycleGANConfig
+from pix2pix_ms.config.settings import Norm
+from pix2pix_ms.machine.device import Stream, computes_on_cpu
+from pix2pix_ms.pix2pix.nets import blocks
+
+WIDE = 7  # kernel of the first and the last convolution
+NARROW = 3  # kernel of all others
+
+
+def unpadded(channels_in: int, channels_out: int, kernel: int, bias: bool) -> nn.Conv2d:
+    """Convolution of what is padded already: [N, in, H + k - 1, W + k - 1] to [N, out, H, W]."""
+    return nn.Conv2d(channels_in, channels_out, kernel, pad_mode="valid", has_bias=bias)
+
+
+def halving(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2d:
+    """3x3 convolution with stride 2: [N, in, H, W] to [N, out, H/2, W/2], padded with zeros."""
+    return nn.Conv2d(channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=1, has_bias=bias)
+
+
+def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:
+    """3x3 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W].
+
+    Padded on top and left alone, which is what the reference's padding 1 with output_padding 1
+    comes to. MindSpore's own `output_padding` gives other numbers on a CPU (2.8), and takes twice
+    as long.
+    """
+    return nn.Conv2dTranspose(
+        channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=(1, 0, 1, 0), has_bias=bias
+    )
+
+
+class ToImage(nn.Conv2d):
+    """The 7x7 convolution that ends the generator: [N, C, H + 6, W + 6] to [N, out, H, W].
+
+    On a CPU it is computed as a 1x7 convolution to 7 channels for each of the image's, one for each
+    row of the kernel, and their sum at the right places, a 7x1 convolution with one-hot kernels.
+    oneDNN gathers 49 shifted copies of all C channels otherwise: for 32 channels at 128x128
+    (MindSpore 2.8) 9.9 ms forwards and 44 ms with the gradient, against 4.0 and 32 ms so.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, WIDE, pad_mode="valid", has_bias=True)
+        self.rows = (channels_out * WIDE, channels_in, 1, WIDE)
+        own, row = np.eye(channels_out, dtype=np.float32), np.eye(WIDE, dtype=np.float32)
+        places = own[:, :, None, None] * row  # [out, channel, row of its kernel, row of the image]
+        self.places = Tensor(places.reshape(channels_out, channels_out * WIDE, WIDE, 1))
+        self.by_rows = computes_on_cpu()
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Return the image before its tanh."""
+        if not self.by_rows:
+            return super().construct(x)
+        rows = ops.conv2d(x, self.weight.transpose(0, 2, 1, 3).reshape(self.rows))
+        return ops.conv2d(rows, self.places) + self.bias.reshape(1, -1, 1, 1)
+
+
+class Layer(nn.Cell):
+    """Convolution, normalisation, ReLU."""
+
+    def __init__(self, conv: nn.Cell, norm: Norm, channels: int) -> None:
+        super().__init__()
+        self.conv, self.norm = conv, blocks.normalisation(norm, channels)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Convolve, normalise and rectify x, [N, C, H, W]."""
+        return ops.relu(self.norm(self.conv(x)))
+
+
+class Residual(nn.Cell):
+    """A residual block: x and what two padded 3x3 convolutions find to change in it."""
+
+    def __init__(self, channels: int, norm: Norm) -> None:
+        super().__init__()
+        bias = blocks.has_bias(norm)
+        self.pad = nn.ReflectionPad2d(NARROW // 2)
+        self.first = Layer(unpadded(channels, channels, NARROW, bias), norm, channels)
+        self.second = unpadded(channels, channels, NARROW, bias)
+        self.norm = blocks.normalisation(norm, channels)
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Return x with the change added, [N, C, H, W]."""
+        return x + self.norm(self.second(self.pad(self.first(self.pad(x)))))
+
+
+class ResNet(nn.Cell):
+    """The ResNet generator: c7s1-64, d128, d256, R256 n times, u128, u64, c7s1-3, tanh.
+
+    Shapes: float32 [N, input channels, H, W] in [-1, 1] to [N, target channels, H, W] in [-1, 1];
+    H and W multiples of 4.
+    """
+
+    def __init__(self, config: CycleGANConfig) -> None:
+        super().__init__()
+        norm, ngf = config.norm, config.ngf
+        bias = blocks.has_bias(norm)
+        self.pad = nn.ReflectionPad2d(WIDE // 2)
+        self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
+        down, up = (ngf, 2 * ngf, 4 * ngf), (4 * ngf, 2 * ngf, ngf)
+        self.downs = nn.CellList(
+            [Layer(halving(*pair, bias), norm, pair[1]) for pair in pairwise(down)]
+        )
+        self.residuals = nn.CellList([Residual(4 * ngf, norm) for _ in range(config.n_blocks)])
+        self.ups = nn.CellList(
+            [Layer(doubling(*pair, bias), norm, pair[1]) for pair in pairwise(up)]
+        )
+        self.last = ToImage(ngf, config.target_channels)
+        self.update_parameters_name("generator.")
+
+    def construct(self, x: Tensor) -> Tensor:
+        """Return G(x)."""
+        x = self.first(self.pad(x))
+        for down in self.downs:
+            x = down(x)
+        for residual in self.residuals:
+            x = residual(x)
+        for up in self.ups:
+            x = up(x)
+        return ops.tanh(self.last(self.pad(x)))
+
+    def masks(
+        self, images: tuple[int, ...], seed: int, stream: Stream, *position: int
+    ) -> tuple[Tensor, ...]:
+        """Return no masks: unlike the U-Net it has no dropout."""
+        del images, seed, stream, position
+        return ()

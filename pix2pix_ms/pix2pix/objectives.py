@@ -1,0 +1,86 @@
+"""What the networks minimise (paper, section 3.1): sibling losses, comparable at a glance.
+
+An adversarial loss takes the discriminator's logits, float32 [N, 1, H', W'], and returns the mean
+over all patches of how badly they say what is wanted: "real" or "generated". `vanilla` takes them
+for log(D / (1 - D)), the others for plain numbers.
+"""
+
+from collections.abc import Callable
+
+from mindspore import Tensor, ops
+
+from pix2pix_ms.config.pix2pix import PixelLoss
+
+AdversarialLoss = Callable[[Tensor, bool], Tensor]
+
+
+def vanilla(logits: Tensor, real: bool) -> Tensor:
+    """Cross-entropy with the wanted verdict: -log D if real, -log(1 - D) if not (equation 1)."""
+    return softplus(-logits if real else logits).mean()
+
+
+def softplus(z: Tensor) -> Tensor:
+    """log(1 + exp z), elementwise, without overflow and with derivative 1/2 at 0.
+
+    `ops.softplus` gives another last bit from call to call on a CPU, depending on how its threads
+    share the work (MindSpore 2.8), and with it the log of a run would not repeat.
+    """
+    size = ops.abs(z)
+    return 0.5 * (z + size) + ops.log1p(ops.exp(-size))
+
+
+def lsgan(logits: Tensor, real: bool) -> Tensor:
+    """Squared distance to 1 if real, to 0 if not (Mao et al. 2017)."""
+    return ops.square(logits - 1.0 if real else logits).mean()
+
+
+def wasserstein(logits: Tensor, real: bool) -> Tensor:
+    """Minus the critic's mean if real, its mean if not (Arjovsky et al. 2017).
+
+    So the critic's two losses add up to minus its estimate of the distance, E[f(x)] - E[f(G(z))],
+    and G's, judged real, is -E[f(G(z))].
+    """
+    return -logits.mean() if real else logits.mean()
+
+
+ADVERSARIAL: dict[str, AdversarialLoss] = {
+    "minimax": vanilla,  # D's side of that game; G's is `minimax`
+    "vanilla": vanilla,
+    "lsgan": lsgan,
+    "wgan": wasserstein,
+    "wgan-gp": wasserstein,  # and `penalty.gradient_penalty` beside it
+}
+
+
+def minimax(logits: Tensor) -> Tensor:
+    """log(1 - D) of generated images, which G minimises in the minimax game (Goodfellow 2014).
+
+    What D gains there is what G loses: this is D's own loss on them, negated (equation 1).
+    """
+    return -vanilla(logits, real=False)
+
+
+def generator_loss(gan_mode: str) -> Callable[[Tensor], Tensor]:
+    """Return what G minimises, of D's logits of generated images.
+
+    Outside the minimax game that is D's own loss with its verdict turned round: be judged real.
+    """
+    adversarial = ADVERSARIAL[gan_mode]
+
+    def judged_real(logits: Tensor) -> Tensor:
+        return adversarial(logits, True)
+
+    return minimax if gan_mode == "minimax" else judged_real
+
+
+def l1(generated: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute distance of two float32 [N, C, H, W] in [-1, 1]: 0 to 2 (equation 3)."""
+    return ops.abs(generated - target).mean()
+
+
+def l2(generated: Tensor, target: Tensor) -> Tensor:
+    """Mean squared distance of two float32 [N, C, H, W] in [-1, 1]: 0 to 4."""
+    return ops.square(generated - target).mean()
+
+
+PIXEL: dict[PixelLoss, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "l2": l2}

@@ -1,0 +1,100 @@
+"""Adam and RMSProp as the networks here are trained with them, and how their rate is set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.machine.precision import loss_scaled
+from pix2pix_ms.machine.ranks import averaging
+from pix2pix_ms.pix2pix.nets.blocks import tensor_over
+
+DECAY, EPSILON = 0.99, 1e-8  # RMSProp's
+
+
+def adam(
+    network: nn.Cell, config: Settings, name: str | None = None, weight_decay: float = 0.0
+) -> nn.Optimizer:
+    """Return Adam over a network, with the learning rate, beta1 and beta2 of the config.
+
+    The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
+    layer's gradient is computed, used and dropped before the next (MindSpore 2.8).
+
+    Args:
+        name: what its state is named after, so that several can coexist; unless given, the
+            network's class.
+        weight_decay: share of each weight that is added to its gradient.
+    """
+    weights = network.trainable_params()[::-1]
+    rates = {"beta2": config.beta2, "weight_decay": weight_decay}
+    optimiser = averaged(nn.Adam, config)(weights, config.learning_rate, **rates)
+    # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
+    optimiser.beta1 = Tensor(config.beta1, ms.float32)
+    for moment in (*optimiser.moment1, *optimiser.moment2):
+        zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
+        moment.set_data(tensor_over(zeros))
+    return loss_scaled(named(optimiser, network, name), config)
+
+
+def averaged(kind: type[nn.Optimizer], config: Settings) -> Any:
+    """Return an optimiser that averages the ranks' gradients.
+
+    With mixed precision they are averaged before: all ranks are to skip a step, or none.
+    """
+    return averaging(kind) if config.amp == "O0" else kind
+
+
+class RMSProp(nn.Optimizer):
+    """RMSProp as PyTorch has it, with which WGAN was published: decay 0.99, mean square from 0.
+
+    Of plain operators, because with `nn.RMSProp` a resumed WGAN did not equal a straight one in its
+    last bits on a CPU (MindSpore 2.8).
+    """
+
+    def __init__(self, weights: Sequence[ms.Parameter], learning_rate: float) -> None:
+        super().__init__(learning_rate, weights)
+        self.squares = self._parameters.clone(prefix="mean_square", init="zeros")
+
+    def construct(self, gradients: tuple[Tensor, ...]) -> None:
+        """Update the mean squares, then the weights."""
+        rate = self.get_lr()
+        for weight, square, gradient in zip(  # noqa: B905  (a graph knows no `strict`)
+            self._parameters, self.squares, gradients
+        ):
+            follows = DECAY * square + (1 - DECAY) * gradient * gradient
+            ops.assign(square, follows)
+            ops.assign(weight, weight - rate * gradient / (ops.sqrt(follows) + EPSILON))
+
+
+def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
+    """Return RMSProp over a network, with the learning rate of the config; `name` as for Adam."""
+    weights = network.trainable_params()[::-1]
+    optimiser = averaged(RMSProp, config)(weights, config.learning_rate)
+    return loss_scaled(named(optimiser, network, name), config)
+
+
+def move_average(
+    average: Sequence[ms.Parameter], weights: Sequence[ms.Parameter], share: Any
+) -> Tensor:
+    """Move a moving average of weights towards them: it keeps `share` of itself, 0 to 1."""
+    for place in range(len(average)):  # a graph knows no strict zip (MindSpore 2.8)
+        ops.assign(average[place], weights[place] + share * (average[place] - weights[place]))
+    return Tensor(0)
+
+
+def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:
+    """Put `name`, or that of the network's class, before the names of an optimiser's state."""
+    own = {parameter.name for parameter in network.get_parameters()}
+    prefix = type(network).__name__.lower() if name is None else name
+    for parameter in optimiser.get_parameters():
+        if parameter.name not in own:
+            parameter.name = f"{prefix}.{parameter.name}"
+    return optimiser
+
+
+def set_rate(optimiser: nn.Optimizer, rate: float) -> None:
+    """Set a learning rate: assigned, because a compiled step sees no `set_data` (MindSpore 2.8)."""
+    ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))

@@ -1,0 +1,204 @@
+"""pix2pix itself: two networks, two optimisers and one training step that reads like the paper."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, nn, ops
+
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.precision import mixed, value_and_gradient
+from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.nets.initialise import initialise
+from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, PIXEL
+from pix2pix_ms.pix2pix.optimisers import adam, move_average, set_rate
+from pix2pix_ms.pix2pix.penalty import draw_shares, gradient_penalty
+from pix2pix_ms.training.checkpoints import AVERAGE
+
+EVERY = 4  # steps for which the average moves at once
+
+EVERY = 4  # steps for which the average moves at once
+
+Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
+
+
+class Losses(NamedTuple):
+    """The four terms of one step, as numbers; nan where there is no discriminator.
+
+    D's two before they are halved, G's two before they are weighted.
+    """
+
+    d_real: float
+    d_fake: float
+    g_gan: float
+    g_l1: float
+
+
+def training_step(
+    generator: nn.Cell,
+    discriminator: nn.Cell,
+    optim_g: nn.Optimizer,
+    optim_d: nn.Optimizer,
+    config: Config,
+) -> Step:
+    """Return the step: (x, y, *drawn) to the four losses, updating D and then G (section 3.3).
+
+    `drawn` is what chance decides: G's dropout masks and, with gan_mode wgan-gp, how much of each
+    image between y and the generated one is y, float32 [N, 1, 1, 1] in [0, 1].
+
+    One forward pass of the generator serves both: its image, detached, trains D; then G follows
+    the updated D's gradient back through the same pass. D's step stands inside G's loss because
+    that is where the generated image is at hand; its gradient is taken for D's weights alone.
+    """
+    adversarial = ADVERSARIAL[config.gan_mode]
+    pixel_loss = PIXEL[config.pixel_loss]
+    shares = 1 if config.penalised else 0  # the last of `drawn`, or none
+
+    def loss_d(
+        x: Tensor, y: Tensor, generated: Tensor, *between: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        def critic(image: Tensor) -> Tensor:
+            return discriminator(x, image)
+
+        real = adversarial(critic(y), True)
+        fake = adversarial(critic(generated), False)
+        loss = real + fake
+        if shares:
+            loss = loss + config.lambda_gp * gradient_penalty(critic, y, generated, *between)
+        return loss * 0.5, real, fake  # halved: D learns at half G's pace
+
+    gradient_d = value_and_gradient(loss_d, optim_d)
+
+    def loss_g(
+        x: Tensor, y: Tensor, *drawn: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        masks, between = drawn[: len(drawn) - shares], drawn[len(drawn) - shares :]
+        generated = generator(x, *masks)
+
+        (_, real, fake), towards_d = gradient_d(x, y, ops.stop_gradient(generated), *between)
+        optim_d(towards_d)
+
+        gan = adversarial(discriminator(x, generated), True)
+        distance = pixel_loss(generated, y)
+        return config.gan_weight * gan + config.lambda_l1 * distance, real, fake, gan, distance
+
+    gradient_g = value_and_gradient(loss_g, optim_g)
+
+    def step(x: Tensor, y: Tensor, *drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (_, real, fake, gan, distance), towards_g = gradient_g(x, y, *drawn)
+        optim_g(towards_g)
+        return real, fake, gan, distance
+
+    return ms.jit(step) if config.jit else step
+
+
+def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -> Step:
+    """Return the step that only brings the generated image nearer (section 4.2: "L1")."""
+    pixel_loss = PIXEL[config.pixel_loss]
+
+    def loss(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor]:
+        distance = pixel_loss(generator(x, *masks), y)
+        return config.lambda_l1 * distance, distance
+
+    gradient = value_and_gradient(loss, optim_g)
+
+    def step(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (_, distance), towards_g = gradient(x, y, *masks)
+        optim_g(towards_g)
+        absent = distance * np.nan
+        return absent, absent, absent, distance
+
+    return ms.jit(step) if config.jit else step
+
+
+class Average:
+    """A generator whose weights are a moving average of another's, which make steadier images.
+
+    A step keeps the share `ema` of it, and less in the first steps, so that the initial weights
+    are soon forgotten: (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
+    It moves at every fourth step for all four, for a fifth of the time of a small network's step
+    would go into it.
+    """
+
+    def __init__(self, followed: UNet, config: Config) -> None:
+        self.generator = UNet(config)
+        self.ema = config.ema
+        own, theirs = (list(net.get_parameters()) for net in (self.generator, followed))
+        for average, weights in zip(own, theirs, strict=True):
+            average.name = AVERAGE + weights.name
+            average.set_data(weights.value().copy())
+
+        def move(share: Tensor) -> Tensor:
+            return move_average(own, theirs, share)
+
+        self._move = ms.jit(move) if config.jit else move
+
+    def follow(self, step: int) -> None:
+        """Move towards the weights after `step`, counted from 1, where it is the turn."""
+        if step % EVERY == 0:
+            self._move(Tensor(min(self.ema, (1 + step) / (10 + step)) ** EVERY, ms.float32))
+
+
+class Pix2Pix:
+    """Generator, discriminator and their optimisers, built and initialised from a config."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.generator = UNet(config)
+        self.discriminator = PatchGAN(config)
+        initialise(self.generator, config)
+        initialise(self.discriminator, config)
+        self.average = Average(self.generator, config) if config.ema > 0 else None
+        self.optim_g = adam(self.generator, config)
+        self.optim_d = adam(self.discriminator, config)
+        self.step = 0
+        generator, discriminator = (mixed(n, config) for n in (self.generator, self.discriminator))
+        self._train_step = (
+            training_step(generator, discriminator, self.optim_g, self.optim_d, config)
+            if config.gan_weight > 0
+            else regression_step(generator, self.optim_g, config)
+        )
+
+    def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:
+        """Update D and G once on a batch: x, y float32 [N, C, H, W] in [-1, 1].
+
+        Where `gan_weight` is 0 only G is updated.
+        """
+        x, y = Tensor(x), Tensor(y)
+        self.step += 1
+        seed, ranks = self.config.seed, self.config.ranks
+        drawn = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step, ranks=ranks)
+        if self.config.penalised:
+            drawn = *drawn, draw_shares(y.shape, seed, self.step, ranks)
+        self.generator.set_train()
+        self.discriminator.set_train()
+        with interruptible():
+            losses = Losses(*map(float, self._train_step(x, y, *drawn)))
+            if self.average is not None:
+                self.average.follow(self.step)
+        return losses
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set both optimisers' learning rate, also where the step is already compiled."""
+        for optimiser in (self.optim_g, self.optim_d):
+            set_rate(optimiser, rate)
+
+    def parameters(self) -> dict[str, ms.Parameter]:
+        """Return everything a resume needs, by name: both networks and both optimisers' state."""
+        owners = [self.generator, self.discriminator, self.optim_g, self.optim_d]
+        if self.average is not None:
+            owners.append(self.average.generator)
+        return {p.name: p for owner in owners for p in owner.get_parameters()}
+
+    @property
+    def translating(self) -> UNet:
+        """The generator that translates: the averaged one where there is one."""
+        return self.average.generator if self.average is not None else self.generator
+
+    def kept(self) -> Iterable[ms.Parameter]:
+        """Return what translates: that generator's parameters."""
+        return iter(self.translating.get_parameters())

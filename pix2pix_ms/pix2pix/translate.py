@@ -1,0 +1,305 @@
+"""Images in, images out: the generator at work on files (paper, section 3.3, inference)."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor
+from PIL import Image
+from tqdm import tqdm
+
+from pix2pix_ms.config.family import StarGANConfig
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Direction, Fit, Settings
+from pix2pix_ms.data.images import (
+    Pixels,
+    channelled,
+    fitted,
+    header,
+    read_image,
+    resized,
+    shown,
+    to_image,
+    window,
+)
+from pix2pix_ms.data.lab import coloured, lab_of, lightness
+from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
+from pix2pix_ms.data.prepare.folders import check_halves, halves, images_in
+from pix2pix_ms.data.records import from_pixels, rows_of, to_pixels
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.files import appearing_whole
+from pix2pix_ms.machine.precision import array_of
+from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.nets.blocks import Statistics, set_statistics
+from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.training.checkpoints import file_of, generator_of, load
+
+Mode = Literal["paper", "eval"]
+Seed = int | Literal["each"]  # what draws masks or a style: one for all images, or each its own
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
+WHOLE: tuple[Fit, ...] = ("resize", "pad")  # what loses nothing of an image
+STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
+
+
+class Style(NamedTuple):
+    """What StarGAN turns images into: a domain, in a reference's style or one that is drawn."""
+
+    domain: str
+    reference: Path | None = None
+
+
+class Translator:
+    """The generator as a function of an image, in one of two modes.
+
+    "paper" runs it as it was trained: the statistics of the image at hand, dropout on. "eval" uses
+    the moving statistics and no dropout. Neither changes the network, so a training can be
+    interrupted for it.
+
+    Args:
+        seed: draws dropout masks, the same for every image; unless given, that of the config.
+            "each": masks for each image, drawn from the config's seed and the image's index.
+        dropout: False: "paper" without masks.
+
+    Raises:
+        Pix2PixError: if there is no such mode, or no dropout that `seed` or `dropout` would change.
+    """
+
+    def __init__(
+        self, generator: UNet, config: Config, mode: Mode = "paper",
+        seed: Seed | None = None, dropout: bool = True,
+    ) -> None:  # fmt: skip
+        if mode not in STATISTICS:
+            raise Pix2PixError(f"mode: expected one of paper, eval, found {mode!r}")
+        noisy = mode == "paper" and bool(getattr(generator, "mask_of", ()))  # a ResNet's has none
+        self.dropout, self.masks = noisy and dropout, lru_cache(1)(generator.masks)
+        if (seed is not None and not self.dropout) or not (dropout or noisy):
+            name = "no-dropout" if seed is None else "seed"
+            expected = "expected a network with dropout, in mode paper, to change"
+            raise Pix2PixError(f"{name}: {expected}, found none; leave --{name} out")
+        self.generator, self.config, self.mode = generator, config, mode
+        self.seed, self.each = seed if isinstance(seed, int) else config.seed, seed == "each"
+
+        def forward(x: Tensor, *masks: Tensor) -> Tensor:
+            return generator(x, *masks)
+
+        # A function of this translator's own, because a compiled one keeps the mode it was
+        # compiled in.
+        self.forward = ms.jit(forward) if config.jit else forward
+
+    def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
+        """Return G(x), float32 [N, C', H, W] in [-1, 1], for x [N, C, H, W] of the same range."""
+        images, place = (x.shape, index) if self.each else ((1, *x.shape[1:]), 0)
+        masks = self.masks(images, self.seed, Stream.INFERENCE, place) if self.dropout else ()
+        self.generator.set_train(False)
+        set_statistics(self.generator, STATISTICS[self.mode])
+        with interruptible():
+            return array_of(self.forward(Tensor(x), *masks))
+
+    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
+        """Translate one picture, uint8 [H, W, C], to one of the same height and width.
+
+        Where the network sees another size, the picture is brought to it as `fit` says, "resize"
+        or "pad", and the generated image back; unless given, it is padded where the network was
+        trained on padded or cropped pictures. A network that colours keeps the picture's own
+        lightness, and gives RGB.
+        """
+        fit = check_fit(fit, self.config)
+        seen = fitted(input_of(image, self.config), self.config.shape, fit)
+        generated = self(to_network(seen, self.config.shape)[None], index)[0]
+        own = unfitted(generated, image.shape[:2], fit)
+        if self.config.colours == "lab":
+            own = coloured(lab_of(image)[:1], own)
+        return to_pixels(own)
+
+
+def check_fit(fit: Fit | None, config: Settings) -> Fit:
+    """Return how pictures are to come to the network's size: as asked, or as it was trained.
+
+    Raises:
+        Pix2PixError: if that would lose a part of them.
+    """
+    fit = fit or ("resize" if config.fit == "resize" else "pad")
+    if fit not in WHOLE:
+        raise Pix2PixError(f"fit: expected one of {', '.join(WHOLE)}, found {fit!r}")
+    return fit
+
+
+def input_of(image: Pixels, config: Config) -> Pixels:
+    """Return what of a picture a network is to see: its lightness, or the channels it has."""
+    return lightness(image) if config.colours == "lab" else channelled(image, config.input_channels)
+
+
+def unfitted(generated: np.ndarray, own: tuple[int, ...], fit: Fit) -> np.ndarray:
+    """Bring a generated image, float32 [C, h, w], back to the own height and width of its input."""
+    height, width = own
+    if fit == "pad":
+        (tall, wide), (top, left) = window((height, width), generated.shape[1:])
+        generated = generated[:, top : top + tall, left : left + wide]
+    return stretched(generated, height, width).clip(-1, 1)  # bicubic swings over at edges
+
+
+def stretched(planes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize float32 [C, H, W] to [C, height, width], bicubic."""
+    if planes.shape[1:] == (height, width):
+        return planes
+    size, bicubic = (width, height), Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(p).resize(size, bicubic)) for p in planes])
+
+
+def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
+    """Yield (input, generated, target) of every pair as pictures, float32 [C, H, W] in [-1, 1].
+
+    H and W are the network's; where it colours, generated and target are RGB.
+    """
+    rows = rows_of(plain_data(pairs, translator.config), pairs.record.path)
+    for index, row in enumerate(rows):
+        x, generated, y = row["x"][0], translator(row["x"], index)[0], row["y"][0]
+        if translator.config.colours == "lab":
+            generated, y = coloured(x, generated), coloured(x, y)
+        yield x, generated, y
+
+
+def to_network(image: Pixels, shape: tuple[int, int]) -> np.ndarray:
+    """Resize to (height, width) and scale: uint8 [H, W, C] to float32 [C, height, width]."""
+    return from_pixels(resized(image, *shape))
+
+
+def translate(
+    inputs: Iterable[Path],
+    out: Path,
+    checkpoint: Path,
+    mode: Mode | None = None,
+    side_by_side: bool = False,
+    pairs: bool = False,
+    fit: Fit | None = None,
+    direction: Direction | None = None,
+    style: Style | None = None,
+    seed: Seed | None = None,
+    dropout: bool = True,
+) -> list[Path]:
+    """Translate images, or all images of folders, to PNG files of the same names in `out`.
+
+    Each has the size of its input.
+
+    Args:
+        checkpoint: as `checkpoints.file_of` takes it.
+        mode: that of the `Translator`, unless given "paper"; StarGAN has none.
+        side_by_side: put the input image to the left of the generated one.
+        pairs: the inputs are side-by-side pairs; take the half the network was trained to read.
+        fit: how an image of another size comes to the network's, as `Translator.image` takes it.
+        direction: which of CycleGAN's two generators; unless given, that of its config.
+        style: for StarGAN, what to turn the images into.
+        seed, dropout: those of the `Translator`; StarGAN's seed draws a style, "each" one an image.
+
+    Raises:
+        Pix2PixError: if something cannot be read or changes nothing, or two would have one name.
+    """
+    sources = input_files(inputs)
+    if pairs and style is not None:
+        raise Pix2PixError(
+            "pairs: expected images by themselves to turn into another domain, found the option; "
+            "leave --pairs out"
+        )
+    translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
+    config = translator.config
+    for source in sources:  # unfit ones are told before anything is written
+        head = header(source)
+        if pairs:
+            check_halves(source, head.width, head.height, any_width=True)
+    written = [out / f"{source.stem}.png" for source in sources]
+    refuse_to_overwrite(sources, written)
+    out.mkdir(parents=True, exist_ok=True)
+    bar = tqdm(sources, "images", unit="image", disable=None, leave=False)
+    for index, (source, path) in enumerate(zip(bar, written, strict=True)):
+        image = input_image(source, config, pairs)
+        generated = translator.image(image, index, fit)
+        if side_by_side:
+            generated = np.hstack([shown(image), shown(generated)])
+        with appearing_whole(path) as writing:
+            to_image(generated).save(writing, "PNG")
+    return written
+
+
+def open_translator(
+    checkpoint: Path, mode: Mode | None, direction: Direction | None, style: Style | None,
+    **noise: Any,
+) -> Any:  # fmt: skip
+    """Return what translates with a checkpoint: it has a `config` and `image(picture, index, fit)`.
+
+    Raises:
+        Pix2PixError: if the checkpoint cannot be read, or a style is given to a network that has
+            none, or none to one that has, or what that has not either.
+    """
+    path = file_of(checkpoint)
+    found, config, _ = load(path)
+    if config.model == StarGANConfig.model:
+        if direction is not None:
+            raise Pix2PixError(
+                f"{path}: expected a domain to turn the images into, found the direction "
+                f"{direction}; give --domain instead"
+            )
+        if style is None:
+            raise Pix2PixError(
+                f"{path}: expected a domain to turn the images into, one of "
+                f"{', '.join(config.domains)}, found none; give it with --domain"
+            )
+        drawn = noise["seed"] is not None and style.reference is not None
+        idle = {"mode": mode is not None, "seed": drawn, "no-dropout": not noise["dropout"]}
+        for name in (name for name, given in idle.items() if given):
+            raise Pix2PixError(
+                f"{path}: expected no --{name}, for StarGAN has neither moving statistics nor "
+                f"dropout, nor a style to draw beside a reference; leave --{name} out"
+            )
+        from pix2pix_ms.family.stargan.translate import StyleTranslator, averages_of
+
+        reference = read_image(style.reference, 3) if style.reference else None
+        averages = averages_of(found, config, path)
+        return StyleTranslator(averages, style.domain, reference, noise["seed"] or 0)
+    if style is not None:
+        raise Pix2PixError(
+            f"{path}: expected a network with domains, as stargan trains, found one of "
+            f"{config.model}; leave --domain out"
+        )
+    return Translator(*generator_of(found, config, path, direction), mode or "paper", **noise)
+
+
+def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:
+    """Refuse to write a generated image over an input."""
+    lost = {path.resolve() for path in written} & {source.resolve() for source in sources}
+    for path in sorted(lost):
+        raise Pix2PixError(f"{path}: expected a new file to write, found an input; change --out")
+
+
+def input_files(inputs: Iterable[Path]) -> list[Path]:
+    """List the images named or found in the folders named, each with a name of its own."""
+    sources = []
+    for place in inputs:
+        found = images_in(place) if place.is_dir() else [place]
+        if not found:
+            raise Pix2PixError(f"{place}: expected images in this folder, found none")
+        sources += found
+    seen: dict[str, Path] = {}
+    for source in sources:
+        if source.stem in seen:
+            raise Pix2PixError(
+                f"{source}: expected one input called {source.stem}, found also "
+                f"{seen[source.stem]}; translate them into different folders"
+            )
+        seen[source.stem] = source
+    return sources
+
+
+def input_image(source: Path, config: Config, pairs: bool) -> Pixels:
+    """Read the picture the network is to see a part or all of."""
+    if not pairs:
+        return read_image(source, config.input_channels if config.colours == "rgb" else 3)
+    if config.colours == "lab":
+        raise Pix2PixError(
+            f"{source}: expected a photo to colour, found the option --pairs; leave it out"
+        )
+    both = halves(source, config.input_channels, any_width=True)
+    return both[NETWORK_COLUMNS[config.direction].index("x")]

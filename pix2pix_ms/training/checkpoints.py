@@ -1,0 +1,336 @@
+"""Checkpoints: saved whole or not at all, and loaded only where they fit."""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+
+from pix2pix_ms.config.models import MODELS, imported, settings_from_json
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Direction, Settings
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.files import appearing_whole
+from pix2pix_ms.pix2pix.nets.blocks import fold
+from pix2pix_ms.training import weights as weights_file
+from pix2pix_ms.training.seal import check_seal, damaged
+
+SUFFIX = ".ckpt"
+AVERAGE = "average."  # before the names of averaged weights
+NETWORK = re.compile(
+    "(generator|mapping|encoder|discriminator|average)[._]"
+)  # no optimiser or pool
+
+# The networks that come with a clone; an installed package alone does not have them.
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
+SHIPPED_GENERATOR = SHIPPED / "facades-128"
+SHIPPED_SEGMENTER = SHIPPED / "segmenter"
+
+
+def last_of(run_folder: Path) -> Path:
+    """Return where a run keeps everything a resume needs."""
+    return run_folder / "checkpoints" / f"last{SUFFIX}"
+
+
+def previous_of(run_folder: Path) -> Path:
+    """Return where a run keeps the checkpoint before its last."""
+    return last_of(run_folder).with_name(f"previous{SUFFIX}")
+
+
+def file_of(place: Path) -> Path:
+    """Return the file a place stands for: itself, the last of a run, or what was exported there.
+
+    Raises:
+        Pix2PixError: if it is a folder with neither.
+    """
+    if not place.is_dir():
+        return place
+    exported = list(place.glob(f"*{weights_file.SUFFIX}"))
+    trained = [file for file in (last_of(place), previous_of(place)) if file.is_file()]
+    found = trained[:1] or exported
+    if len(found) != 1:
+        raise Pix2PixError(
+            f"{place}: expected a run, with {last_of(Path())}, or one exported network, found "
+            f"{len(exported)} {weights_file.SUFFIX}; name the file"
+        )
+    return found[0]
+
+
+def shipped_generator() -> Path:
+    """Return the folder of the generator that ships.
+
+    Raises:
+        Pix2PixError: if it is not there.
+    """
+    if not SHIPPED_GENERATOR.is_dir():
+        raise Pix2PixError(
+            f"{SHIPPED_GENERATOR}: expected the generator that comes with a clone, found none; "
+            "name one with --checkpoint"
+        )
+    return SHIPPED_GENERATOR
+
+
+def config_beside(path: Path) -> Path:
+    """Return where the config of an exported network lies."""
+    return path.with_name("config.json")
+
+
+def save(
+    parameters: Iterable[ms.Parameter],
+    path: Path,
+    config: Settings,
+    older: Path | None = None,
+    **position: int | str | np.ndarray,
+) -> None:
+    """Write parameters, the config and where the run stood to one file, which appears when whole.
+
+    `mindspore.load_checkpoint` reads it; the config travels as JSON text under the name `config`.
+
+    Args:
+        older: where the checkpoint that was at `path` until then is to stay.
+
+    Raises:
+        OSError: if it cannot be written; it names `path`.
+    """
+    rows = [{"name": p.name, "data": p} for p in parameters]
+    extra = {name: tensor_of(value) for name, value in position.items()}
+    with appearing_whole(path, older) as writing, unlogged():
+        try:
+            ms.save_checkpoint(
+                rows, str(writing), append_dict={"config": config.to_json(), **extra},
+                crc_check=True,
+            )  # fmt: skip
+        finally:
+            writing.with_suffix(".tmp").unlink(missing_ok=True)  # where MindSpore writes first
+
+
+def tensor_of(value: int | str | np.ndarray) -> Any:
+    """Return a value as MindSpore takes it beside the parameters of a checkpoint."""
+    return ms.Tensor(value) if isinstance(value, np.ndarray) else value
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep MindSpore from logging an error that is raised, and told, as well."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
+    """Read a checkpoint: its parameters by name, its config, and where the run stood.
+
+    An exported network, `.safetensors` with a config.json beside it, does not say the last.
+
+    Raises:
+        Pix2PixError: if there is none, it is damaged (a `DamagedError`), or not one of this
+            project's.
+    """
+    if not path.is_file():
+        raise Pix2PixError(f"{path}: expected a checkpoint, found none; check the path")
+    if path.suffix == weights_file.SUFFIX:
+        return *load_exported(path), {}
+    sealed = check_seal(path)
+    try:
+        with unlogged():
+            found: dict[str, Any] = ms.load_checkpoint(str(path))
+    except Exception as error:  # each release raises other types for a damaged file
+        raise damaged(path) from error
+    if not isinstance(found.get("config"), str):
+        raise Pix2PixError(
+            f"{path}: expected a checkpoint with the config of a pix2pix_ms run in it, "
+            f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
+        )
+    if not sealed:  # it was cut off, or what says that it was not is damaged
+        raise damaged(path)
+    config = settings_from_json(found.pop("config"), str(path))
+    position: dict[str, Any] = {
+        name: int(found.pop(name)) for name in ("epoch", "step") if name in found
+    }
+    if "losses" in found:
+        position["losses"] = found.pop("losses").asnumpy()
+    if "log" in found:
+        position["log"] = found.pop("log")
+    return found, config, position
+
+
+def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
+    """Read an exported network and the config beside it."""
+    beside = config_beside(path)
+    if not beside.is_file():
+        raise Pix2PixError(f"{path}: expected {beside.name} beside it, found none; copy it too")
+    config = settings_from_json(beside.read_text(errors="replace"), str(beside))
+    arrays = weights_file.read(path)
+    return {name: ms.Parameter(ms.Tensor(a), name=name) for name, a in arrays.items()}, config
+
+
+def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, ms.Parameter], Any]:
+    """Return networks as they leave for others, by name, and the settings that say so.
+
+    Of pix2pix: the averaged generator in place of the trained one, and its composed kernels folded
+    to plain 4x4 ones. A checkpoint of another model is returned as it is.
+    """
+    if config.model != Config.model:
+        return found, config
+    arrays = {n: p.asnumpy() for n, p in found.items() if not n.startswith(AVERAGE)}
+    arrays |= {
+        n.removeprefix(AVERAGE): p.asnumpy() for n, p in found.items() if n.startswith(AVERAGE)
+    }
+    for name, kernel in arrays.items():
+        if name.startswith("generator.ups.") and kernel.shape[2:] == (3, 3):
+            arrays[name] = fold(kernel)
+    plain = {name: ms.Parameter(ms.Tensor(array), name=name) for name, array in arrays.items()}
+    return plain, replace(config, upsampling="transposed", ema=0.0)
+
+
+def fill(
+    wanted: Mapping[str, ms.Parameter],
+    found: Mapping[str, ms.Parameter],
+    path: Path,
+    configs: tuple[Settings, Settings],
+) -> None:
+    """Copy every wanted parameter from those found; nothing is copied unless all fit.
+
+    Raises:
+        Pix2PixError: naming the first parameter that differs, and in what the two configs
+            (the network's, the checkpoint's) do; or what is not there at all; or the first
+            parameter that is not finite.
+    """
+    parts, held = (sorted({name.split(".")[0] for name in names}) for names in (wanted, found))
+    if len(parts) > 1 and {*parts} > {*held}:
+        raise Pix2PixError(
+            f"{path}: expected all that a training goes on from, found {', '.join(held)} alone; "
+            "put the run's own back, or start another run with --out"
+        )
+    for name, parameter in wanted.items():
+        here = list(parameter.shape)
+        there = list(found[name].shape) if name in found else "no such parameter"
+        if here != there:
+            raise Pix2PixError(
+                f"{path}: expected {name} {here}, found {there}; "
+                f"{difference(*configs)}; build the network from the checkpoint's config"
+            )
+        check_finite(found[name].asnumpy(), name, path)
+    for name, parameter in wanted.items():
+        ops.assign(parameter, found[name])  # a compiled network does not see set_data (2.8)
+
+
+def check_finite(weights: np.ndarray, name: str, path: Path) -> None:
+    """Refuse weights that are nan or infinite: what they make is no image."""
+    if not np.isfinite(weights).all():
+        raise Pix2PixError(
+            f"{path}: expected {name} to be finite numbers, found others; take an earlier "
+            "checkpoint, or train again"
+        )
+
+
+def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Settings) -> str:
+    """Copy the networks found at a place to those among a new model's parameters; say which.
+
+    An average stands for a network that is not there, and a network for its average.
+
+    Raises:
+        Pix2PixError: as `file_of`, `load` and `fill` do, or if there is no generator.
+    """
+    path = file_of(place)
+    found, theirs, position = load(path)
+    there, networks = {}, dict[str, None]()  # in place of a set, for the order
+    for name in filter(NETWORK.match, parameters):
+        network, _, rest = name.partition(".")  # StarGAN's averages have the rest of a name alone
+        others = () if "discriminator" in network else (AVERAGE + name, AVERAGE + rest, rest)
+        for source in [source for source in (name, *others) if source in found][:1]:
+            there[name], networks[network] = found[source], None
+    check_holds(next(iter(parameters)).split(".")[0], networks or found, path)
+    wanted = {name: p for name, p in parameters.items() if name.split(".")[0] in networks}
+    fill(wanted, there, path, (config, theirs))
+    epoch = f", epoch {position['epoch']}" if "epoch" in position else ""
+    return f"starts from {place}{epoch}: {', '.join(networks)}"
+
+
+def difference(network: Settings, checkpoint: Settings) -> str:
+    """Say in which architecture settings two configs differ."""
+    if network.model != checkpoint.model:
+        return f"the network is of {network.model}, the checkpoint of {checkpoint.model}"
+    ours, theirs = asdict(network), asdict(checkpoint)
+    unequal = [name for name in network.architecture if ours[name] != theirs[name]]
+    if not unequal:
+        return "their configs agree"
+    here = ", ".join(f"{name} {ours[name]}" for name in unequal)
+    there = ", ".join(f"{name} {theirs[name]}" for name in unequal)
+    return f"the network has {here}, the checkpoint {there}"
+
+
+def check_holds(network: str, found: Iterable[str], path: Path) -> None:
+    """Refuse a checkpoint without parameters of that network.
+
+    Raises:
+        Pix2PixError: naming the networks it does hold.
+    """
+    networks = sorted({name.split(".")[0] for name in found})
+    if network not in networks:
+        raise Pix2PixError(
+            f"{path}: expected a checkpoint with a {network}, found one with "
+            f"{', '.join(networks) or 'no network'}; give another file"
+        )
+
+
+def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
+    """Load a checkpoint into a generator built from `config`.
+
+    Raises:
+        Pix2PixError: as `load` and `fill` do.
+    """
+    found, theirs, _ = load(path)
+    fill(generator.parameters_dict(), found, path, (config, theirs))
+
+
+def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any, Any]:
+    """Return the generator of a checkpoint, as `file_of` finds it, and its config.
+
+    Args:
+        direction: which of CycleGAN's two; unless given, that of its config.
+
+    Raises:
+        Pix2PixError: as `file_of`, `load` and `fill` do, or if it does not translate an image to
+            an image, or not in that direction.
+    """
+    path = file_of(path)
+    return generator_of(*load(path)[:2], path, direction)
+
+
+def generator_of(
+    found: Mapping[str, ms.Parameter], config: Any, path: Path, direction: Direction | None
+) -> tuple[Any, Any]:
+    """Return the generator among what was loaded from a file, and its config.
+
+    Raises:
+        Pix2PixError: as `load_generator` does.
+    """
+    entry = MODELS[config.model]
+    if entry.generator is None:
+        raise Pix2PixError(
+            f"{path}: expected a network that makes one image of another, as pix2pix and cyclegan "
+            f"train, found {config.model}; see pix2pix-ms generate, or translate --domain"
+        )
+    found, config = plain(found, config)
+    check_holds(config.networks[0], found, path)
+    if direction not in (None, config.direction):
+        if config.model == Config.model:
+            raise Pix2PixError(
+                f"{path}: expected the direction it was trained in, {config.direction}, found "
+                f"{direction}; leave --direction out, or train another"
+            )
+        config = replace(config, direction=direction)
+    generator = imported(entry.generator)(config)
+    fill(generator.parameters_dict(), found, path, (config, config))
+    generator.set_train(False)
+    return generator, config

@@ -1,0 +1,255 @@
+"""Epochs: schedule, log, samples, checkpoints, and going on where a run stopped.
+
+A run is a folder. Its `checkpoints/last.ckpt` is written last in every epoch, and between two steps
+where a signal asks to stop, so whatever interrupts a run, it goes on to the bit as if it had never
+stopped. What is trained, and on what, is a task's to know (`training/task.py`).
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pix2pix_ms.config.models import MODELS
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine import ranks as distributed
+from pix2pix_ms.machine.device import choose_device
+from pix2pix_ms.machine.files import appearing_whole, held
+from pix2pix_ms.machine.memory import give_back
+from pix2pix_ms.machine.precision import account, accounting
+from pix2pix_ms.machine.signals import Handler, Stopped, interruptible
+from pix2pix_ms.training import checkpoints, health
+from pix2pix_ms.training.figures import LogRow
+from pix2pix_ms.training.run import Kept, Run, check_run, check_same, log_sum
+from pix2pix_ms.training.task import Data, Model, Task
+
+
+def train(
+    config: Settings,
+    data: Data,
+    folder: Path,
+    resume: bool = False,
+    stop_after: int | None = None,
+    report: Callable[[str], None] = print,
+) -> Run:
+    """Train a model and leave a run folder: config, log, samples, loss plot, checkpoints.
+
+    Of ranks that train together each calls this alike; the first writes and reports.
+
+    Args:
+        config: the settings of the model.
+        data: what to train on and what to hold out, as the model's task opens it.
+        resume: go on with the run in `folder`; where there is none, start it.
+        stop_after: end after this epoch as if interrupted there; the schedule does not change.
+        report: called with a line an epoch.
+
+    Raises:
+        Pix2PixError: if the folder holds another run or another process trains in it, the device is
+            not there, the data cannot be read, or losses or weights are no numbers any more.
+        Stopped: after the step during which Ctrl-C, SIGTERM or SIGHUP came, when all has been
+            saved; at one before the first step, or at a second, at once: the run can then be
+            resumed from its last whole epoch.
+    """
+    run, begun = Run(folder), data.fingerprint
+    check_run(run, config, resume, begun)
+    choose_device(config.device)
+    distributed.check_ranks(config)
+    distributed.agree("settings or data", config.to_json() + begun)
+    with hold(folder), interruptible() as signals:
+        task, log, losses = restored(run, config, data, report)
+        if log:
+            for line in config.changed_since(run.config(), len(log)):
+                report(line)
+        last = config.epochs if stop_after is None else stop_after
+        if distributed.is_first():
+            run.begin(config, data.identity())
+            report(data.description)
+        for epoch in range(len(log), last + 1):
+            if data.fingerprint != begun:
+                raise Pix2PixError(
+                    f"{data.identity()['train']}: expected the data the run began with, found "
+                    "others written in their place; put those back and go on with --resume"
+                )
+            task.begin_epoch(epoch)
+            began = time.perf_counter()
+            if epoch:
+                train_epoch(run, task, epoch, log, losses, signals)
+            means = distributed.mean(mean_losses(task, losses))
+            seconds = time.perf_counter() - began
+            losses = []
+            if distributed.is_first():
+                row = log_row(task.columns(), epoch, task.model, means, task.measure(), seconds)
+                log.append(row | accounting(task.model.parameters()))
+                odd = oddities(task, log)
+                run.warn(odd)
+                keep(run, task, log)
+                for line in (epoch_line(task, log[-1]), *(f"warning: {line}" for line in odd)):
+                    report(line)
+            distributed.wait_for_first()
+            if signals.noted is not None:
+                raise Stopped(number=signals.noted)
+    return run
+
+
+def hold(folder: Path) -> AbstractContextManager[None]:
+    """Keep other processes out of a run's folder; of ranks, the first does for all."""
+    return held(folder) if distributed.is_first() else nullcontext()
+
+
+def restored(
+    run: Run, config: Settings, data: Data, report: Callable[[str], None]
+) -> tuple[Task, list[LogRow], list[Sequence[float]]]:
+    """Build a model with its data, at the place where the run's checkpoint stands, if it has one.
+
+    Returns:
+        The task, the log so far, and the losses of the steps already done in the epoch after it.
+    """
+    with distributed.first_before_others():  # the others then find a damaged one put aside
+        kept = run.load_last(report)
+    if kept is None and (epochs := len(run.log()) - 1) > 0:
+        raise Pix2PixError(
+            f"{run.last}: expected the checkpoint of {run.log_file.name}'s {epochs} epochs, "
+            "found none; put it back, or start another run with --out"
+        )
+    here = {**kept.position, "losses": None} if kept else None
+    distributed.agree("checkpoint", str(here))
+    if kept is not None:  # before anything is built of settings that may be damaged
+        check_same(kept.config, config, kept.path)
+    task: Task = MODELS[config.model].task_class()(config, data)
+    log, losses = resumed(run, task.model, config, kept)
+    if kept is None and config.start_from is not None:
+        report(checkpoints.start_from(Path(config.start_from), task.model.parameters(), config))
+    distributed.broadcast(task.model.parameters().values())
+    return task, log, losses
+
+
+def resumed(
+    run: Run, model: Model, config: Settings, kept: Kept | None
+) -> tuple[list[LogRow], list[Sequence[float]]]:
+    """Fill a model from a run's checkpoint, if there is one.
+
+    Returns:
+        The log so far, and the losses of the steps already done in the epoch after it.
+    """
+    if kept is None:
+        return [], []
+    path, found, theirs, position = kept
+    checkpoints.fill(model.parameters(), found, path, (config, theirs))
+    begun = position["epoch"] + ("losses" in position)
+    if begun > config.epochs:
+        raise Pix2PixError(
+            f"epochs: expected at least the {begun} that {path} has begun, found "
+            f"{config.epochs}; ask for more, or start another run with --out"
+        )
+    model.step = position["step"]
+    log = run.log()[: position["epoch"] + 1]
+    if len(log) != position["epoch"] + 1:
+        raise Pix2PixError(
+            f"{run.log_file}: expected {position['epoch'] + 1} rows to match {path.name}, "
+            f"found {len(log)}; put the log back, or start another run with --out"
+        )
+    if position.get("log", log_sum(log)) != log_sum(log):
+        raise Pix2PixError(
+            f"{run.log_file}: expected the rows that {path.name} was saved with, found others; "
+            "put the log back, or start another run with --out"
+        )
+    return log, [tuple(row) for row in position.get("losses", ())]
+
+
+def train_epoch(
+    run: Run,
+    task: Task,
+    epoch: int,
+    log: list[LogRow],
+    losses: list[Sequence[float]],
+    signals: Handler,
+) -> None:
+    """Run the steps of an epoch after those whose losses are there already, and add theirs.
+
+    Raises:
+        Pix2PixError: if a loss is no number any more.
+        Stopped: if a signal came; what has been done is saved.
+    """
+    done, alone = len(losses), task.config.ranks == 1
+    bar = tqdm(
+        total=task.steps(), initial=done, desc=f"epoch {epoch}", unit="step", disable=None,
+        leave=False,
+    )  # fmt: skip
+    with bar:
+        for batch in islice(task.batches(epoch), done, None):
+            losses.append(task.model.train_step(*batch))
+            health.check_losses(task, losses[-1], epoch, run.last)
+            bar.update()
+            signals.patient = alone  # from now on there is something to save; ranks stop at once
+            if signals.noted is not None:
+                health.check_weights(task, epoch, run.last)
+                save(run, task, log, losses=np.array(losses))
+                raise Stopped(number=signals.noted)
+
+
+def mean_losses(task: Task, losses: Sequence[Sequence[float]]) -> list[float]:
+    """Return the means of an epoch's losses; of no steps, nan."""
+    if not losses:
+        return [math.nan] * len(task.losses)
+    return [float(np.mean(term)) for term in zip(*losses, strict=True)]
+
+
+def log_row(
+    columns: Sequence[str],
+    epoch: int,
+    model: Model,
+    losses: Sequence[float],
+    held_out: Sequence[float],
+    seconds: float,
+) -> LogRow:
+    """Put an epoch's numbers under the log's column names."""
+    rate = model.config.learning_rate_at(epoch) if epoch else 0.0
+    values = (epoch, model.step, rate, *losses, *held_out, round(seconds, 2))
+    return dict(zip(columns, values, strict=True))
+
+
+def epoch_line(task: Task, row: LogRow) -> str:
+    """Say in one line how an epoch went."""
+    epochs = task.config.epochs
+    place = f"epoch {row['epoch']:{len(str(epochs))}d}/{epochs}"
+    if row["epoch"] == 0:
+        return f"{place}  untrained: {task.line(row)}"
+    return f"{place}  {task.line(row)}{account(row)}  {row['seconds']:.1f} s"
+
+
+def keep(run: Run, task: Task, log: list[LogRow]) -> None:
+    """Write an epoch down: samples, plot, log, and the checkpoint that makes it count."""
+    epoch, config = int(log[-1]["epoch"]), task.config
+    health.check_weights(task, epoch, run.last)
+    if epoch % config.sample_every == 0 or epoch == config.epochs:
+        with appearing_whole(run.sample_file(epoch)) as writing:
+            task.sample_grid().savefig(writing)
+    if epoch:
+        with appearing_whole(run.curves_file) as writing:
+            task.loss_curves(log).savefig(writing)
+    run.write_log(log)
+    if epoch and (epoch % config.save_every == 0 or epoch == config.epochs):
+        position = {"epoch": epoch, "step": task.model.step}
+        kept, plain = checkpoints.plain({p.name: p for p in task.model.kept()}, config)
+        checkpoints.save(kept.values(), run.generator_file(epoch), plain, **position)
+    save(run, task, log)
+    give_back()
+
+
+def save(run: Run, task: Task, log: list[LogRow], **within: np.ndarray) -> None:
+    """Save all that a resume needs as the last checkpoint; what was the last is the one before."""
+    position = {"epoch": int(log[-1]["epoch"]), "step": task.model.step, "log": log_sum(log)}
+    parameters = task.model.parameters().values()
+    checkpoints.save(parameters, run.last, task.config, run.previous, **position, **within)
+
+
+def oddities(task: Task, log: list[LogRow]) -> list[str]:
+    """Say what of the last epoch looks as if nothing were learned any more, a line each."""
+    before, row = log[-2:] if len(log) > 1 else (log[0], log[0])
+    return [f"epoch {row['epoch']}: {sign}" for sign in health.signs(task, row, before)]

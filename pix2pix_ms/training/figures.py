@@ -1,0 +1,145 @@
+"""Grids of images and curves of losses, as matplotlib figures."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pix2pix_ms.config.settings import Direction
+from pix2pix_ms.data.images import Pixels, shown
+from pix2pix_ms.data.records import to_pixels
+
+SAMPLE_TITLES = ("input", "generated", "target")
+CELL_INCHES = 1.7
+WIDE = 1.25  # six images of this shape to a line are too small to look at
+DPI = 110
+UNDECIDED = {"vanilla": (math.log(2), "log 2: undecided"), "lsgan": (0.25, "1/4: undecided")}
+LogRow = dict[str, float]
+
+
+def pixels(image: np.ndarray) -> Pixels:
+    """Return what to look at, uint8 [H, W, 3], of uint8 [H, W, C] or float32 [C, H, W]."""
+    return shown(image if image.dtype == np.uint8 else to_pixels(image))
+
+
+def image_grid(
+    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), cell: float = CELL_INCHES
+) -> Figure:
+    """Show rows of images of one shape under column titles.
+
+    Args:
+        rows: uint8 [H, W, C] or float32 [C, H, W] in [-1, 1] each.
+        cell: the shorter side of an image, in inches.
+    """
+    columns = max(len(row) for row in rows)
+    top = 0.28 if titles else 0.0
+    pictures = [[pixels(image) for image in row] for row in rows]
+    height, width = pictures[0][0].shape[:2]
+    across = columns * cell * max(1, width / height)
+    down = len(rows) * cell * max(1, height / width)
+    figure = Figure(figsize=(across, down + top), dpi=DPI)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    figure.subplots_adjust(0, 0, 1, 1 - top / (down + top), 0.03, 0.03)
+    for axes_row, images in zip(grid, pictures, strict=True):
+        for axes in axes_row:
+            axes.set_axis_off()
+        for axes, image in zip(axes_row, images, strict=False):
+            axes.imshow(image, interpolation="nearest")
+    for axes, title in zip(grid[0], titles, strict=False):
+        axes.set_title(title, fontsize=9, pad=4)
+    return figure
+
+
+def sample_grid(
+    samples: Sequence[Sequence[np.ndarray]], direction: Direction | None = None
+) -> Figure:
+    """Show (input, generated, target) triples, two to a line, or one where they are wide.
+
+    With a direction the titles say which of the images is A, and which B.
+    """
+    titles = SAMPLE_TITLES
+    if direction is not None:
+        a, b = direction.split("to")
+        titles = (f"input ({a})", SAMPLE_TITLES[1], f"target ({b})")
+    height, width = pixels(samples[0][0]).shape[:2]
+    abreast = 1 if width > WIDE * height else 2
+    lines = [
+        [image for triple in samples[start : start + abreast] for image in triple]
+        for start in range(0, len(samples), abreast)
+    ]
+    return image_grid(lines, titles * min(len(samples), abreast))
+
+
+def loss_curves(log: Sequence[LogRow], gan_mode: str = "vanilla") -> Figure:
+    """Plot a run's log: the adversarial losses, G's L1 and the held-out measures, by epoch.
+
+    A dotted line marks the loss of a D that cannot tell real from generated, where `gan_mode`
+    decides one.
+    A run without a discriminator has no adversarial losses, and no place for them.
+    """
+    trained = [row for row in log if row["epoch"] > 0]
+    without = all(math.isnan(row["loss_g_gan"]) for row in trained[:1])
+    figure = Figure(figsize=(7.5 if without else 11, 3.2), dpi=DPI, layout="constrained")
+    *adversarial, distance, quality = figure.subplots(1, 2 if without else 3, sharex=True)
+    for axes in adversarial:
+        curves(axes, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
+        curves(axes, trained, {"G, adversarial": "loss_g_gan"})
+        if gan_mode in UNDECIDED:
+            loss, label = UNDECIDED[gan_mode]
+            axes.axhline(loss, color="0.6", ls=":", label=label)
+        finish(axes, "adversarial losses")
+    curves(distance, trained, {"training": "loss_g_l1"})
+    curves(distance, log, {"held out": "held_out_l1"})
+    finish(distance, "L1, of values in [-1, 1]")
+    curves(quality, log, {"held-out SSIM": "held_out_ssim"})
+    finish(quality, "SSIM")
+    return figure
+
+
+def curves_of(log: Sequence[LogRow], panels: Mapping[str, Mapping[str, str]]) -> Figure:
+    """Plot columns of a log by epoch: `panels` has, by title, the columns of each curve's label.
+
+    What was never measured, nan in every row, has no place.
+    """
+    measured = {
+        title: [row for row in log if not any(math.isnan(row[name]) for name in columns.values())]
+        for title, columns in panels.items()
+    }
+    shown = [title for title, rows in measured.items() if rows]
+    figure = Figure(figsize=(5.5 * len(shown), 3.2), dpi=DPI, layout="constrained")
+    plots = figure.subplots(1, len(shown), sharex=True, squeeze=False)[0]
+    for axes, title in zip(plots, shown, strict=True):
+        curves(axes, measured[title], panels[title])
+        finish(axes, title)
+    return figure
+
+
+def curves(axes: Axes, log: Sequence[LogRow], columns: Mapping[str, str]) -> None:
+    """Draw columns of the log over the epochs."""
+    for label, column in columns.items():
+        epochs = [row["epoch"] for row in log]
+        axes.plot(epochs, [row[column] for row in log], marker=".", label=label)
+
+
+def finish(axes: Axes, title: str) -> None:
+    """Give a plot its title, axis, legend and light grid."""
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+def fingerprint(*images: np.ndarray, digits: int = 2) -> str:
+    """Describe images in a line that a test can compare where pictures are not compared.
+
+    Shape, mean and range, rounded so that another processor's rounding does not show.
+    """
+    shapes = " ".join("x".join(str(side) for side in image.shape) for image in images[:1])
+    means = " ".join(f"{float(np.mean(image)):.{digits}f}" for image in images)
+    low = min(float(image.min()) for image in images)
+    high = max(float(image.max()) for image in images)
+    return f"{len(images)} of {shapes}, means {means}, range {low:.{digits}f} to {high:.{digits}f}"

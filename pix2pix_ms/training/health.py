@@ -1,0 +1,75 @@
+"""What tells a training that goes wrong: numbers that are none any more, and signs of collapse."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.precision import SKIPPED
+from pix2pix_ms.training.figures import LogRow
+from pix2pix_ms.training.task import Task
+
+WON = 0.01  # mean loss of a discriminator below which it tells every image, and teaches nothing
+FLAT = 0.01  # standard deviation, of values in [-1, 1], that nobody sees: one step of 255 is 0.008
+
+
+def check_losses(task: Task, losses: Sequence[float], epoch: int, kept: Path) -> None:
+    """Refuse to go on after a step whose losses are not finite, those left out by design aside.
+
+    Raises:
+        Pix2PixError: naming the first, and `kept`, the checkpoint from before.
+    """
+    for name, value in zip(task.losses, losses, strict=True):
+        if not math.isfinite(value) and name not in task.absent():
+            where = f"at step {task.model.step}, in epoch {epoch}"
+            raise gone(f"loss {name}: expected a finite number {where}, found {value}", task, kept)
+
+
+def check_weights(task: Task, epoch: int, kept: Path) -> None:
+    """Refuse to save weights, or optimisers' moments, that are not finite; raises likewise.
+
+    Losses may not show them: MindSpore's ReLU (2.8, CPU) makes 0 of nan.
+    """
+    for name, parameter in task.model.parameters().items():
+        if not np.isfinite(parameter.asnumpy()).all():
+            raise gone(
+                f"{name}: expected finite numbers in epoch {epoch}, found others", task, kept
+            )
+
+
+def gone(what: str, task: Task, kept: Path) -> Pix2PixError:
+    """Return the error of numbers that are none any more."""
+    config = task.config
+    remedies = [f"--learning-rate {config.learning_rate / 4:.2g}"]
+    remedies += ["another --norm"] * hasattr(config, "norm") + ["--amp O0"] * (config.amp != "O0")
+    before = f"{kept} is from before, but to go on from it leads here again: " * kept.is_file()
+    return Pix2PixError(
+        f"{what}; {before}start another run with {' or '.join(remedies)}, and look for broken "
+        "images in the data"
+    )
+
+
+def signs(task: Task, row: LogRow, before: LogRow) -> list[str]:
+    """Say what in an epoch looks as if one network had won, or nothing were learned any more.
+
+    Args:
+        before: the row of the epoch before it.
+    """
+    found = []
+    if row.get(SKIPPED, 0) - before.get(SKIPPED, 0) >= row["step"] - before["step"] > 0:
+        found.append("mixed precision skipped as many updates as there were steps; try --amp O0")
+    for names in task.games() if row["epoch"] else ():
+        loss = float(np.mean([row[f"loss_{name}"] for name in names]))
+        if loss < WON:
+            found.append(
+                f"the discriminator's loss ({', '.join(names)}) was {loss:.2g} on average: it "
+                "tells every generated image, and the generator learns nothing from it"
+            )
+    for images in task.generated() if row["epoch"] else ():
+        if images.std(axis=(2, 3)).max() < FLAT:
+            found.append("every generated image is of one colour")
+        elif len(images) > 1 and images.std(axis=0).max() < FLAT:
+            found.append("all generated images are alike")
+    return found

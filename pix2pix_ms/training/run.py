@@ -1,0 +1,255 @@
+"""The folder of a run: where things lie in it, and when one may be started or continued."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pix2pix_ms.config.models import settings_from_json
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.errors import DamagedError, Pix2PixError
+from pix2pix_ms.machine.files import replace_text
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.figures import LogRow
+
+# What may change when a run is resumed: how long it goes on, and what is kept of it.
+RESUMABLE = ("epochs", "constant_epochs", "save_every", "sample_every", "samples", "device")
+
+
+class Kept(NamedTuple):
+    """A checkpoint of a run: where it is, its parameters, the run's settings, where it stood."""
+
+    path: Path
+    parameters: Mapping[str, Any]
+    config: Any
+    position: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training and where things lie in it."""
+
+    folder: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The settings, as JSON."""
+        return self.folder / "config.json"
+
+    @property
+    def data_file(self) -> Path:
+        """The record trained on, what is held out of it, and their fingerprint, as JSON."""
+        return self.folder / "data.json"
+
+    @property
+    def log_file(self) -> Path:
+        """One row an epoch, row 0 being the untrained network."""
+        return self.folder / "log.csv"
+
+    @property
+    def last(self) -> Path:
+        """Everything a resume needs."""
+        return checkpoints.last_of(self.folder)
+
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before the last."""
+        return checkpoints.previous_of(self.folder)
+
+    @property
+    def warnings_file(self) -> Path:
+        """What looked wrong, a line each; there is none where nothing did."""
+        return self.folder / "warnings.txt"
+
+    def load_last(self, report: Callable[[str], None]) -> Kept | None:
+        """Read the last checkpoint, or the one before where that is damaged or missing.
+
+        Returns:
+            What it holds; None if there is none yet.
+
+        Raises:
+            Pix2PixError: if neither can be used.
+        """
+        if not self.previous.is_file():
+            return Kept(self.last, *checkpoints.load(self.last)) if self.last.is_file() else None
+        try:
+            return Kept(self.last, *checkpoints.load(self.last))
+        except Pix2PixError as error:
+            if self.last.is_file() and not isinstance(error, DamagedError):
+                raise
+            kept = self.last.with_name(f"damaged{checkpoints.SUFFIX}")
+            found, state = self.previous, "missing"
+            loaded = checkpoints.load(found)
+            if self.last.is_file():
+                self.last.replace(kept)  # lest it become the previous one
+                state = f"damaged (it is now {kept.name})"
+            report(f"{self.last} is {state}; the run goes on from {found.name}")
+            return Kept(found, *loaded)
+
+    def sample_file(self, epoch: int) -> Path:
+        """The sample grid of an epoch."""
+        return self.folder / "samples" / f"epoch_{epoch:03d}.png"
+
+    def generator_file(self, epoch: int) -> Path:
+        """The generator alone, as it was after an epoch."""
+        return self.folder / "checkpoints" / f"epoch_{epoch:03d}{checkpoints.SUFFIX}"
+
+    @property
+    def curves_file(self) -> Path:
+        """The loss plot."""
+        return self.folder / "losses.png"
+
+    def exists(self) -> bool:
+        """Tell whether this folder already holds a run."""
+        return any(file.is_file() for file in (self.config_file, self.last, self.previous))
+
+    def config(self) -> Any:
+        """Read the run's settings back, of whichever model."""
+        try:
+            text = self.config_file.read_text()
+        except UnicodeDecodeError:
+            text = ""  # which is refused by name
+        return settings_from_json(text, str(self.config_file))
+
+    def begin(self, config: Settings, data: dict[str, str]) -> None:
+        """Write down what the run is: its settings, and what it trains on and holds out.
+
+        Records in its own folder are noted from there, so that they are found where it is moved.
+        """
+        place, noted = Path(data["train"]), Path(data["train"]).resolve()
+        if ".." not in place.parts and place.is_relative_to(self.folder.absolute()):
+            noted = place.relative_to(self.folder.absolute())  # also where a link leads out of it
+        elif noted.is_relative_to(self.folder.resolve()):
+            noted = noted.relative_to(self.folder.resolve())
+        text = json.dumps(data | {"train": noted.as_posix()}, indent=2)
+        replace_text(self.data_file, text + "\n")
+        replace_text(self.config_file, config.to_json())
+
+    def data(self) -> dict[str, str]:
+        """Read back what the run trains on: the record's path and the fingerprint.
+
+        Raises:
+            Pix2PixError: if that was not written, or is damaged.
+        """
+        try:
+            data: dict[str, str] = json.loads(self.data_file.read_text())
+            return {
+                "train": str(self.folder / data["train"]),
+                "fingerprint": str(data["fingerprint"]),
+            }
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise Pix2PixError(
+                f"{self.data_file}: expected what the run trains on, found {error!r}; "
+                "put the file back, or start another run with --out"
+            ) from error
+
+    def log(self) -> list[LogRow]:
+        """Read the log back, numbers as they were written.
+
+        Raises:
+            Pix2PixError: if it is damaged.
+        """
+        if not self.log_file.is_file():
+            return []
+        try:
+            rows = csv.DictReader(io.StringIO(self.log_file.read_text()), strict=True)
+            return [{name: number(value) for name, value in row.items()} for row in rows]
+        except (ValueError, TypeError, AttributeError, csv.Error) as error:
+            raise Pix2PixError(
+                f"{self.log_file}: expected numbers in columns, found a damaged file; "
+                "put the log back, or start another run with --out"
+            ) from error
+
+    def write_log(self, log: list[LogRow]) -> None:
+        """Replace the log by these rows."""
+        replace_text(self.log_file, log_text(log))
+
+    def warn(self, lines: list[str]) -> None:
+        """Note what looked wrong, once: an epoch that is trained again says the same again."""
+        there = self.warnings_file.is_file()
+        known = self.warnings_file.read_text(errors="replace") if there else ""
+        fresh = [line for line in lines if line not in known.splitlines()]
+        if fresh:
+            replace_text(self.warnings_file, known + "".join(f"{line}\n" for line in fresh))
+
+
+def log_text(log: list[LogRow]) -> str:
+    """Return a log as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(log)
+    return text.getvalue()
+
+
+def log_sum(log: list[LogRow]) -> str:
+    """Return what tells a log from another: the sha256 of its text, seconds aside."""
+    rows = [{**row, "seconds": 0.0} for row in log]
+    return hashlib.sha256(log_text(rows).encode()).hexdigest()
+
+
+def number(text: str) -> float:
+    """Read a number of the log; an epoch stays an integer."""
+    return int(text) if text.isdigit() else float(text)
+
+
+def check_run(run: Run, config: Settings, resume: bool, fingerprint: str | None = None) -> None:
+    """Refuse a folder in which this run can be neither started nor continued; write nothing.
+
+    Raises:
+        Pix2PixError: if it holds a run and is not to be resumed, or the run's settings or data
+            (where their fingerprint is given) differ.
+    """
+    check_free(run, resume)
+    if run.exists():
+        check_same(run.config(), config, run.config_file)
+        if fingerprint not in (None, run.data()["fingerprint"]):
+            raise Pix2PixError(
+                f"{run.data_file}: expected the pairs the run began with, {run.data()['train']}, "
+                "found others; give it those, or start another run with --out"
+            )
+
+
+def check_free(run: Run, resume: bool) -> None:
+    """Refuse a folder that holds a run which is not to be resumed, or files in its way."""
+    if run.exists():
+        if not resume:
+            raise Pix2PixError(
+                f"{run.folder}: expected a new folder, found a run; "
+                "continue it with --resume, or choose another with --out"
+            )
+        return
+    samples, kept = run.sample_file(0).parent, run.last.parent
+    for place in (run.log_file, run.curves_file, run.warnings_file, samples, kept):
+        if place.is_file() or (place.is_dir() and any(place.iterdir())):
+            raise Pix2PixError(
+                f"{place}: expected none where no run has begun, found one; move it away, or "
+                "choose another folder with --out"
+            )
+    if run.data_file.exists():
+        run.data()  # of a run that ended as it began, or another's
+
+
+def check_model(before: Settings, model: str, where: Path) -> None:
+    """Refuse to resume a run of another model."""
+    if before.model != model:
+        raise Pix2PixError(
+            f"{where}: expected a run of {model}, found one of {before.model}; "
+            f"give --model {before.model}, or start another run with --out"
+        )
+
+
+def check_same(before: Settings, now: Settings, where: Path) -> None:
+    """Refuse to resume with settings under which the run would not be the same."""
+    check_model(before, now.model, where)
+    old, new = asdict(before), asdict(now)
+    for name in old:
+        if name not in RESUMABLE and old[name] != new[name]:
+            raise Pix2PixError(
+                f"{where}: expected {name} {old[name]} as the run began, found {new[name]}; "
+                "leave it as it was, or start another run with --out"
+            )

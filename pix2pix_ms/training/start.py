@@ -1,0 +1,144 @@
+"""From what a user asks for to a training: which run, which settings, on which data.
+
+What is not given comes from the run that is resumed, else from a preset or from what the run starts
+with; what the data decide comes from them.
+"""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pix2pix_ms.config.models import MODELS, preset, refuse_foreign
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine import ranks as distributed
+from pix2pix_ms.machine.device import choose_device
+from pix2pix_ms.machine.signals import Stopped
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training import epochs as training
+from pix2pix_ms.training.run import Run, check_free, check_model
+
+
+def start(
+    run: Run,
+    model: str | None,
+    preset_name: str | None,
+    data: Path | None,
+    resume: bool,
+    given: Mapping[str, Any],
+    again: str,
+    report: Callable[[str], None],
+) -> None:
+    """Start a run or go on with it, and say where to look.
+
+    Args:
+        data: records or images; None for those that the model makes, or that the run began with.
+        given: settings by name; with `ranks` among them this is one of so many, started by msrun.
+        again: the command to go on with, for an interruption to name.
+        report: called with a line at a time; of ranks, by the first alone.
+
+    Raises:
+        Pix2PixError: if settings, folder, device or data do not suit.
+        Stopped: at Ctrl-C, SIGTERM or SIGHUP, saying what is saved and how to go on.
+    """
+    resuming = resume and run.exists()
+    base = base_settings(run, resuming, model, preset_name, given)
+    refuse_foreign(given, base.model)
+    if data is not None and "facades" in given:
+        raise Pix2PixError(
+            f"facades: expected no number of facades to make where there is --data, found "
+            f"{given['facades']} and {data}; leave one of them out"
+        )
+    task = MODELS[base.model].task_class()
+    # What the data decide is held to them once they are there.
+    config = replace(base, **{name: given[name] for name in given if name not in task.decides})
+    device = choose_device(config.device)
+    if "ranks" in given:
+        distributed.join(config.sync_batch_norm)
+    told = report if distributed.is_first() else silent
+    height, width = config.shape
+    ranks = f" on {config.ranks} ranks" * (config.ranks > 1)
+    told(f"{device}{ranks}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
+    check_free(run, resume)
+    with training.hold(run.folder):
+        try:
+            if resuming and data is None:
+                data = records_of(run)
+            with distributed.first_before_others():  # the others then find the records
+                made = resuming or not distributed.is_first()
+                records = task.records(data, run.folder, config, made)
+                opened = task.open_data(records, config)
+            if resuming and records != data:
+                told(f"{data} was read when the run began; it goes on with {records}")
+            config = replace(config, **{**task.decided(opened, config), **given})
+            training.train(config, opened, run.folder, resume, report=told)
+        except KeyboardInterrupt as stopped:
+            words = interruption(run, again, told) if distributed.is_first() else "interrupted"
+            raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
+    told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+
+
+def records_of(run: Run) -> Path:
+    """Return the record that a run began with.
+
+    Raises:
+        Pix2PixError: if it is not there.
+    """
+    place = Path(run.data()["train"])
+    if not place.is_file():
+        raise Pix2PixError(
+            f"{run.data_file}: expected the record it names, {place}, found none; put it back, or "
+            "say with --data where it is"
+        )
+    return place
+
+
+def base_settings(
+    run: Run, resuming: bool, model: str | None, preset_name: str | None, given: Mapping[str, Any]
+) -> Settings:
+    """Return the settings before any is given: the run's own, those it starts from, or a preset's.
+
+    With both of the last, the preset's with that architecture. The U-Net keeps its depth.
+
+    Raises:
+        Pix2PixError: if the run to resume or start from is of another model, or cannot be read.
+    """
+    place = Path(given["start_from"]) if "start_from" in given else None
+    if place is not None and run.folder.resolve() in (place.resolve(), *place.resolve().parents):
+        raise Pix2PixError(
+            f"{place}: expected another run, found that to train; leave --from out, or change --out"
+        )
+    if not resuming and place is None:
+        return preset(preset_name or "quick", model or Config.model)
+    where = run.config_file if resuming or place is None else checkpoints.file_of(place)
+    before = run.config() if resuming else checkpoints.load(where)[1]
+    check_model(before, model or before.model, where)
+    base = before if resuming else replace(before, ranks=1, sync_batch_norm=False, device="auto")
+    if preset_name is not None:
+        same = (*before.architecture, "jitter_size", "start_from")
+        same *= not resuming or before.start_from is not None
+        base = preset(preset_name, before.model, **{name: getattr(before, name) for name in same})
+    if not resuming and isinstance(before, Config) and given.keys() & {"size", "height", "width"}:
+        base = replace(base, levels=before.depth)
+    return base
+
+
+def interruption(run: Run, again: str, report: Callable[[str], None]) -> str:
+    """Say what an interrupted run leaves behind and how to go on."""
+    try:
+        kept = run.load_last(report)
+    except Pix2PixError as error:
+        return f"interrupted; {error}"
+    if kept is None:
+        return f"interrupted before the first checkpoint; start again with: {again}"
+    path, *_, position = kept
+    done = len(position.get("losses", ()))
+    steps = f" and {done} step{'s' * (done > 1)} more" if done else ""
+    return f"interrupted; {path} holds epoch {position['epoch']}{steps}; go on with: {again}"
+
+
+def silent(_: str) -> None:
+    """Leave the word to the first rank."""

@@ -1,0 +1,154 @@
+"""The shape of a task: what training needs to know of a model and of its data.
+
+The idea: `training` runs epochs, writes the log, draws, saves and resumes, and knows no model. A
+task builds one, feeds it, measures it and shows it. A new member of the family is a model with a
+`train_step`, and the task that suits its data.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import mindspore as ms
+import numpy as np
+from matplotlib.figure import Figure
+
+from pix2pix_ms.training.figures import LogRow, curves_of
+
+Batch = tuple[np.ndarray, ...]
+Panels = Mapping[str, Mapping[str, str]]  # title of a plot: label of a curve: column of the log
+
+
+class Data(Protocol):
+    """What a run trains on and what it holds out."""
+
+    @property
+    def description(self) -> str:
+        """A sentence that says which is which."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells these data from others."""
+
+    def identity(self) -> dict[str, str]:
+        """What a run notes of its data: `train`, where they are, `pairs`, `fingerprint`."""
+
+
+class Model(Protocol):
+    """Networks, optimisers and a training step."""
+
+    config: Any
+    step: int
+    train_step: Callable[..., Any]
+    """Takes a batch, updates once, and returns a NamedTuple of the losses as numbers."""
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the optimisers' rate, also where the step is compiled."""
+
+    def parameters(self) -> dict[str, ms.Parameter]:
+        """Return everything a resume needs, by name."""
+
+    def kept(self) -> Iterable[ms.Parameter]:
+        """Return what translates: the parameters of a checkpoint that is kept for good."""
+
+
+class Task(ABC):
+    """A model with its data.
+
+    Args:
+        config: the settings of its model.
+        data: what `open_data` returned.
+
+    Raises:
+        Pix2PixError: if the data do not suit the config.
+    """
+
+    losses: ClassVar[tuple[str, ...]]
+    """The terms of a step, as the model's NamedTuple has them; `loss_` before them in the log."""
+    measures: ClassVar[tuple[str, ...]]
+    """What is measured on held-out data; `held_out_` before them in the log."""
+    sample_words: ClassVar[str]
+    """What a sample grid shows, from left to right, for the command's last line."""
+
+    decides: ClassVar[tuple[str, ...]] = ()
+    """The settings that the data decide."""
+
+    config: Any
+    model: Any  # a `Model`
+
+    @classmethod
+    @abstractmethod
+    def records(cls, data: Path | None, run: Path, config: Any, resuming: bool) -> Path:
+        """Return the records a run trains on, made in its folder where they do not exist yet."""
+
+    @classmethod
+    @abstractmethod
+    def open_data(cls, records: Path, config: Any) -> Any:
+        """Return what to train on and what to hold out."""
+
+    @classmethod
+    def decided(cls, data: Any, config: Any) -> dict[str, Any]:  # noqa: ARG003
+        """Return those settings as the data have them."""
+        return {}
+
+    @abstractmethod
+    def __init__(self, config: Any, data: Any) -> None: ...
+
+    @abstractmethod
+    def steps(self) -> int:
+        """Return how many batches an epoch has, the same on every rank."""
+
+    @abstractmethod
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Yield this rank's batches of an epoch; all ranks' depend on (seed, epoch) alone."""
+
+    @abstractmethod
+    def measure(self) -> Sequence[float]:
+        """Measure the model on held-out data, in the order of `measures`; change nothing."""
+
+    @abstractmethod
+    def sample_grid(self) -> Figure:
+        """Show what the model makes of held-out data; change nothing."""
+
+    @abstractmethod
+    def generated(self) -> list[np.ndarray]:
+        """Return some images of each generator, float32 [N, C, H, W]; change nothing."""
+
+    def absent(self) -> tuple[str, ...]:
+        """Return the losses that are nan because a setting leaves them out."""
+        return ()
+
+    def games(self) -> tuple[tuple[str, ...], ...]:
+        """Return, for each discriminator that wins when they are all near 0, its losses."""
+        return ()
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Set what changes from epoch to epoch."""
+        self.model.set_learning_rate(self.config.learning_rate_at(max(epoch, 1)))
+
+    def panels(self) -> Panels:
+        """Say which curves to plot together: here all losses, and all measures."""
+        return {
+            "losses": {name: f"loss_{name}" for name in self.losses},
+            "held out": {name: f"held_out_{name}" for name in self.measures},
+        }
+
+    def loss_curves(self, log: Sequence[LogRow]) -> Figure:
+        """Plot the log."""
+        return curves_of(log, self.panels())
+
+    def line(self, row: LogRow) -> str:
+        """Say in words how an epoch went, without its number and seconds."""
+        held_out = [f"{name} {row[f'held_out_{name}']:.3f}" for name in self.measures]
+        losses = [f"{name} {row[f'loss_{name}']:.3f}" for name in self.losses]
+        trained = row["epoch"] > 0
+        return "  ".join([*losses * trained, f"held-out {', '.join(held_out)}"])
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """Return the columns of the log."""
+        return (
+            "epoch", "step", "learning_rate", *(f"loss_{name}" for name in cls.losses),
+            *(f"held_out_{name}" for name in cls.measures), "seconds",
+        )  # fmt: skip
