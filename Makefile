@@ -20,8 +20,8 @@ train: .venv  ## train on procedural facades (preset quick) and say which pictur
 
 test: lint unit notebooks-test  ## everything CI runs: lint, types, unit tests, notebooks
 
-lint: .venv  ## ruff and mypy
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: .venv  ## ruff, mypy, and which room imports which
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 unit: .venv  ## the unit tests; it says which it skips without PyTorch
 	$(BIN)/python -m pytest $(PARALLEL) tests

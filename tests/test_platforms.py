@@ -42,8 +42,8 @@ STRUCTURE = {
 # Listed for fewer or for none, and what keeps that from mattering.
 EXCEPTIONS = {
     # Listed without the CPU, though it is the operator Conv2D, which is listed with it.
-    "ops.conv2d": "nets/blocks.py and nets/resnet.py call it where `computes_on_cpu()` alone",
-    # distributed.py; on a CPU they run too, as tests/test_distributed.py shows.
+    "ops.conv2d": "blocks.py and resnet.py of pix2pix/nets call it where `computes_on_cpu()` alone",
+    # machine/ranks.py; on a CPU they run too, as tests/test_distributed.py shows.
     "ops.AllGather": "among ranks alone",
     "ops.Broadcast": "likewise",
     "amp.auto_mixed_precision": "changes cells in Python, computes nothing",
@@ -128,7 +128,7 @@ def test_every_exception_is_used_and_needed(used: set[str]) -> None:
 
 
 def test_the_branch_that_an_exception_names_is_there() -> None:
-    for file in ("nets/blocks.py", "nets/resnet.py"):
+    for file in ("pix2pix/nets/blocks.py", "pix2pix/nets/resnet.py"):
         tree = ast.parse((PACKAGE / file).read_text())
         for layer in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
             text = ast.unparse(layer)

@@ -17,7 +17,7 @@ from pix2pix_ms.pix2pix.nets import blocks
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, to_network
-from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training import checkpoints, weights
 from pix2pix_ms.training.epochs import train
 
 RNG = np.random.default_rng(7)
@@ -56,7 +56,7 @@ def test_it_is_resizing_and_a_convolution() -> None:
 def test_folded_it_is_a_transposed_convolution() -> None:
     cell, x = layer(), noise(2, 5, 4, 6)
     plain = blocks.upconvolution(5, 7, True)
-    plain.weight.set_data(Tensor(blocks.fold(cell.weight.asnumpy())))
+    plain.weight.set_data(Tensor(weights.fold(cell.weight.asnumpy())))
     plain.bias.set_data(cell.bias)
     np.testing.assert_allclose(plain(Tensor(x)).asnumpy(), cell(Tensor(x)).asnumpy(), atol=2e-5)
 

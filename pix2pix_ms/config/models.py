@@ -23,6 +23,8 @@ class Entry(NamedTuple):
     task: str
     generator: str | None = None
     """What makes of a config the network that translates an image to an image."""
+    opener: str | None = None
+    """What makes of a checkpoint's parameters that which translates, where it has styles."""
 
     def task_class(self) -> Any:
         """Import the task and return its class."""
@@ -58,6 +60,7 @@ MODELS: dict[str, Entry] = {
             family.StarGANConfig,
             family.STARGAN_PRESETS,
             "pix2pix_ms.family.stargan.task:StylesTask",
+            opener="pix2pix_ms.family.stargan.translate:opened",
         ),
     )
 }

@@ -28,11 +28,11 @@ from pix2pix_ms.pix2pix.nets.blocks import (
     BatchNorm,
     ComposedUpconvolution,
     InstanceNorm,
-    fold,
     upconvolution,
 )
 from pix2pix_ms.pix2pix.nets.resnet import Layer, Residual, ResNet
 from pix2pix_ms.pix2pix.nets.unet import Down, UNet, Up
+from pix2pix_ms.training import weights
 
 OPSET, IR_VERSION = 17, 8  # of 2022: runtimes older than the newest read them
 
@@ -114,7 +114,7 @@ def _(cell: nn.Conv2dTranspose, graph: Graph, x: str) -> str:
 @emit.register(ComposedUpconvolution)
 def _(cell: ComposedUpconvolution, graph: Graph, x: str) -> str:
     folded = upconvolution(cell.in_channels, cell.out_channels, cell.has_bias)
-    folded.weight = Parameter(Tensor(fold(cell.weight.asnumpy())), cell.weight.name)
+    folded.weight = Parameter(Tensor(weights.fold(cell.weight.asnumpy())), cell.weight.name)
     if cell.has_bias:
         folded.bias = cell.bias
     return convolved("ConvTranspose", folded, graph, x)

@@ -17,9 +17,7 @@ from mindspore import Tensor, amp, nn, ops
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.ranks import Mean, world
-from pix2pix_ms.pix2pix.nets.blocks import BatchNorm, InstanceNorm, ScaledInstanceNorm
 
-NORMS = (BatchNorm, InstanceNorm, ScaledInstanceNorm)
 FIRST_SCALE = 2.0**16
 FACTOR = 2  # the scale is halved by an overflow
 WINDOW = 2000  # and doubled after so many steps without one
@@ -60,7 +58,8 @@ def mixed(network: nn.Cell, config: Settings) -> Any:
         return network
     dtype = half_type(config)
     if config.amp == "O2":
-        kept = [*amp.get_black_list(), *NORMS]
+        norms = {type(cell) for _, cell in network.cells_and_names() if hasattr(cell, "in_float32")}
+        kept = [*amp.get_black_list(), *norms]
         return amp.custom_mixed_precision(network, black_list=kept, dtype=dtype)
     half = amp.auto_mixed_precision(network, config.amp, dtype)
 

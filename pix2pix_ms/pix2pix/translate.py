@@ -11,7 +11,7 @@ from mindspore import Tensor
 from PIL import Image
 from tqdm import tqdm
 
-from pix2pix_ms.config.family import StarGANConfig
+from pix2pix_ms.config.models import MODELS, imported
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction, Fit, Settings
 from pix2pix_ms.data.images import (
@@ -236,29 +236,8 @@ def open_translator(
     """
     path = file_of(checkpoint)
     found, config, _ = load(path)
-    if config.model == StarGANConfig.model:
-        if direction is not None:
-            raise Pix2PixError(
-                f"{path}: expected a domain to turn the images into, found the direction "
-                f"{direction}; give --domain instead"
-            )
-        if style is None:
-            raise Pix2PixError(
-                f"{path}: expected a domain to turn the images into, one of "
-                f"{', '.join(config.domains)}, found none; give it with --domain"
-            )
-        drawn = noise["seed"] is not None and style.reference is not None
-        idle = {"mode": mode is not None, "seed": drawn, "no-dropout": not noise["dropout"]}
-        for name in (name for name, given in idle.items() if given):
-            raise Pix2PixError(
-                f"{path}: expected no --{name}, for StarGAN has neither moving statistics nor "
-                f"dropout, nor a style to draw beside a reference; leave --{name} out"
-            )
-        from pix2pix_ms.family.stargan.translate import StyleTranslator, averages_of
-
-        reference = read_image(style.reference, 3) if style.reference else None
-        averages = averages_of(found, config, path)
-        return StyleTranslator(averages, style.domain, reference, noise["seed"] or 0)
+    if (opener := MODELS[config.model].opener) is not None:
+        return imported(opener)(found, config, path, mode, direction, style, **noise)
     if style is not None:
         raise Pix2PixError(
             f"{path}: expected a network with domains, as stargan trains, found one of "

@@ -17,7 +17,6 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction, Settings
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
-from pix2pix_ms.pix2pix.nets.blocks import fold
 from pix2pix_ms.training import weights as weights_file
 from pix2pix_ms.training.seal import check_seal, damaged
 
@@ -187,7 +186,7 @@ def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, 
     }
     for name, kernel in arrays.items():
         if name.startswith("generator.ups.") and kernel.shape[2:] == (3, 3):
-            arrays[name] = fold(kernel)
+            arrays[name] = weights_file.fold(kernel)
     plain = {name: ms.Parameter(ms.Tensor(array), name=name) for name, array in arrays.items()}
     return plain, replace(config, upsampling="transposed", ema=0.0)
 

@@ -11,6 +11,8 @@ from safetensors.numpy import load_file, save_file
 from pix2pix_ms.errors import Pix2PixError
 
 SUFFIX = ".safetensors"
+# From a 3x3 kernel to its convolution with a 2x2 box, both flat: float32 [9, 16].
+BOX = np.kron(*[np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], np.float32)] * 2)
 SUM = "sha256"  # in the file's metadata; networks exported before it have none
 
 
@@ -53,3 +55,12 @@ def read(path: Path) -> dict[str, np.ndarray]:
             f"{path}: expected weights as {SUFFIX}, found a damaged file ({error}); copy it again"
         ) from error
     return {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+
+
+def fold(weight: np.ndarray) -> np.ndarray:
+    """Return the 4x4 kernel, [in, out, 4, 4], that a learned 3x3 one, [in, out, 3, 3], stands for.
+
+    In double precision, then rounded, so that it is the nearest float32.
+    """
+    composed = weight.reshape(-1, 9).astype(np.float64) @ BOX
+    return composed.reshape(*weight.shape[:2], 4, 4).astype(np.float32)

@@ -10,8 +10,8 @@ from mindspore import Tensor, nn
 from numpy.typing import ArrayLike
 
 from pix2pix_ms.config.family import StarGANConfig
-from pix2pix_ms.config.settings import Fit
-from pix2pix_ms.data.images import Pixels, channelled, fitted
+from pix2pix_ms.config.settings import Direction, Fit
+from pix2pix_ms.data.images import Pixels, channelled, fitted, read_image
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
@@ -19,7 +19,7 @@ from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
 from pix2pix_ms.machine.device import Stream, random
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.optimisers import move_average
-from pix2pix_ms.pix2pix.translate import Seed, check_fit, to_network, unfitted
+from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, to_network, unfitted
 from pix2pix_ms.training import checkpoints
 
 CHANNELS = 3  # of the images: styles are colours
@@ -151,6 +151,37 @@ def load_averages(place: Path) -> Averages:
     """
     path = checkpoints.file_of(place)
     return averages_of(*checkpoints.load(path)[:2], path)
+
+
+def opened(
+    found: Mapping[str, ms.Parameter], config: StarGANConfig, path: Path, mode: Mode | None,
+    direction: Direction | None, style: Style | None, **noise: Any,
+) -> "StyleTranslator":  # fmt: skip
+    """Return what translates with networks loaded from a file.
+
+    Raises:
+        Pix2PixError: if no style is given, or what StarGAN has not.
+    """
+    if direction is not None:
+        raise Pix2PixError(
+            f"{path}: expected a domain to turn the images into, found the direction "
+            f"{direction}; give --domain instead"
+        )
+    if style is None:
+        raise Pix2PixError(
+            f"{path}: expected a domain to turn the images into, one of "
+            f"{', '.join(config.domains)}, found none; give it with --domain"
+        )
+    drawn = noise["seed"] is not None and style.reference is not None
+    idle = {"mode": mode is not None, "seed": drawn, "no-dropout": not noise["dropout"]}
+    for name in (name for name, given in idle.items() if given):
+        raise Pix2PixError(
+            f"{path}: expected no --{name}, for StarGAN has neither moving statistics nor "
+            f"dropout, nor a style to draw beside a reference; leave --{name} out"
+        )
+    reference = read_image(style.reference, 3) if style.reference else None
+    averages = averages_of(found, config, path)
+    return StyleTranslator(averages, style.domain, reference, noise["seed"] or 0)
 
 
 def averages_of(found: Mapping[str, ms.Parameter], config: Any, path: Path) -> Averages:

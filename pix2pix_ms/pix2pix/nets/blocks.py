@@ -10,14 +10,13 @@ from pix2pix_ms.config.settings import Norm
 from pix2pix_ms.machine import ranks as distributed
 from pix2pix_ms.machine.device import Stream, computes_on_cpu, random
 from pix2pix_ms.machine.sharding import own
+from pix2pix_ms.training.weights import BOX
 
 KERNEL = 4
 DROPOUT_RATE = 0.5
 EPSILON = 1e-5
 MOMENTUM = 0.1  # share of a batch's statistics in the moving ones
 SLOPE = 0.2  # of LeakyReLU
-# From a 3x3 kernel to its convolution with a 2x2 box, both flat: float32 [9, 16].
-BOX = np.kron(*[np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], np.float32)] * 2)
 Statistics = Literal["batch", "moving"]
 
 
@@ -81,7 +80,7 @@ class ComposedUpconvolution(nn.Conv2dTranspose):
     [N, in, H, W] to [N, out, 2H, 2W]. The learned kernel is 3x3; convolved with a 2x2 box it is the
     4x4 kernel of a transposed convolution that gives the same image, borders included, with 16
     products in place of 36. All its outputs overlap alike, so it leaves no checkerboard (Odena et
-    al. 2016). `fold` makes the plain transposed convolution of it.
+    al. 2016). `weights.fold` makes the plain transposed convolution of it.
     """
 
     def __init__(self, channels_in: int, channels_out: int, bias: bool) -> None:
@@ -101,15 +100,6 @@ class ComposedUpconvolution(nn.Conv2dTranspose):
         return self.bias_add(y, self.bias) if self.has_bias else y
 
 
-def fold(weight: np.ndarray) -> np.ndarray:
-    """Return the 4x4 kernel, [in, out, 4, 4], that a learned 3x3 one, [in, out, 3, 3], stands for.
-
-    In double precision, then rounded, so that it is the nearest float32.
-    """
-    composed = weight.reshape(-1, 9).astype(np.float64) @ BOX
-    return composed.reshape(*weight.shape[:2], KERNEL, KERNEL).astype(np.float32)
-
-
 class BatchNorm(nn.Cell):
     """Batch normalisation over N, H and W, as the paper uses it: with the test batch's statistics.
 
@@ -119,6 +109,8 @@ class BatchNorm(nn.Cell):
     moving ones, so evaluating in the middle of a training would alter it. Where ranks that train
     together synchronise their statistics, the batch is that of all.
     """
+
+    in_float32 = True  # also where the network computes in half precision
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -173,6 +165,8 @@ class ScaledInstanceNorm(nn.Cell):
     no CPU kernel and `nn.GroupNorm` is slower there (MindSpore 2.7 to 2.10).
     """
 
+    in_float32 = True  # also where the network computes in half precision
+
     def __init__(self) -> None:
         super().__init__()
         self.normalise = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
@@ -189,6 +183,8 @@ class ScaledInstanceNorm(nn.Cell):
 
 class InstanceNorm(nn.Cell):
     """Instance normalisation without scale and shift, as in the reference PyTorch pix2pix."""
+
+    in_float32 = True  # also where the network computes in half precision
 
     def __init__(self) -> None:
         super().__init__()
