@@ -27,7 +27,7 @@ from pix2pix_ms.machine.launching import launched
 from pix2pix_ms.pix2pix.optimisers import named
 from pix2pix_ms.pix2pix.step import training_step
 from pix2pix_ms.config.settings import Settings
-from pix2pix_ms.machine.sharding import own
+from pix2pix_ms.machine.ranks import own
 
 assert pix2pix_ms.__version__
 

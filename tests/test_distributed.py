@@ -23,7 +23,7 @@ from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import launching
 from pix2pix_ms.machine.launching import launched
-from pix2pix_ms.machine.sharding import own, share
+from pix2pix_ms.machine.ranks import own, share
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run

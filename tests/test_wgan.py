@@ -17,8 +17,8 @@ from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.pytorch_names import reference_names
 from pix2pix_ms.family.gan.ring import POINT_NETWORKS, ring_points
 from pix2pix_ms.family.gan.wgan import WGAN
+from pix2pix_ms.pix2pix.objectives import draw_shares, gradient_penalty
 from pix2pix_ms.pix2pix.optimisers import RMSProp
-from pix2pix_ms.pix2pix.penalty import draw_shares, gradient_penalty
 from pix2pix_ms.pix2pix.step import Pix2Pix
 
 NO_TORCH = "PyTorch is not installed; `make torch` installs it"

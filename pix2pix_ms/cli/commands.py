@@ -24,9 +24,11 @@ from pix2pix_ms.cli.options import (
     direction_option,
     mode_option,
     model_options,
+    prepare_streams,
+    say,
     seed_or_each,
+    settle_streams,
 )
-from pix2pix_ms.cli.streams import prepare_streams, say, settle_streams
 from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.config.pix2pix import PRESETS, SEGMENTER, Config, segmenter_config
 from pix2pix_ms.config.settings import Direction

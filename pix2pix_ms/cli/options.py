@@ -1,17 +1,19 @@
-"""How the command reports errors, and the options its commands share."""
+"""How the command reports errors, the options its commands share, its standard streams."""
 
+import os
 import signal
+import sys
 import unicodedata
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields
+from io import TextIOWrapper
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import click
 
-from pix2pix_ms.cli.streams import escaped, taken
 from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction, Settings
@@ -185,3 +187,61 @@ direction_option = click.option(
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, CPU, GPU or Ascend."
 )
+
+
+def prepare_streams() -> None:
+    """Open what is closed, and tell in escapes what a terminal cannot show.
+
+    A file would otherwise be opened under the number of a closed stream, and what MindSpore prints
+    be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def settle_streams() -> None:
+    """Write out what is still to be written; where that fails, drop it, lest Python says so."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe.
+
+    Raises:
+        Pix2PixError: if nobody takes it.
+    """
+    with taken():
+        click.echo(line)
+
+
+@contextmanager
+def taken() -> Iterator[None]:
+    """Tell standard output that takes nothing from other places that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        found = error.strerror or error
+        raise Pix2PixError(
+            f"standard output: expected to write to it, found: {found}; send it elsewhere"
+        ) from error
+
+
+def escaped(line: str) -> str:
+    """Return a line with what is no letter or sign, as names of files may have it, in escapes."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line
+    )

@@ -1,16 +1,27 @@
-"""Checksums in a record's index: what MindRecord's own readers do not notice, or do not survive.
+"""Whether a record is whole: what MindRecord's own readers do not notice, or do not survive.
 
-They stand in a table of their own, which MindRecord does not look at: the sha256 of the record,
-and that of the index's other tables.
+Records written here carry checksums in a table of their own in MindRecord's index: the sha256 of
+the record, and that of the index's other tables. A record that others wrote is first read by
+another process, because MindSpore may die of it.
 """
 
 import hashlib
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pix2pix_ms.errors import DamagedError
+
+START = 60  # seconds a slow machine needs to load MindSpore
+READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to begin with, and what it then reads in one
+READABLE, REFUSED = 0, 3
 
 TABLE = "PIX2PIX_MS"
 MARK = 0x70327073  # SQLite's application_id: says that there is such a table, wherever damage is
@@ -125,3 +136,60 @@ def sha256(file: Path, *_: int) -> str:
     """Return the sha256 of a file in a given state."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=16)
+def check_readable(record: Path, size: int, *_: int) -> None:
+    """Read a record in a given state in another process, which may die of it, or never end.
+
+    What only cannot be read is the parent's to meet and tell.
+
+    Raises:
+        DamagedError: if it does.
+    """
+    places = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
+    try:
+        status = subprocess.run(
+            [sys.executable, "-P", "-m", __name__, str(record)],
+            capture_output=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": places},
+            timeout=START + limit(size),
+        ).returncode
+    except subprocess.TimeoutExpired:
+        status = -signal.SIGALRM
+    if status not in (READABLE, REFUSED):
+        found = "never ends" if status == -signal.SIGALRM else f"dies (status {status})"
+        raise DamagedError(
+            f"{record}: expected a MindRecord file, found a damaged one, of which MindSpore's "
+            f"reader {found}; write it again"
+        )
+
+
+def limit(size: int) -> int:
+    """Return how many seconds a record of so many bytes may take."""
+    return READ + size // BYTES_A_SECOND
+
+
+def main(record: str) -> int:
+    """Read all rows of a record; return whether MindSpore could, or said that it could not."""
+    from mindspore.dataset import MindDataset
+    from mindspore.mindrecord import FileReader
+
+    signal.alarm(limit(Path(record).stat().st_size))  # ends this process, also within the reader
+    status = READABLE
+    readers: list[Callable[[], Any]] = [
+        lambda: FileReader(record).get_next(),
+        lambda: MindDataset(record, shuffle=False).create_tuple_iterator(output_numpy=True),
+    ]
+    for rows in readers:
+        try:
+            for _ in rows():
+                pass
+        except Exception:  # its own error, which the parent meets and tells
+            status = REFUSED
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -26,7 +26,7 @@ from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.device import Stream, random
-from pix2pix_ms.machine.sharding import share
+from pix2pix_ms.machine.ranks import share
 
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split
 JITTER = ("top", "left", "mirror")

@@ -22,9 +22,8 @@ from PIL import Image
 
 from pix2pix_ms.config.settings import Colours, check_choice
 from pix2pix_ms.data.images import MODES, Pixels, decode
-from pix2pix_ms.data.integrity import check_sums, index_of, opened, state
+from pix2pix_ms.data.integrity import check_readable, check_sums, index_of, opened, state
 from pix2pix_ms.data.prepare.folders import Pair
-from pix2pix_ms.data.trial import check_readable
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import ranks
 

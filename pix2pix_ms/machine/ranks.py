@@ -1,8 +1,9 @@
 """More than one device or machine: data parallel, started by MindSpore's own `msrun`.
 
-The idea: every rank, a process with a device, has all networks; it takes its rows of each batch
-(`sharding`), averages its gradients with the others', and so stays their equal. The first rank
-alone writes.
+The idea: every rank, a process with a device, has all networks; it takes its rows of each batch,
+averages its gradients with the others', and so stays their equal. Order, crops, masks and noise are
+drawn for the whole step, so that N ranks at batch size B see and draw what one process at N B does.
+The first rank alone writes.
 
 Collectives are HCCL's on Ascend, NCCL's on a GPU, MindSpore's own on a CPU. There a sum of float32,
 a gathering and a broadcast are all there is (MindSpore 2.8), and nothing else is used.
@@ -12,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import mindspore as ms
 import numpy as np
@@ -21,6 +22,8 @@ from mindspore import Tensor, communication, nn, ops
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.machine.launching import FirstsLine, watch_scheduler
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -191,3 +194,26 @@ def averaging(kind: type[nn.Optimizer]) -> Callable[..., Any]:
 def gathering() -> nn.Cell | ops.AllGather:
     """Return what makes one batch of all ranks' batches, in their order; alone, of one's own."""
     return ops.AllGather() if world().ranks > 1 else nn.Identity()
+
+
+def share(count: int, config: Settings, rank: int) -> np.ndarray:
+    """Return which of an epoch's samples are a rank's, int [M], counted in the order of the epoch.
+
+    Of each step's `config.global_batch` the rank has the rows from rank times `batch_size` on; what
+    does not fill a last step is left out. Alone it has all, and the batching leaves that out.
+    """
+    if config.ranks == 1:
+        return np.arange(count)
+    whole = count // config.global_batch
+    places = np.arange(whole * config.global_batch)
+    return places.reshape(whole, config.ranks, config.batch_size)[:, rank].ravel()
+
+
+def shared(samples: Sequence[Item], config: Settings, rank: int) -> list[Item]:
+    """Return a rank's share of an epoch's samples."""
+    return [samples[place] for place in share(len(samples), config, rank).tolist()]
+
+
+def own(drawn: np.ndarray, ranks: int, rank: int, axis: int = 0) -> np.ndarray:
+    """Return a rank's rows of what was drawn for all, along `axis`."""
+    return np.split(drawn, ranks, axis)[rank] if ranks > 1 else drawn

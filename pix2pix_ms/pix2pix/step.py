@@ -14,9 +14,8 @@ from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
-from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, PIXEL
+from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, PIXEL, draw_shares, gradient_penalty
 from pix2pix_ms.pix2pix.optimisers import adam, move_average, set_rate
-from pix2pix_ms.pix2pix.penalty import draw_shares, gradient_penalty
 from pix2pix_ms.training.checkpoints import AVERAGE
 
 EVERY = 4  # steps for which the average moves at once

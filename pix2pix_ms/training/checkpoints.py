@@ -2,6 +2,7 @@
 
 import logging
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -15,11 +16,13 @@ from mindspore import nn, ops
 from pix2pix_ms.config.models import MODELS, imported, settings_from_json
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction, Settings
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.training import weights as weights_file
-from pix2pix_ms.training.seal import check_seal, damaged
 
+SEAL = b"crc_num"  # MindSpore writes it, but misses it in no file that was cut off before it
+LENGTH = len(SEAL) + 10  # followed by the CRC-32 of all before it, a big-endian number
+CHUNK = 1 << 22
 SUFFIX = ".ckpt"
 AVERAGE = "average."  # before the names of averaged weights
 NETWORK = re.compile(
@@ -333,3 +336,32 @@ def generator_of(
     fill(generator.parameters_dict(), found, path, (config, config))
     generator.set_train(False)
     return generator, config
+
+
+def check_seal(path: Path) -> bool:
+    """Tell whether a checkpoint ends with a checksum.
+
+    Raises:
+        DamagedError: if it is not that of what is before it.
+    """
+    left = path.stat().st_size - LENGTH
+    with path.open("rb") as file:
+        file.seek(max(left, 0))
+        if not (seal := file.read(LENGTH)).startswith(SEAL):
+            return False
+        file.seek(0)
+        found = 0
+        while left > 0:
+            chunk = file.read(min(CHUNK, left))
+            found, left = zlib.crc32(chunk, found), left - len(chunk)
+    if found != int.from_bytes(seal[len(SEAL) :], "big"):
+        raise damaged(path)
+    return True
+
+
+def damaged(path: Path) -> DamagedError:
+    """Return the error of a checkpoint that is not what was written."""
+    return DamagedError(
+        f"{path}: expected a MindSpore checkpoint, found a damaged file; "
+        "copy it again, or train again"
+    )

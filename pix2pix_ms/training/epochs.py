@@ -21,8 +21,8 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import ranks as distributed
 from pix2pix_ms.machine.device import choose_device
 from pix2pix_ms.machine.files import appearing_whole, held
-from pix2pix_ms.machine.memory import give_back
 from pix2pix_ms.machine.precision import account, accounting
+from pix2pix_ms.machine.process import give_back
 from pix2pix_ms.machine.signals import Handler, Stopped, interruptible
 from pix2pix_ms.training import checkpoints, health
 from pix2pix_ms.training.figures import LogRow

@@ -16,9 +16,8 @@ from PIL import Image
 
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import ORIENTATION
-from pix2pix_ms.data.integrity import state
+from pix2pix_ms.data.integrity import check_readable, state
 from pix2pix_ms.data.records import COLUMNS
-from pix2pix_ms.data.trial import check_readable
 from pix2pix_ms.errors import DamagedError
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.training import checkpoints

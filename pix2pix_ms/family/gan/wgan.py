@@ -26,9 +26,8 @@ from pix2pix_ms.family.gan.dcgan import DCGAN, Discriminator, Generator
 from pix2pix_ms.family.gan.gan import Losses, Step
 from pix2pix_ms.machine.precision import value_and_gradient
 from pix2pix_ms.machine.signals import interruptible
-from pix2pix_ms.pix2pix.objectives import wasserstein
+from pix2pix_ms.pix2pix.objectives import draw_shares, gradient_penalty, wasserstein
 from pix2pix_ms.pix2pix.optimisers import adam, rmsprop
-from pix2pix_ms.pix2pix.penalty import draw_shares, gradient_penalty
 
 
 class Critic(Discriminator):
