@@ -15,9 +15,10 @@ from typing import Any
 from benchmarks.comparison_page import HISTOGRAMS
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.images import Pair
 from pix2pix_ms.data.lab import lightness
 from pix2pix_ms.data.pair_batches import settings_of, training_data
-from pix2pix_ms.data.prepare.folders import Pair, find_pairs
+from pix2pix_ms.data.prepare.folders import find_pairs
 from pix2pix_ms.data.records import SUFFIX, open_record
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint

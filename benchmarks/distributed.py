@@ -98,7 +98,7 @@ def work(*numbers: str) -> None:
     from pix2pix_ms import Pix2Pix
     from pix2pix_ms.machine import ranks as distributed
     from pix2pix_ms.machine.device import choose_device
-    from pix2pix_ms.machine.launching import launched
+    from pix2pix_ms.machine.ranks import launched
 
     task = Task(*map(int, numbers))
     ranks = launched() if launched_by_msrun else 1

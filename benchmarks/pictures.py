@@ -20,7 +20,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.models import preset
-from pix2pix_ms.data.prepare.folders import facade_pairs
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.writing import write_record
 
 HERE = Path(__file__).parent

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pix2pix_ms import preset, training_data, write_record
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.pair_batches import epoch_data
-from pix2pix_ms.data.prepare.folders import facade_pairs
 
 
 def pairs_per_second(size: int = 256, pairs: int = 240) -> Callable[[], float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.data.prepare.folders import facade_pairs
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.pair_batches import TrainingData, training_data
 from pix2pix_ms.data.writing import write_record
 

@@ -20,7 +20,7 @@ from benchmarks.reference_networks import UnetGenerator, discriminator
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.pytorch_names import reference_names
-from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.step import Pix2Pix
 
 Optimiser = Callable[[Iterable[torch.Tensor], Config], torch.optim.Optimizer]

@@ -23,7 +23,7 @@ from pix2pix_ms.config.family import CycleGANConfig, StarGANConfig, WGANConfig
 from pix2pix_ms.family.cyclegan.step import CycleGAN
 from pix2pix_ms.family.stargan.step import StarGAN
 from pix2pix_ms.family.gan.wgan import WGAN
-from pix2pix_ms.machine.launching import launched
+from pix2pix_ms.machine.ranks import launched
 from pix2pix_ms.pix2pix.optimisers import named
 from pix2pix_ms.pix2pix.step import training_step
 from pix2pix_ms.config.settings import Settings

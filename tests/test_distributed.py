@@ -21,9 +21,7 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine import launching
-from pix2pix_ms.machine.launching import launched
-from pix2pix_ms.machine.ranks import own, share
+from pix2pix_ms.machine.ranks import FirstsLine, launched, own, share
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
@@ -148,8 +146,8 @@ def test_the_first_listens_to_ranks_alone(monkeypatch: pytest.MonkeyPatch) -> No
     """Whoever else finds its port is let go, also if it is silent or there before them."""
     monkeypatch.setenv("MS_SCHED_HOST", "127.0.0.1")
     monkeypatch.setenv("MS_SCHED_PORT", "9")
-    monkeypatch.setattr(launching, "ANSWERS_WITHIN", 0.2)
-    first, other = launching.FirstsLine(), launching.FirstsLine()
+    monkeypatch.setattr("pix2pix_ms.machine.ranks.ANSWERS_WITHIN", 0.2)
+    first, other = FirstsLine(), FirstsLine()
     address = first.address()
     strangers = [socket.create_connection(("127.0.0.1", address[4])) for _ in range(2)]
     strangers[0].sendall(b"GET / HTTP/1.1\r\n\r\n")

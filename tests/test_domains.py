@@ -24,15 +24,16 @@ from pix2pix_ms.data.domain_batches import (
     with_references,
 )
 from pix2pix_ms.data.domains import domain_data
+from pix2pix_ms.data.images import Pair
 from pix2pix_ms.data.pair_batches import training_data
-from pix2pix_ms.data.prepare.encoding import Recipe
-from pix2pix_ms.data.prepare.folders import Pair
-from pix2pix_ms.data.prepare.prepare import prepare, run_records
+from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.records import open_record
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.cyclegan.task import UnpairedTask
 from pix2pix_ms.family.stargan.task import StylesTask
+from pix2pix_ms.training.sources import run_records
 
 CONFIG = preset("quick", "stargan", size=32, jitter_size=32, mirror=False, batch_size=2)
 COUNTS = {"dark": 7, "light": 4, "mid": 5}

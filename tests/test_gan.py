@@ -12,10 +12,9 @@ from mindspore import Tensor
 from pix2pix_ms.config.family import DCGANConfig, GANConfig, LSGANConfig
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.gan import dcgan
-from pix2pix_ms.family.gan.dcgan import DCGAN
+from pix2pix_ms.family.gan.dcgan import DCGAN, LSGAN
 from pix2pix_ms.family.gan.frechet import frechet, shrunk
 from pix2pix_ms.family.gan.gan import GAN, Losses
-from pix2pix_ms.family.gan.lsgan import LSGAN
 from pix2pix_ms.family.gan.ring import (
     MODES,
     RingGAN,

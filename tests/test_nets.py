@@ -9,7 +9,7 @@ from mindspore import Tensor, nn
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.nets.blocks import BatchNorm, InstanceNorm, leaky_relu, set_statistics
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN, patch_grid, receptive_field

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.images import read_image
-from pix2pix_ms.data.prepare.folders import facade_pairs, find_pairs, images_in
+from pix2pix_ms.data.prepare.folders import find_pairs, images_in
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.prepare.splits import find_splits
 from pix2pix_ms.data.records import open_record, read_record

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.builtin import facade_pairs
+from pix2pix_ms.data.images import Pair
 from pix2pix_ms.data.integrity import TABLE
 from pix2pix_ms.data.pair_batches import (
     Subset,
@@ -19,7 +21,6 @@ from pix2pix_ms.data.pair_batches import (
     training_data,
     whole,
 )
-from pix2pix_ms.data.prepare.folders import Pair, facade_pairs
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError

@@ -13,16 +13,18 @@ from PIL import Image
 from skimage.feature import canny
 from test_images import UNFIT
 
-from pix2pix_ms.data.images import read_image
+from pix2pix_ms.data.images import Pair, read_image
 from pix2pix_ms.data.lab import lightness
 from pix2pix_ms.data.prepare import workers
-from pix2pix_ms.data.prepare.encoding import Recipe, encode_file, encode_pair
-from pix2pix_ms.data.prepare.folders import Pair, PairFiles
-from pix2pix_ms.data.prepare.prepare import held_out_record, prepare
+from pix2pix_ms.data.prepare.encoding import encode_file, encode_pair
+from pix2pix_ms.data.prepare.folders import PairFiles
+from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.prepare.splits import find_splits
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import LOCK
+from pix2pix_ms.pix2pix.measures.held_out import held_out_record
 
 ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(9)
@@ -451,7 +453,7 @@ def test_a_full_disk_is_one_line_and_older_records_stay(
 
 def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     """Both write the same record: the one that ends last wins, and each is whole."""
-    from pix2pix_ms.data.prepare.folders import facade_pairs
+    from pix2pix_ms.data.builtin import facade_pairs
     from pix2pix_ms.data.writing import ROOM, write_record
 
     out = tmp_path / "out"
@@ -470,7 +472,7 @@ def test_a_row_too_large_for_mindrecord_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pix2pix_ms.data import writing
-    from pix2pix_ms.data.prepare.folders import facade_pairs
+    from pix2pix_ms.data.builtin import facade_pairs
 
     monkeypatch.setattr(writing, "LARGEST_ROW", 1 << 10)
     with pytest.raises(Pix2PixError, match=r"facade_0: expected a row of at most .*--shrink"):

@@ -13,9 +13,9 @@ from skimage import data
 
 from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import Pixels
-from pix2pix_ms.data.prepare.folders import facade_pairs
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.pix2pix.measures import quality
 from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS, EfficientNetLite0

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from mindspore.mindrecord import FileWriter
 
-from pix2pix_ms.data.prepare.folders import Pair, facade_pairs
+from pix2pix_ms.data.builtin import facade_pairs
+from pix2pix_ms.data.images import Pair
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError

@@ -13,9 +13,9 @@ from PIL import Image
 from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config, segmenter_config
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import classes_of, facade
-from pix2pix_ms.data.images import read_image
-from pix2pix_ms.data.prepare.folders import Pair, facade_pairs
+from pix2pix_ms.data.images import Pair, read_image
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.exchange.export import export

@@ -8,7 +8,7 @@ import pytest
 from mindspore import Tensor, nn
 
 from pix2pix_ms.config.family import CycleGANConfig
-from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.nets import blocks, resnet
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.resnet import ResNet, ToImage

@@ -11,9 +11,10 @@ from mindspore import Tensor, ops
 from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import SEGMENTER, Config, segmenter_config
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade
+from pix2pix_ms.data.images import Pair
 from pix2pix_ms.data.pair_batches import training_data
-from pix2pix_ms.data.prepare.folders import Pair, facade_pairs
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import held

@@ -8,7 +8,7 @@ import pytest
 from mindspore import Tensor, ops
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.nets.blocks import Verdict
 from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, PIXEL
 from pix2pix_ms.pix2pix.step import Pix2Pix

@@ -76,7 +76,7 @@ def prepare(
     What was found is told before anything is written.
     """
     from pix2pix_ms.data.prepare import prepare as preparing
-    from pix2pix_ms.data.prepare.encoding import Recipe
+    from pix2pix_ms.data.prepare.recipe import Recipe
     from pix2pix_ms.data.records import inspect
 
     recipe = Recipe(**settings)
@@ -115,7 +115,7 @@ def train(
     --preset the architecture alone. With --distributed this is one of the workers of
     MindSpore's msrun, each with its own device and its share of every batch.
     """
-    from pix2pix_ms.machine.launching import launched
+    from pix2pix_ms.machine.ranks import launched
     from pix2pix_ms.training.run import Run
     from pix2pix_ms.training.start import start
 

@@ -9,9 +9,8 @@ from tqdm import tqdm
 
 from pix2pix_ms.config.settings import FacadeSettings, Settings
 from pix2pix_ms.data.facades import DOMAINS, SIZES, facade, styled
-from pix2pix_ms.data.images import resized
+from pix2pix_ms.data.images import Pair, resized
 from pix2pix_ms.data.pair_batches import HELD_OUT_SHARE
-from pix2pix_ms.data.prepare.folders import facade_pairs
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
@@ -89,3 +88,10 @@ def facade_size(config: Settings) -> int:
             f"{max(config.shape)}; give data of your own"
         )
     return size
+
+
+def facade_pairs(count: int, size: int, first_seed: int = 0) -> Iterator[Pair]:
+    """Yield procedural facades: A the label map, B the photo, `size` pixels a side."""
+    for seed in range(first_seed, first_seed + count):
+        label_map, photo = facade(seed, size)
+        yield Pair(label_map, photo, f"facade_{seed}")

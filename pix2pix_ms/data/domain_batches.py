@@ -15,7 +15,7 @@ from pix2pix_ms.data.images import decode, fitted
 from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut
 from pix2pix_ms.data.records import IMAGE, from_pixels, rows_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import share, shared
 
 WHICH = "which"

@@ -8,18 +8,32 @@ is whole. An archive put in place by hand enters at the second step.
 """
 
 import difflib
+import gzip
 import hashlib
 import json
 import logging
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pix2pix_ms.data.fetch import fetch, read_note
-from pix2pix_ms.data.unpack import unpack
+import requests
+import urllib3
+from tqdm import tqdm
+
 from pix2pix_ms.errors import DownloadError
 
+MAX_BYTES = 20 * 10**9
+MAX_GROWTH = 100
+SMALLEST = 1 << 20  # below this an archive counts as this large: tar pads, tiny ones would grow
+HEADER = 512  # what a tar spends on each member, however empty
+# ValueError: names that no file can have, such as one with a NUL in it.
+UNREADABLE = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError)
+TIMEOUT: tuple[float, float] = (10, 60)  # seconds: to connect, between two pieces of data
+CHUNK = 1 << 18
 LOG = logging.getLogger(__name__)
-
 CHECKSUMS = "checksums.json"
 
 
@@ -161,3 +175,196 @@ def record(name: str, sha256: str, checksums: Path) -> None:
     fresh = checksums.with_suffix(".new")
     fresh.write_text(text + "\n")
     fresh.replace(checksums)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of a file that has arrived, and the note saying of which version."""
+
+    path: Path
+    note: Path
+
+    @property
+    def size(self) -> int:
+        """Bytes that have arrived."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def noted(self, url: str) -> dict[str, str]:
+        """Return the version and size noted for that address, or nothing if it says nothing."""
+        try:
+            note = read_note(self.note)
+        except ValueError:  # a kill cut it short
+            return {}
+        return note if note.get("url") == url else {}
+
+    def drop(self) -> None:
+        """Forget everything; the note first, for it must never describe another part."""
+        self.note.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+
+def fetch(url: str, file: Path, progress: bool) -> None:
+    """Bring the file at that address, going on from what an earlier call has left.
+
+    Raises:
+        DownloadError: if it does not arrive in full; what did arrive is kept.
+    """
+    part = Part(file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.part.json"))
+    try:
+        expected = part.noted(url).get("size")
+        if expected is None or int(expected) != part.size:
+            expected = transfer(url, part, progress)
+        if expected is not None and int(expected) != part.size:
+            raise requests.ConnectionError(f"{part.size} of {expected} bytes")
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        kept = f" to go on ({part.size} bytes are kept)" if part.noted(url) else ""
+        raise DownloadError(
+            f"{url}: expected {file.name}, found: {root_of(error)}; run again{kept}, "
+            f"or put the file at {file} yourself and run again"
+        ) from error
+    part.path.replace(file)
+    part.drop()
+
+
+def transfer(url: str, part: Part, progress: bool) -> str | None:
+    """Add what is missing to the part, and return the size the whole should have, if told."""
+    with ask(url, part) as response:
+        if not response.ok:
+            raise requests.HTTPError(f"{response.status_code} {response.reason}")
+        if response.status_code != requests.codes.partial_content:
+            start_again(url, response, part)
+        receive(response, part, progress)
+        return part.noted(url).get("size") or length(response)
+
+
+def ask(url: str, part: Part) -> requests.Response:
+    """Ask for what is missing, or for everything if that does not continue the part."""
+    noted = part.noted(url)
+    if not noted:
+        return get(url)
+    start, size = part.size, int(noted["size"])
+    response = get(url, {"Range": f"bytes={start}-", "If-Range": noted["version"]})
+    # Not every server heeds If-Range, so compare. 416: the part is longer than the file.
+    continues = response.headers.get("Content-Range") == f"bytes {start}-{size - 1}/{size}"
+    same = version(response) in (None, noted["version"])
+    refused = response.status_code == requests.codes.requested_range_not_satisfiable
+    mixed = response.status_code == requests.codes.partial_content and not (continues and same)
+    if refused or mixed:
+        response.close()
+        return get(url)
+    return response
+
+
+def get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
+    """Ask for the bytes as they are: compressed on the way, their number would not fit."""
+    identity = {"Accept-Encoding": "identity"}
+    return requests.get(url, headers=identity | (headers or {}), stream=True, timeout=TIMEOUT)
+
+
+def version(response: requests.Response) -> str | None:
+    """Return what tells this version of the file from others, in a form fit for If-Range."""
+    etag = response.headers.get("ETag", "W/")
+    # A weak ETag promises the same meaning, not the same bytes.
+    return response.headers.get("Last-Modified") if etag.startswith("W/") else etag
+
+
+def length(response: requests.Response) -> str | None:
+    """Return the number of bytes in the body, if it is told; a string of digits."""
+    told = response.headers.get("Content-Length", "")
+    return told if told.isdecimal() else None
+
+
+def start_again(url: str, response: requests.Response, part: Part) -> None:
+    """Empty the part, and note its version if the server tells enough to go on one day."""
+    part.drop()
+    part.path.touch()
+    now, size = version(response), length(response)
+    if now and size:
+        part.note.write_text(json.dumps({"url": url, "version": now, "size": size}))
+
+
+def receive(response: requests.Response, part: Part, progress: bool) -> None:
+    """Append the body of the answer to the part."""
+    left = length(response)
+    total = part.size + int(left) if left else None
+    with (
+        tqdm(
+            total=total, initial=part.size, unit="B", unit_scale=True, disable=not progress
+        ) as bar,
+        part.path.open("ab") as out,
+    ):
+        for chunk in response.raw.stream(CHUNK, decode_content=False):
+            out.write(chunk)
+            bar.update(len(chunk))
+
+
+def root_of(error: BaseException) -> str:
+    """Return the first cause of an error in one line: the last is often wrapped many times."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def read_note(path: Path) -> dict[str, str]:
+    """Return a JSON object of strings, empty if there is no such file; ValueError if not one."""
+    content = json.loads(path.read_text()) if path.exists() else {}
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+        raise ValueError("not an object of strings")
+    return content
+
+
+def unpack(file: Path, target: Path, holds: str) -> None:
+    """Unpack the folder of the archive that is called like the target, all of it or nothing.
+
+    Raises:
+        DownloadError: if the archive is broken, hostile, or holds something else.
+    """
+    room = target.with_name(f".{target.name}.unpacking")
+    shutil.rmtree(room, ignore_errors=True)  # left by a kill
+    try:
+        extract(file, room)
+        if not (room / target.name / holds).exists():
+            raise tarfile.TarError(f"no {target.name}/{holds} in it")
+        (room / target.name).rename(target)
+    except UNREADABLE as error:
+        raise DownloadError(
+            f"{file}: expected a sound tar archive, found: {error}; "
+            f"nothing was unpacked: delete the file and run again, or put a good one there"
+        ) from error
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def extract(file: Path, room: Path) -> None:
+    """Unpack all of an archive; raise one of `UNREADABLE` if it is broken or hostile."""
+    with (
+        gzip.GzipFile(file) if file.suffix == ".gz" else file.open("rb") as stream,
+        tarfile.open(fileobj=stream, mode="r:") as tar,
+    ):
+        tar.extractall(room, filter=guard(file.stat().st_size))
+        # The tar ends before the gzip file does, whose last bytes are the checksum of all.
+        while stream.read(CHUNK):
+            pass
+
+
+def guard(packed: int) -> Callable[[tarfile.TarInfo, str], tarfile.TarInfo | None]:
+    """Return a filter for an archive of that size; it raises TarError at a hostile member.
+
+    It is stricter than the "data" filter, which lets some links through (and has been fooled by
+    them) and takes absolute names for relative ones: data sets need neither.
+    """
+    most = min(MAX_BYTES, MAX_GROWTH * max(packed, SMALLEST))
+    total = 0
+
+    def check(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+        nonlocal total
+        total += member.size + HEADER
+        if total > most:
+            raise tarfile.TarError(f"it unpacks to more than {most} bytes")
+        if not (member.isfile() or member.isdir()) or member.size < 0:
+            raise tarfile.TarError(f"{member.name!r} is not a plain file or folder")
+        if PurePosixPath(member.name).is_absolute():
+            raise tarfile.TarError(f"{member.name!r} is an absolute path")
+        return tarfile.data_filter(member, folder)
+
+    return check

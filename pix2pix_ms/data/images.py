@@ -255,3 +255,27 @@ def fitted(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
         (tall, wide), (top, left) = window(shape, own)
         pixels = pixels[top : top + tall, left : left + wide]
     return resized(pixels, *shape)
+
+
+class Pair(NamedTuple):
+    """Two images of one scene, uint8 [H, W, C] each, and what to call them."""
+
+    a: Pixels
+    b: Pixels
+    name: str
+
+
+class Row(NamedTuple):
+    """A pair as it is stored: two encoded images (PNG or JPEG) and what to call them."""
+
+    a: bytes
+    b: bytes
+    name: str
+
+
+class ImageRow(NamedTuple):
+    """An image as it is stored: encoded, its domain, and what to call it."""
+
+    image: bytes
+    domain: str
+    name: str

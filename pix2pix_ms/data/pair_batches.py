@@ -25,7 +25,7 @@ from pix2pix_ms.data.integrity import index_of
 from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, rows_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import share
 
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split

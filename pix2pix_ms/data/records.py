@@ -21,9 +21,8 @@ from mindspore.mindrecord import FileReader
 from PIL import Image
 
 from pix2pix_ms.config.settings import Colours, check_choice
-from pix2pix_ms.data.images import MODES, Pixels, decode
+from pix2pix_ms.data.images import MODES, Pair, Pixels, decode
 from pix2pix_ms.data.integrity import check_readable, check_sums, index_of, opened, state
-from pix2pix_ms.data.prepare.folders import Pair
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import ranks
 

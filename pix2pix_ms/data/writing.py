@@ -17,10 +17,8 @@ from typing import IO, NamedTuple
 from mindspore.mindrecord import FileWriter
 
 from pix2pix_ms.config.settings import Colours
-from pix2pix_ms.data.images import Pixels, encode
+from pix2pix_ms.data.images import ImageRow, Pair, Pixels, Row, encode
 from pix2pix_ms.data.integrity import mark_own, write_sums
-from pix2pix_ms.data.prepare.encoding import ImageRow, Row
-from pix2pix_ms.data.prepare.folders import Pair
 from pix2pix_ms.data.records import COLOURS, COLUMNS, DOMAIN, IMAGE, NAME, SUFFIX
 from pix2pix_ms.errors import Pix2PixError
 

@@ -9,7 +9,7 @@ from mindspore import Tensor, nn
 
 from pix2pix_ms import __version__
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.nets.blocks import set_statistics
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import STATISTICS, Mode

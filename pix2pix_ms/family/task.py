@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix_ms.data.domains import DomainData, domain_data
-from pix2pix_ms.data.prepare.encoding import Recipe
-from pix2pix_ms.data.prepare.prepare import run_records
+from pix2pix_ms.data.prepare.recipe import Recipe
+from pix2pix_ms.training.sources import run_records
 from pix2pix_ms.training.task import Task
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mindspore import Tensor, ops
 
 from pix2pix_ms.config.pix2pix import PixelLoss
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import own, world
 
 TINY = 1e-12  # a root has no slope at 0

@@ -8,8 +8,8 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.machine.device import Stream
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN

@@ -19,12 +19,12 @@ from pix2pix_ms.data.pair_batches import (
     settings_of,
     training_data,
 )
-from pix2pix_ms.data.prepare.prepare import run_records
 from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.pix2pix.measures.scores import Scores, evaluate
 from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, triples
 from pix2pix_ms.training.figures import LogRow, loss_curves, sample_grid
+from pix2pix_ms.training.sources import run_records
 from pix2pix_ms.training.task import Batch, Task
 
 

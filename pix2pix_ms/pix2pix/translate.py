@@ -30,9 +30,9 @@ from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.prepare.folders import check_halves, halves, images_in
 from pix2pix_ms.data.records import from_pixels, rows_of, to_pixels
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.device import Stream
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.machine.precision import array_of
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.pix2pix.nets.unet import UNet

@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image
 
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
+from pix2pix_ms.data.download import unpack
 from pix2pix_ms.data.images import read_image
 from pix2pix_ms.data.pair_batches import training_data
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.records import read_record
-from pix2pix_ms.data.unpack import unpack
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.pix2pix import translate as translation

@@ -6,7 +6,7 @@ from children import blank
 from harness import PAIRS, TINY, Children, children
 
 from pix2pix_ms.config.models import MODELS
-from pix2pix_ms.data.prepare.folders import facade_pairs
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.writing import write_record
 
 

@@ -17,10 +17,10 @@ from PIL import Image
 
 from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.models import preset
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import ORIENTATION, read_image
 from pix2pix_ms.data.pair_batches import training_data
-from pix2pix_ms.data.prepare.folders import facade_pairs
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.training import checkpoints

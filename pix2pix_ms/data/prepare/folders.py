@@ -6,24 +6,14 @@ input is a choice of training (`Config.direction`), not of the data.
 
 import os
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.images import SUFFIXES, Pixels, dimensions, read_image
+from pix2pix_ms.data.images import SUFFIXES, Pair, Pixels, dimensions, read_image
 from pix2pix_ms.errors import Pix2PixError
 
 SPLITS = ("train", "val", "test")
 NAMED = 5  # files that one line of an error names
-
-
-class Pair(NamedTuple):
-    """Two images of one scene, uint8 [H, W, C] each, and what to call them."""
-
-    a: Pixels
-    b: Pixels
-    name: str
 
 
 class PairFiles(NamedTuple):
@@ -268,10 +258,3 @@ def by_stem(images: list[Path]) -> dict[str, Path]:
             )
         found[path.stem] = path
     return found
-
-
-def facade_pairs(count: int, size: int, first_seed: int = 0) -> Iterator[Pair]:
-    """Yield procedural facades: A the label map, B the photo, `size` pixels a side."""
-    for seed in range(first_seed, first_seed + count):
-        label_map, photo = facade(seed, size)
-        yield Pair(label_map, photo, f"facade_{seed}")

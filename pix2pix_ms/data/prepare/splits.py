@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from pix2pix_ms.data.prepare.encoding import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.folders import (
     SPLITS,
     Found,
@@ -13,8 +12,9 @@ from pix2pix_ms.data.prepare.folders import (
     matched,
     refuse_lonely,
 )
+from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 
 
 def find_splits(

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pix2pix_ms.data.images import MODES, Header, header
-from pix2pix_ms.data.prepare.encoding import Recipe
 from pix2pix_ms.data.prepare.folders import Found, PairFiles, check_equal, check_halves, short
+from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.prepare.workers import Workers
 from pix2pix_ms.errors import Pix2PixError
 

@@ -18,8 +18,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar, cast
 
-from pix2pix_ms.data.prepare.encoding import Recipe
 from pix2pix_ms.data.prepare.folders import PairFiles
+from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.errors import Pix2PixError
 
 Result = TypeVar("Result")

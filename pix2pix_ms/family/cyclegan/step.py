@@ -14,8 +14,8 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.machine.device import Stream, random
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import gathering, world
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.nets.blocks import parameter

@@ -14,7 +14,7 @@ from pix2pix_ms.data.builtin import unpaired_facades
 from pix2pix_ms.data.domain_batches import check_images, larger, plain_images, unpaired
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.data.pair_batches import pairs_of, plain_data
-from pix2pix_ms.data.prepare.encoding import Recipe
+from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.prepare.splits import is_side_by_side
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.cyclegan.step import CycleGAN, Losses

@@ -16,8 +16,8 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import GANConfig
-from pix2pix_ms.machine.device import Stream, random
 from pix2pix_ms.machine.precision import array_of, mixed, value_and_gradient
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import own, world
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.nets.blocks import leaky_relu, set_statistics

@@ -11,10 +11,9 @@ from pix2pix_ms.data.builtin import digits
 from pix2pix_ms.data.domain_batches import check_images, every, labelled, plain_images
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.family.gan.dcgan import DCGAN
+from pix2pix_ms.family.gan.dcgan import DCGAN, LSGAN
 from pix2pix_ms.family.gan.frechet import frechet
 from pix2pix_ms.family.gan.gan import GAN, Losses
-from pix2pix_ms.family.gan.lsgan import LSGAN
 from pix2pix_ms.family.gan.wgan import WGAN
 from pix2pix_ms.family.task import DomainsTask
 from pix2pix_ms.machine.ranks import world

@@ -16,7 +16,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
 from pix2pix_ms.family.stargan.translate import Averages, forward, one_hot
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import own, world
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.nets.initialise import initialise

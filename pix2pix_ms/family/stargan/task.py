@@ -14,7 +14,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.step import Losses, StarGAN
 from pix2pix_ms.family.stargan.translate import CHANNELS
 from pix2pix_ms.family.task import DomainsTask
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.pix2pix.measures.scores import distance
 from pix2pix_ms.training.figures import image_grid

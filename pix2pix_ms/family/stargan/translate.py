@@ -16,7 +16,7 @@ from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.optimisers import move_average
 from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, to_network, unfitted

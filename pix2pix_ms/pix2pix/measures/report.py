@@ -7,7 +7,8 @@ of the generated images stands what the real target images score in the same way
 import json
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,24 +18,16 @@ from tqdm import tqdm
 
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.images import Pixels, shown
+from pix2pix_ms.data.images import Pixels, shown, to_image
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, label_maps, whole
-from pix2pix_ms.data.prepare.encoding import recipe_for
-from pix2pix_ms.data.prepare.prepare import held_out_record
-from pix2pix_ms.data.records import open_record, to_pixels
+from pix2pix_ms.data.records import Record, open_record, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.pix2pix.measures import quality
+from pix2pix_ms.pix2pix.measures.colours import LAB_BINS, intersection, lab_counts
 from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS
-from pix2pix_ms.pix2pix.measures.image_folders import file_names, new_folder, save
+from pix2pix_ms.pix2pix.measures.held_out import held_out_record, recipe_for
 from pix2pix_ms.pix2pix.measures.quality import FEWEST
-from pix2pix_ms.pix2pix.measures.scores import (
-    LAB_BINS,
-    Scores,
-    intersection,
-    lab_counts,
-    mean_scores,
-    score,
-)
+from pix2pix_ms.pix2pix.measures.scores import Scores, mean_scores, score
 from pix2pix_ms.pix2pix.measures.segmentation import (
     CLASSES,
     SegmentationScores,
@@ -42,9 +35,11 @@ from pix2pix_ms.pix2pix.measures.segmentation import (
     segmentation_scores,
 )
 from pix2pix_ms.pix2pix.measures.segmenter import Labeller, load_segmenter
-from pix2pix_ms.pix2pix.translate import Mode, Translator, triples
+from pix2pix_ms.pix2pix.translate import Mode, Translator, Triple, triples
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import load_generator
+
+FOLDERS = ("input", "generated", "target")
 
 Target = Literal["labels", "photos", "other"]
 Read = Callable[[Pixels], Pixels]  # a picture, uint8 [H, W, 3], to class indices, uint8 [H, W]
@@ -300,3 +295,50 @@ def check_segmenter(segmenter: Path | None, target: Target) -> None:
             f"{segmenter}: expected photos as targets and label maps as inputs for the segmenter, "
             f"found {found}; leave --segmenter out, or say what they are with --target"
         )
+
+
+@contextmanager
+def new_folder(folder: Path | None) -> Iterator[Path | None]:
+    """Give a place to write a folder's files, which appears under its name when all are written.
+
+    Raises:
+        Pix2PixError: if there is a folder of that name with something in it.
+    """
+    if folder is None:
+        yield None
+        return
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise Pix2PixError(
+            f"{folder}: expected a new or empty folder for the images, found one in use; "
+            "choose another with --save-images"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
+        writing = Path(place) / folder.name
+        writing.mkdir()
+        yield writing
+        writing.replace(folder)
+
+
+def file_names(record: Record) -> list[str]:
+    """Return the pairs' names, fit for files.
+
+    Raises:
+        Pix2PixError: if two are equal, or one is no plain name.
+    """
+    seen: set[str] = set()
+    for name in (names := record.names()):
+        if name in seen or Path(name).name != name:
+            raise Pix2PixError(
+                f"{record.path}: expected plain names, each once, to call the images by, found "
+                f"{name!r}{' again' * (name in seen)}; prepare the pairs under other names"
+            )
+        seen.add(name)
+    return names
+
+
+def save(folder: Path, name: str, triple: Triple) -> None:
+    """Write (input, generated, target) to PNG files of one name in folders of their own."""
+    for place, image in zip(FOLDERS, triple, strict=True):
+        (folder / place).mkdir(exist_ok=True)
+        to_image(to_pixels(image)).save(folder / place / f"{name}.png")

@@ -8,7 +8,8 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.settings import Norm
 from pix2pix_ms.machine import ranks as distributed
-from pix2pix_ms.machine.device import Stream, computes_on_cpu, random
+from pix2pix_ms.machine.device import computes_on_cpu
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import own
 from pix2pix_ms.training.weights import BOX
 

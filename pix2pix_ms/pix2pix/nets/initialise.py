@@ -7,7 +7,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn
 
 from pix2pix_ms.config.settings import InitType, Settings
-from pix2pix_ms.machine.device import Stream, random
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.pix2pix.nets.blocks import BatchNorm, tensor_over
 
 GAMMA_DEVIATION = 0.02

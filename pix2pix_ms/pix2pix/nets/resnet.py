@@ -13,7 +13,8 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.settings import Norm
-from pix2pix_ms.machine.device import Stream, computes_on_cpu
+from pix2pix_ms.machine.device import computes_on_cpu
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.nets import blocks
 
 WIDE = 7  # kernel of the first and the last convolution

@@ -9,7 +9,7 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.machine.device import Stream
+from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.nets import blocks
 
 

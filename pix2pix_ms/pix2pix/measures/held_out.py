@@ -1,0 +1,60 @@
+"""The held-out pairs of whatever data a network is measured on."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.prepare.prepare import (
+    write_splits,
+)
+from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
+from pix2pix_ms.data.prepare.splits import found_splits
+from pix2pix_ms.data.records import SUFFIX
+from pix2pix_ms.errors import Pix2PixError
+
+HELD_OUT = ("val", "test")  # in the order of preference
+WHOLE = "images"  # what a folder without splits is called
+
+
+def recipe_for(config: Config) -> Recipe:
+    """Return what makes of a folder of images the pairs that the networks of a config see."""
+    if config.colours == "lab":
+        return Recipe(make="lab")
+    channels = config.input_channels, config.target_channels
+    return Recipe(channels=channels if config.direction == "AtoB" else channels[::-1])
+
+
+def held_out_record(data: Path, made: Path, recipe: Recipe = DEFAULT) -> tuple[Path, str]:
+    """Return the record of the pairs to measure on, and what they are.
+
+    Args:
+        data: a MindRecord file, a folder of records, or a folder of images as `prepare` takes it.
+            Of splits val is taken, else test; a file, or images without splits, as they are.
+        made: the folder to write a record of images to.
+        recipe: what becomes of images.
+
+    Raises:
+        Pix2PixError: if only other splits are there, or what `find_splits` and reading raise.
+    """
+    if data.suffix == SUFFIX:
+        return data, f"all pairs of {data}"
+    records = {path.stem: path for path in sorted(data.glob(f"*{SUFFIX}"))}
+    if records:
+        path = records[held_out_split(records, data)]
+        return path, f"the split {path.stem} of {data}"
+    splits = found_splits(data, WHOLE, recipe=recipe)
+    name = WHOLE if WHOLE in splits else held_out_split(splits, data)
+    (path,) = write_splits({name: splits[name]}, made, recipe)
+    return path, f"all pairs of {data}" if name == WHOLE else f"the split {name} of {data}"
+
+
+def held_out_split(present: Iterable[str], where: Path) -> str:
+    """Choose the split to measure on; never the one that was trained on."""
+    names = list(present)
+    for name in HELD_OUT:
+        if name in names:
+            return name
+    raise Pix2PixError(
+        f"{where}: expected a held-out split, {' or '.join(HELD_OUT)}, found only "
+        f"{', '.join(names)}; prepare one with --val-ratio, or name the pairs to measure on"
+    )

@@ -1,0 +1,100 @@
+"""Which records a run trains on: its own, made once, of images that stay the same."""
+
+from pathlib import Path
+
+from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.data.builtin import Make, paired_facades
+from pix2pix_ms.data.integrity import index_of, is_own
+from pix2pix_ms.data.prepare.folders import PairFiles
+from pix2pix_ms.data.prepare.prepare import write_splits
+from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
+from pix2pix_ms.data.prepare.splits import found_splits
+from pix2pix_ms.data.records import DOMAIN, NAME, SUFFIX, inspect, names_of
+from pix2pix_ms.data.writing import appearing_records
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.files import held
+
+
+def run_records(
+    data: Path | None,
+    run: Path,
+    config: Settings,
+    resuming: bool,
+    make: Make = paired_facades,
+    recipe: Recipe = DEFAULT,
+) -> Path:
+    """Return the records a run trains on, made in the run folder where they do not exist yet.
+
+    Args:
+        data: a MindRecord file, a folder of records, a folder of images, or None.
+        resuming: take the records the run already made; otherwise make them.
+        make: writes records to a folder where there are no data.
+        recipe: what becomes of a folder of images.
+
+    Raises:
+        Pix2PixError: as `prepare` and `find_pairs` do, or if there are records of other images.
+    """
+    if data is not None and (data.suffix == SUFFIX or (data / f"train{SUFFIX}").is_file()):
+        return data
+    records = run / "data"
+    if resuming and (records / f"train{SUFFIX}").is_file():
+        if data is not None:
+            refuse_other_images(data, records, recipe)
+        return records
+    older = sorted(records.glob(f"*{SUFFIX}"))
+    for record in older:
+        if not is_own(record):
+            raise Pix2PixError(
+                f"{record}: expected no records but a training's own, found others; train on them "
+                f"with --data {records}, or choose another folder with --out"
+            )
+    for record in older:  # of a start that never began
+        record.unlink()
+        index_of(record).unlink()
+    if data is None:
+        with appearing_records(records, own=True) as room:
+            make(room, config)
+        return records
+    if "train" not in (splits := found_splits(data, recipe=recipe)):
+        raise Pix2PixError(
+            f"{data}: expected images to train on, found only {', '.join(splits)}; "
+            "add a folder train"
+        )
+    with held(records):
+        write_splits(splits, records, recipe, own=True)
+    return records
+
+
+def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
+    """Refuse images that are, by number and names, not those a run has made its records of."""
+    if not data.exists():
+        raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
+    splits = found_splits(data, recipe=recipe)
+    for split, known in known_images(records).items():
+        images = [labelled(file) for file in splits[split].pairs] if split in splits else []
+        if sorted(images) != sorted(known):
+            new, gone = ({*images} - {*known}, {*known} - {*images})
+            other = f" with {min(new)}" if new else f" without {min(gone)}" if gone else ""
+            raise Pix2PixError(
+                f"{data}: expected the {len(known)} images in {split} that the run began with, "
+                f"which {records} holds, found {len(images)}{other}; leave --data out, or start "
+                "another run with --out"
+            )
+
+
+def known_images(records: Path) -> dict[str, list[str]]:
+    """Return what the images that a run trains on and holds out are called, with their domains.
+
+    Records of others may give them no names.
+    """
+    found = {}
+    for path in (records / f"{split}{SUFFIX}" for split in ("train", "val")):
+        schema = inspect(path).schema if path.is_file() else {}
+        if NAME in schema:
+            found[path.stem] = names_of(path, *([DOMAIN] * (DOMAIN in schema)), NAME)
+    return found
+
+
+def labelled(file: PairFiles) -> str:
+    """Return what an image or a pair will be called there."""
+    return "/".join([file.domain, file.name] if file.domain else [file.name])
