@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from pix2pix_ms.data import fetch, unpack
-from pix2pix_ms.data.download import ARCHIVES, Archive, download
+from pix2pix_ms.data.download import ARCHIVES, HEADER, Archive, download, guard
 from pix2pix_ms.errors import DownloadError
 
 Member = tuple[tarfile.TarInfo, bytes]
@@ -337,7 +336,7 @@ def nameless(site: Site, monkeypatch: pytest.MonkeyPatch) -> str:
 def mute(site: Site, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let the server accept the connection and say nothing."""
     site.silent = threading.Event()
-    monkeypatch.setattr(fetch, "TIMEOUT", (0.1, 0.1))
+    monkeypatch.setattr("pix2pix_ms.data.download.TIMEOUT", (0.1, 0.1))
     return "timed out"
 
 
@@ -461,8 +460,8 @@ def test_hostile_members(tmp_path: Path, hostile: Member, reason: str) -> None:
 )
 def test_most_that_an_archive_may_unpack_to(size: int, most: int) -> None:
     """A hundredfold, but never more than 20 GB; tiny archives are given some room."""
-    check = unpack.guard(size)
-    assert check(member("fits", size=most - unpack.HEADER)[0], "/")
+    check = guard(size)
+    assert check(member("fits", size=most - HEADER)[0], "/")
     with pytest.raises(tarfile.TarError, match=f"more than {most} bytes"):
         check(member("one more")[0], "/")
 

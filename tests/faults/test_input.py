@@ -375,7 +375,7 @@ def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> Non
 def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
     """A closed stream's number is not a file's: what a library prints would be written there."""
     program = (
-        "import os; from pix2pix_ms.cli.streams import prepare_streams\n"
+        "import os; from pix2pix_ms.cli.options import prepare_streams\n"
         "prepare_streams()\n"
         f"with open({str(tmp_path / 'file')!r}, 'w') as file: assert file.fileno() > 2\n"
         "os.write(1, b'1'); os.write(2, b'2'); print('3', flush=True)"
@@ -430,7 +430,7 @@ def test_a_training_nobody_listens_to_ends_well(
 
 def test_a_rank_that_is_lost_ends_also_where_nobody_is_told() -> None:
     program = (
-        "from pix2pix_ms.machine.launching import leave; import threading, time; print('pending')\n"
+        "from pix2pix_ms.machine.ranks import leave; import threading, time; print('pending')\n"
         "threading.Thread(target=leave, args=('a rank',)).start(); time.sleep(60)"
     )
     with Path("/dev/full").open("w") as full:
