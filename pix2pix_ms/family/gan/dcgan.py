@@ -100,7 +100,3 @@ class DCGAN(GAN):
     """GAN's game and step, between networks of convolutions."""
 
     networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = (Generator, Discriminator)
-
-
-class LSGAN(DCGAN):
-    """DCGAN's networks and step; `LSGANConfig` has it minimise `objectives.lsgan`."""

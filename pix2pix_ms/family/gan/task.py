@@ -11,7 +11,7 @@ from pix2pix_ms.data.builtin import digits
 from pix2pix_ms.data.domain_batches import check_images, every, labelled, plain_images
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.family.gan.dcgan import DCGAN, LSGAN
+from pix2pix_ms.family.gan.dcgan import DCGAN
 from pix2pix_ms.family.gan.frechet import frechet
 from pix2pix_ms.family.gan.gan import GAN, Losses
 from pix2pix_ms.family.gan.wgan import WGAN
@@ -26,7 +26,7 @@ CELL_INCHES = 0.7
 
 
 MODELS: dict[type[GANConfig], type[GAN]] = {
-    GANConfig: GAN, DCGANConfig: DCGAN, LSGANConfig: LSGAN, WGANConfig: WGAN,
+    GANConfig: GAN, DCGANConfig: DCGAN, LSGANConfig: DCGAN, WGANConfig: WGAN,
 }  # fmt: skip
 
 
