@@ -22,7 +22,7 @@ def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:
     """Return the generator of random numbers for one use at one position.
 
     Counter-based (Philox), so that any epoch or step can be drawn again without the ones before
-    it: this is what makes a resumed run equal to the bit. MindSpore's own dropout ignores its
-    seed on a CPU (2.7 to 2.10), and inside a graph its random state cannot be set back.
+    it: this is what makes a resumed run equal to the bit. MindSpore's own dropout repeats its
+    masks from a seed, but setting the seed again does not rewind a layer that exists (2.8).
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, *position))))

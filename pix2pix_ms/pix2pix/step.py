@@ -44,21 +44,20 @@ def training_step(
     optim_d: nn.Optimizer,
     config: Config,
 ) -> Step:
-    """Return the step: (x, y, *drawn) to the four losses, updating D and then G (section 3.3).
+    """Return the step: (x, y, *noise) to the four losses. D first, then G (section 3.3).
 
-    `drawn` is what chance decides: G's dropout masks and, with gan_mode wgan-gp, how much of each
-    image between y and the generated one is y, float32 [N, 1, 1, 1] in [0, 1].
+    `noise` is this step's random inputs: G's dropout masks and, with gan_mode wgan-gp, the
+    interpolation weights of the gradient penalty, float32 [N, 1, 1, 1] in [0, 1].
 
-    One forward pass of the generator serves both: its image, detached, trains D; then G follows
-    the updated D's gradient back through the same pass. D's step stands inside G's loss because
-    that is where the generated image is at hand; its gradient is taken for D's weights alone.
+    Both take their gradients from the same pass of G: its image, detached, trains D; then G follows
+    the gradient of the updated D back through that pass. D's update stands inside G's loss because
+    the image is at hand there; its gradient is taken for D's weights alone.
     """
     adversarial = ADVERSARIAL[config.gan_mode]
     pixel_loss = PIXEL[config.pixel_loss]
-    shares = 1 if config.penalised else 0  # the last of `drawn`, or none
 
     def loss_d(
-        x: Tensor, y: Tensor, generated: Tensor, *between: Tensor
+        x: Tensor, y: Tensor, generated: Tensor, *interpolation: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         def critic(image: Tensor) -> Tensor:
             return discriminator(x, image)
@@ -66,30 +65,33 @@ def training_step(
         real = adversarial(critic(y), True)
         fake = adversarial(critic(generated), False)
         loss = real + fake
-        if shares:
-            loss = loss + config.lambda_gp * gradient_penalty(critic, y, generated, *between)
-        return loss * 0.5, real, fake  # halved: D learns at half G's pace
+        if config.penalised:
+            penalty = gradient_penalty(critic, y, generated, *interpolation)
+            loss = loss + config.lambda_gp * penalty
+        return loss * 0.5, real, fake  # halved, as in the paper; Adam cancels the factor
 
-    gradient_d = value_and_gradient(loss_d, optim_d)
+    backward_d = value_and_gradient(loss_d, optim_d)
+    masks_end = -1 if config.penalised else None  # the interpolation weights come last
 
     def loss_g(
-        x: Tensor, y: Tensor, *drawn: Tensor
+        x: Tensor, y: Tensor, *noise: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        masks, between = drawn[: len(drawn) - shares], drawn[len(drawn) - shares :]
+        masks = noise[:masks_end]
+        interpolation = noise[len(masks) :]
         generated = generator(x, *masks)
 
-        (_, real, fake), towards_d = gradient_d(x, y, ops.stop_gradient(generated), *between)
-        optim_d(towards_d)
+        (_, real, fake), grads_d = backward_d(x, y, ops.stop_gradient(generated), *interpolation)
+        optim_d(grads_d)
 
         gan = adversarial(discriminator(x, generated), True)
         distance = pixel_loss(generated, y)
         return config.gan_weight * gan + config.lambda_l1 * distance, real, fake, gan, distance
 
-    gradient_g = value_and_gradient(loss_g, optim_g)
+    backward_g = value_and_gradient(loss_g, optim_g)
 
-    def step(x: Tensor, y: Tensor, *drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        (_, real, fake, gan, distance), towards_g = gradient_g(x, y, *drawn)
-        optim_g(towards_g)
+    def step(x: Tensor, y: Tensor, *noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        (_, real, fake, gan, distance), grads_g = backward_g(x, y, *noise)
+        optim_g(grads_g)
         return real, fake, gan, distance
 
     return ms.jit(step) if config.jit else step
@@ -106,8 +108,8 @@ def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -
     gradient = value_and_gradient(loss, optim_g)
 
     def step(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        (_, distance), towards_g = gradient(x, y, *masks)
-        optim_g(towards_g)
+        (_, distance), grads_g = gradient(x, y, *masks)
+        optim_g(grads_g)
         absent = distance * np.nan
         return absent, absent, absent, distance
 
@@ -170,13 +172,13 @@ class Pix2Pix:
         x, y = Tensor(x), Tensor(y)
         self.step += 1
         seed, ranks = self.config.seed, self.config.ranks
-        drawn = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step, ranks=ranks)
+        noise = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step, ranks=ranks)
         if self.config.penalised:
-            drawn = *drawn, draw_shares(y.shape, seed, self.step, ranks)
+            noise = *noise, draw_shares(y.shape, seed, self.step, ranks)
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
-            losses = Losses(*map(float, self._train_step(x, y, *drawn)))
+            losses = Losses(*map(float, self._train_step(x, y, *noise)))
             if self.average is not None:
                 self.average.follow(self.step)
         return losses
