@@ -96,15 +96,14 @@ def work(*numbers: str) -> None:
 
     from benchmarks.ours import config_of
     from pix2pix_ms import Pix2Pix
-    from pix2pix_ms.machine import ranks as distributed
     from pix2pix_ms.machine.device import choose_device
-    from pix2pix_ms.machine.ranks import launched
+    from pix2pix_ms.machine.ranks import is_first, join, launched
 
     task = Task(*map(int, numbers))
     ranks = launched() if launched_by_msrun else 1
     choose_device("CPU")
     if launched_by_msrun:
-        distributed.join()
+        join()
     model = Pix2Pix(replace(config_of(task), ranks=ranks))
     x, y = task.images()
     times = []
@@ -112,7 +111,7 @@ def work(*numbers: str) -> None:
         began = time.perf_counter()
         model.train_step(x, y)
         times.append(time.perf_counter() - began)
-    if distributed.is_first():
+    if is_first():
         print(json.dumps({"seconds": median(times[3:])}), flush=True)
 
 

@@ -9,8 +9,7 @@ from pix2pix_ms.data.pair_batches import TrainingData, pairs_of, plain_data
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator
-from pix2pix_ms.training import epochs as training
-from pix2pix_ms.training.epochs import train
+from pix2pix_ms.training.epochs import resumed, train
 from pix2pix_ms.training.figures import loss_curves
 from pix2pix_ms.training.run import Run
 
@@ -31,7 +30,7 @@ def state(model: Pix2Pix) -> dict[str, bytes]:
 def result(run: Run) -> tuple[dict[str, bytes], list[dict[str, float]]]:
     """What must not depend on how a run came about: all weights and the log, seconds aside."""
     model = Pix2Pix(run.config())
-    log, _ = training.resumed(run, model, run.config(), run.load_last(quiet))
+    log, _ = resumed(run, model, run.config(), run.load_last(quiet))
     without_seconds = [{k: v for k, v in row.items() if k != "seconds"} for row in log]
     return state(model), without_seconds
 

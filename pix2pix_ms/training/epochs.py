@@ -18,7 +18,7 @@ from tqdm import tqdm
 from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine import ranks as distributed
+from pix2pix_ms.machine import ranks
 from pix2pix_ms.machine.device import choose_device
 from pix2pix_ms.machine.files import appearing_whole, held
 from pix2pix_ms.machine.precision import account, accounting
@@ -59,47 +59,47 @@ def train(
     run, begun = Run(folder), data.fingerprint
     check_run(run, config, resume, begun)
     choose_device(config.device)
-    distributed.check_ranks(config)
-    distributed.agree("settings or data", config.to_json() + begun)
+    ranks.check_ranks(config)
+    ranks.agree("settings or data", config.to_json() + begun)
     with hold(folder), interruptible() as signals:
         task, log, losses = restored(run, config, data, report)
         if log:
             for line in config.changed_since(run.config(), len(log)):
                 report(line)
         last = config.epochs if stop_after is None else stop_after
-        if distributed.is_first():
+        if ranks.is_first():
             run.begin(config, data.identity())
             report(data.description)
         for epoch in range(len(log), last + 1):
-            if data.fingerprint != begun:
-                raise Pix2PixError(
-                    f"{data.identity()['train']}: expected the data the run began with, found "
-                    "others written in their place; put those back and go on with --resume"
-                )
+            check_unchanged(data, begun)
             task.begin_epoch(epoch)
             began = time.perf_counter()
             if epoch:
                 train_epoch(run, task, epoch, log, losses, signals)
-            means = distributed.mean(mean_losses(task, losses))
-            seconds = time.perf_counter() - began
+            means = ranks.mean(mean_losses(task, losses))
             losses = []
-            if distributed.is_first():
-                row = log_row(task.columns(), epoch, task.model, means, task.measure(), seconds)
-                log.append(row | accounting(task.model.parameters()))
-                odd = oddities(task, log)
-                run.warn(odd)
-                keep(run, task, log)
-                for line in (epoch_line(task, log[-1]), *(f"warning: {line}" for line in odd)):
-                    report(line)
-            distributed.wait_for_first()
+            end_epoch(run, task, log, means, time.perf_counter() - began, report)
             if signals.noted is not None:
                 raise Stopped(number=signals.noted)
     return run
 
 
+def check_unchanged(data: Data, begun: str) -> None:
+    """Refuse to go on with other data than a run began with.
+
+    Raises:
+        Pix2PixError: if they have been replaced since.
+    """
+    if data.fingerprint != begun:
+        raise Pix2PixError(
+            f"{data.identity()['train']}: expected the data the run began with, found "
+            "others written in their place; put those back and go on with --resume"
+        )
+
+
 def hold(folder: Path) -> AbstractContextManager[None]:
     """Keep other processes out of a run's folder; of ranks, the first does for all."""
-    return held(folder) if distributed.is_first() else nullcontext()
+    return held(folder) if ranks.is_first() else nullcontext()
 
 
 def restored(
@@ -110,7 +110,7 @@ def restored(
     Returns:
         The task, the log so far, and the losses of the steps already done in the epoch after it.
     """
-    with distributed.first_before_others():  # the others then find a damaged one put aside
+    with ranks.first_before_others():  # the others then find a damaged one put aside
         kept = run.load_last(report)
     if kept is None and (epochs := len(run.log()) - 1) > 0:
         raise Pix2PixError(
@@ -118,14 +118,14 @@ def restored(
             "found none; put it back, or start another run with --out"
         )
     here = {**kept.position, "losses": None} if kept else None
-    distributed.agree("checkpoint", str(here))
+    ranks.agree("checkpoint", str(here))
     if kept is not None:  # before anything is built of settings that may be damaged
         check_same(kept.config, config, kept.path)
     task: Task = MODELS[config.model].task_class()(config, data)
     log, losses = resumed(run, task.model, config, kept)
     if kept is None and config.start_from is not None:
         report(checkpoints.start_from(Path(config.start_from), task.model.parameters(), config))
-    distributed.broadcast(task.model.parameters().values())
+    ranks.broadcast(task.model.parameters().values())
     return task, log, losses
 
 
@@ -191,6 +191,26 @@ def train_epoch(
                 health.check_weights(task, epoch, run.last)
                 save(run, task, log, losses=np.array(losses))
                 raise Stopped(number=signals.noted)
+
+
+def end_epoch(
+    run: Run,
+    task: Task,
+    log: list[LogRow],
+    losses: Sequence[float],
+    seconds: float,
+    report: Callable[[str], None],
+) -> None:
+    """Measure, log, draw and save; of ranks, the first does so and the others wait."""
+    if ranks.is_first():
+        row = log_row(task.columns(), len(log), task.model, losses, task.measure(), seconds)
+        log.append(row | accounting(task.model.parameters()))
+        odd = oddities(task, log)
+        run.warn(odd)
+        keep(run, task, log)
+        for line in (epoch_line(task, log[-1]), *(f"warning: {line}" for line in odd)):
+            report(line)
+    ranks.wait_for_first()
 
 
 def mean_losses(task: Task, losses: Sequence[Sequence[float]]) -> list[float]:

@@ -14,11 +14,11 @@ from pix2pix_ms.config.models import MODELS, preset, refuse_foreign
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine import ranks as distributed
+from pix2pix_ms.machine import ranks
 from pix2pix_ms.machine.device import choose_device
 from pix2pix_ms.machine.signals import Stopped
 from pix2pix_ms.training import checkpoints
-from pix2pix_ms.training import epochs as training
+from pix2pix_ms.training.epochs import hold, train
 from pix2pix_ms.training.run import Run, check_free, check_model
 
 
@@ -57,26 +57,26 @@ def start(
     config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
     if "ranks" in given:
-        distributed.join(config.sync_batch_norm)
-    told = report if distributed.is_first() else silent
+        ranks.join(config.sync_batch_norm)
+    told = report if ranks.is_first() else silent
     height, width = config.shape
-    ranks = f" on {config.ranks} ranks" * (config.ranks > 1)
-    told(f"{device}{ranks}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
+    together = f" on {config.ranks} ranks" * (config.ranks > 1)
+    told(f"{device}{together}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
-    with training.hold(run.folder):
+    with hold(run.folder):
         try:
             if resuming and data is None:
                 data = records_of(run)
-            with distributed.first_before_others():  # the others then find the records
-                made = resuming or not distributed.is_first()
+            with ranks.first_before_others():  # the others then find the records
+                made = resuming or not ranks.is_first()
                 records = task.records(data, run.folder, config, made)
                 opened = task.open_data(records, config)
             if resuming and records != data:
                 told(f"{data} was read when the run began; it goes on with {records}")
             config = replace(config, **{**task.decided(opened, config), **given})
-            training.train(config, opened, run.folder, resume, report=told)
+            train(config, opened, run.folder, resume, report=told)
         except KeyboardInterrupt as stopped:
-            words = interruption(run, again, told) if distributed.is_first() else "interrupted"
+            words = interruption(run, again, told) if ranks.is_first() else "interrupted"
             raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
     told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 

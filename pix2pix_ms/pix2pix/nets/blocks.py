@@ -7,10 +7,9 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.settings import Norm
-from pix2pix_ms.machine import ranks as distributed
 from pix2pix_ms.machine.device import computes_on_cpu
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import own
+from pix2pix_ms.machine.ranks import Mean, own, world
 from pix2pix_ms.training.weights import BOX
 
 KERNEL = 4
@@ -123,9 +122,9 @@ class BatchNorm(nn.Cell):
         self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=MOMENTUM)
         self.freeze = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
         self.recall = ops.BatchNorm(is_training=False, epsilon=EPSILON)
-        self.synchronised, self.ranks = distributed.world().synchronised, distributed.world().ranks
+        self.synchronised, self.ranks = world().synchronised, world().ranks
         if self.synchronised:
-            self.mean, self.sum = distributed.Mean(), ops.ReduceSum(keep_dims=True)
+            self.mean, self.sum = Mean(), ops.ReduceSum(keep_dims=True)
 
     def construct(self, x: Tensor) -> Tensor:
         """Normalise x, float32 [N, C, H, W]."""
@@ -256,7 +255,7 @@ def dropout_mask(
     """
     everyone = (shape[0] * ranks, *shape[1:])
     drawn = random(seed, stream, *position).random(everyone, dtype=np.float32)
-    keep = own(drawn, ranks, distributed.world().rank) >= DROPOUT_RATE
+    keep = own(drawn, ranks, world().rank) >= DROPOUT_RATE
     return Tensor(keep.astype(np.float32) / (1 - DROPOUT_RATE))
 
 
