@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison_page import HISTOGRAMS
+from benchmarks.comparison_page import HISTOGRAMS, PAPER
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.images import Pair
@@ -55,7 +55,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     records = photos(arguments.facades, arguments.out)
-    base = preset("cpu", **settings_of(open_record(records / f"train{SUFFIX}"), "AtoB"))
+    found = settings_of(open_record(records / f"train{SUFFIX}"), "AtoB")
+    base = preset("cpu", **PAPER, **found)
     rows: dict[str, list[dict[str, Any]]] = {}
     for name, changes in LOSSES.items():
         for seed in SEEDS:

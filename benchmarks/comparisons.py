@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks.comparison_page import page
+from benchmarks.comparison_page import PAPER, page
 from pix2pix_ms.training.figures import DPI, image_grid
 
 HERE = Path(__file__).parent
@@ -97,7 +97,8 @@ def training(name: str, facades: Path, out: Path) -> list[Command]:
         theirs, ours = run / "latest_net_G.pth", run / "latest_net_G.ckpt"
         convert = ["pix2pix_ms", "convert", str(theirs), str(ours), "--direction", "BtoA"]
         return [(theirs, ["benchmarks.peer", str(facades), str(run), *settings]), (ours, convert)]
-    train = ["pix2pix_ms", "train", "--preset", "cpu", "--data", str(out / "records")]
+    paper = [part for n, v in PAPER.items() for part in (f"--{n.replace('_', '-')}", str(v))]
+    train = ["pix2pix_ms", "train", "--preset", "cpu", *paper, "--data", str(out / "records")]
     train += ["--direction", "AtoB" if row.to_labels else "BtoA", *settings]
     return [(run, [*train, "--out", str(run), "--resume"])]
 

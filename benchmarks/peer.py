@@ -17,6 +17,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.comparison_page import PAPER
 from benchmarks.reference_networks import Dropout, UnetGenerator, discriminator
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
@@ -164,7 +165,7 @@ def main() -> None:
     """Read the command line and train."""
     words = parser().parse_args()
     changes = {} if words.epochs is None else {"epochs": words.epochs}
-    config = preset("cpu", direction="BtoA", seed=words.seed, **changes)
+    config = preset("cpu", direction="BtoA", seed=words.seed, **{**PAPER, **changes})
     train(words.facades, words.out, config)
 
 

@@ -36,7 +36,7 @@ def test_the_generator_has_the_log_of_its_training() -> None:
     assert tuple(rows[0]) == PairsTask.columns()
     assert int(rows[-1]["epoch"]) == config.epochs >= 60
     assert all(np.isfinite(float(value)) for value in rows[-1].values())
-    same = {"size", "ngf", "ndf", "norm", "lambda_l1", "batch_size", "learning_rate"}
+    same = {"size", "ngf", "ndf", "n_layers", "norm", "lambda_l1", "batch_size", "learning_rate"}
     assert all(getattr(config, name) == getattr(preset("cpu"), name) for name in same)
 
 

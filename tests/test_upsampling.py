@@ -38,7 +38,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def layer() -> nn.Cell:
-    cell = blocks.upconvolution(5, 7, True, "composed")
+    cell = blocks.upconvolution(5, 7, True, composed=True)
     cell.weight.set_data(Tensor(noise(5, 7, 3, 3)))
     cell.bias.set_data(Tensor(noise(7)))
     return cell
