@@ -265,7 +265,7 @@ def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]
             time.sleep(0.4)
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
-        finally:  # lest a failure be the next test's too
+        finally:  # so that a failure is not the next test's too
             process.kill()
             process.communicate()
             os.close(theirs)

@@ -224,7 +224,7 @@ def test_a_second_at_the_same_file_is_refused(facades: Path, tmp_path: Path) -> 
             pass
         other.communicate("\n")
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith(f"error: {out}: expected to work at it alone,")
+    assert result.output.splitlines()[-1].startswith(f"error: {out}: in use by another process")
     assert not out.parent.exists(), "nothing is left"
 
 

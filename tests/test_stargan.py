@@ -103,7 +103,7 @@ def test_buildings_of_a_domain_differ_in_hue_and_light() -> None:
         ((0, 48, "brick"), "power of two"),
     ],
 )
-def test_what_has_no_look_is_told(arguments: tuple[int, int, str], words: str) -> None:
+def test_unknown_domain_is_rejected(arguments: tuple[int, int, str], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         styled(*arguments)
 

@@ -73,7 +73,7 @@ def prepare(
     SOURCE holds side-by-side images (left A, right B), or folders A and B with equal names, or
     photos (--make), or a folder for each domain (--unpaired); or folders train, val and test of
     any of these, or trainA, trainB and so on.
-    What was found is told before anything is written.
+    What was found is reported before anything is written.
     """
     from pix2pix_ms.data.prepare import prepare as preparing
     from pix2pix_ms.data.prepare.recipe import Recipe

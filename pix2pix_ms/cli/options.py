@@ -81,7 +81,7 @@ class Friendly(click.Group):
             self.fail(ctx, f"{place}: expected to read or write it, found: {found}", 1)
         except MemoryError as error:
             found = first_line(error) or "too little"
-            words = f"memory: expected enough for these settings, found: {found}; take smaller ones"
+            words = f"not enough memory for these settings ({found}); take smaller ones"
             self.fail(ctx, words, 1)
         except Exception as error:
             words = f"unexpected {type(error).__name__}: {first_line(error)} (see --debug)"
@@ -190,7 +190,7 @@ device_option = click.option(
 
 
 def prepare_streams() -> None:
-    """Open what is closed, and tell in escapes what a terminal cannot show.
+    """Open closed streams, and escape characters that a terminal cannot show.
 
     A file would otherwise be opened under the number of a closed stream, and what MindSpore prints
     be written into it.
@@ -210,7 +210,7 @@ def prepare_streams() -> None:
 
 
 def settle_streams() -> None:
-    """Write out what is still to be written; where that fails, drop it, lest Python says so."""
+    """Flush both streams; where that fails, drop the rest, so that Python does not complain."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

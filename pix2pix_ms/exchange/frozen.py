@@ -1,4 +1,4 @@
-"""A generator as it leaves Python: its size, statistics and dropout decided for good."""
+"""A generator prepared for export: fixed size, statistics and dropout."""
 
 import json
 from dataclasses import dataclass

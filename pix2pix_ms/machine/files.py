@@ -1,4 +1,4 @@
-"""Files that appear when they are whole: whatever interrupts, there is the old one or the new."""
+"""Atomic writes and locks: after a crash there is the old file or the new one, never half of it."""
 
 import os
 from collections.abc import Iterator
@@ -63,13 +63,13 @@ def replace_text(path: Path, text: str) -> None:
 
 @contextmanager
 def held(place: Path, is_file: bool = False) -> Iterator[None]:
-    """Keep other processes from a folder, or a file to be; the hold ends with this process.
+    """Lock a folder (or a file about to be written) against other processes.
 
-    Within one process it may be held again. Folders are made, and go again if nothing is written
-    to them.
+    The lock ends with this process, which may take it again. A folder is made if it is missing,
+    and removed if nothing is written to it.
 
     Raises:
-        Pix2PixError: if another process holds it.
+        Pix2PixError: if another process has locked it.
     """
     folder = place.parent if is_file else place
     file = folder.absolute() / (f".{place.name}.lock" if is_file else LOCK)
@@ -80,13 +80,13 @@ def held(place: Path, is_file: bool = False) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise Pix2PixError(
-            f"{place}: expected to work at it alone, found another process there; "
-            "wait until that has ended, or choose another place"
+            f"{place}: in use by another process; wait until that has ended, or choose another "
+            "place"
         ) from error
     try:
         yield
     finally:
-        if lock.lock_counter == 1:  # still held, so nobody can come to hold what goes
+        if lock.lock_counter == 1:  # still locked, so nobody can lock what is removed
             with suppress(OSError):  # the disk may have become read-only
                 file.unlink(missing_ok=True)
         lock.release()

@@ -30,7 +30,7 @@ def vanilla(logits: Tensor, real: bool) -> Tensor:
 def softplus(z: Tensor) -> Tensor:
     """log(1 + exp z), elementwise, without overflow and with derivative 1/2 at 0.
 
-    `ops.softplus` gives another last bit from call to call on a CPU, depending on how its threads
+    `ops.softplus` is not bit-reproducible between calls on a CPU: it depends on how its threads
     share the work (MindSpore 2.8), and with it the log of a run would not repeat.
     """
     size = ops.abs(z)

@@ -119,7 +119,7 @@ def tensor_of(value: int | str | np.ndarray) -> Any:
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Keep MindSpore from logging an error that is raised, and told, as well."""
+    """Keep MindSpore from logging an error that is raised as well."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,4 +1,4 @@
-"""What tells a training that goes wrong: numbers that are none any more, and signs of collapse."""
+"""Detects failing training: non-finite losses or weights, signs of mode collapse."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,9 @@ def check_losses(task: Task, losses: Sequence[float], epoch: int, kept: Path) ->
     for name, value in zip(task.losses, losses, strict=True):
         if not math.isfinite(value) and name not in task.absent():
             where = f"at step {task.model.step}, in epoch {epoch}"
-            raise gone(f"loss {name}: expected a finite number {where}, found {value}", task, kept)
+            raise not_finite(
+                f"loss {name}: expected a finite number {where}, found {value}", task, kept
+            )
 
 
 def check_weights(task: Task, epoch: int, kept: Path) -> None:
@@ -34,13 +36,13 @@ def check_weights(task: Task, epoch: int, kept: Path) -> None:
     """
     for name, parameter in task.model.parameters().items():
         if not np.isfinite(parameter.asnumpy()).all():
-            raise gone(
+            raise not_finite(
                 f"{name}: expected finite numbers in epoch {epoch}, found others", task, kept
             )
 
 
-def gone(what: str, task: Task, kept: Path) -> Pix2PixError:
-    """Return the error of numbers that are none any more."""
+def not_finite(what: str, task: Task, kept: Path) -> Pix2PixError:
+    """Return the error for non-finite numbers."""
     config = task.config
     remedies = [f"--learning-rate {config.learning_rate / 4:.2g}"]
     remedies += ["another --norm"] * hasattr(config, "norm") + ["--amp O0"] * (config.amp != "O0")

@@ -85,7 +85,7 @@ class Run:
             found, state = self.previous, "missing"
             loaded = checkpoints.load(found)
             if self.last.is_file():
-                self.last.replace(kept)  # lest it become the previous one
+                self.last.replace(kept)  # so that it does not become the previous one
                 state = f"damaged (it is now {kept.name})"
             report(f"{self.last} is {state}; the run goes on from {found.name}")
             return Kept(found, *loaded)

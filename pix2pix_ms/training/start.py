@@ -53,15 +53,15 @@ def start(
             f"{given['facades']} and {data}; leave one of them out"
         )
     task = MODELS[base.model].task_class()
-    # What the data decide is held to them once they are there.
+    # Settings that the data decide are checked against them once they are there.
     config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
     if "ranks" in given:
         ranks.join(config.sync_batch_norm)
-    told = report if ranks.is_first() else silent
+    say = report if ranks.is_first() else silent
     height, width = config.shape
     together = f" on {config.ranks} ranks" * (config.ranks > 1)
-    told(f"{device}{together}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
+    say(f"{device}{together}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     check_free(run, resume)
     with hold(run.folder):
         try:
@@ -72,13 +72,13 @@ def start(
                 records = task.records(data, run.folder, config, made)
                 opened = task.open_data(records, config)
             if resuming and records != data:
-                told(f"{data} was read when the run began; it goes on with {records}")
+                say(f"{data} was read when the run began; it goes on with {records}")
             config = replace(config, **{**task.decided(opened, config), **given})
-            train(config, opened, run.folder, resume, report=told)
+            train(config, opened, run.folder, resume, report=say)
         except KeyboardInterrupt as stopped:
-            words = interruption(run, again, told) if ranks.is_first() else "interrupted"
+            words = interruption(run, again, say) if ranks.is_first() else "interrupted"
             raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
-    told(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+    say(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
 def records_of(run: Run) -> Path:

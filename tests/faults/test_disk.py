@@ -120,7 +120,7 @@ def test_the_second_in_a_folder_is_refused_until_the_first_is_gone(
     run = tmp_path / "run"
     child = forked.train(run, records)
     wait_until(child, lambda: len(log(run)) == 1)
-    refused = f"{run}: expected to work at it alone, found another process there; wait until"
+    refused = f"{run}: in use by another process; wait until"
     with pytest.raises(Pix2PixError, match=refused), held(run):
         pass
     assert child.kill(signal.SIGKILL) == -signal.SIGKILL

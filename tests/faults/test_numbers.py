@@ -81,7 +81,7 @@ def test_a_loss_that_is_no_number_stops_it_at_that_step(
     assert len(run.log()) == 2
 
 
-def test_weights_that_are_no_numbers_stop_it_one_step_later(
+def test_nan_weights_stop_training_at_the_next_step(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = [name for name in Pix2Pix(CONFIG).parameters() if name.startswith("generator.")][-1]

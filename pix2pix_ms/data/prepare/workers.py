@@ -89,7 +89,7 @@ class Workers:
                 f"reading it ended (status {process.wait()}); is there enough memory?"
             ) from error
         finally:
-            self.idle.put(process)  # dead or alive, lest another thread wait for it
+            self.idle.put(process)  # dead or alive: another thread may wait for it
         if not fine:
             raise answer
         return results

@@ -174,7 +174,7 @@ class GAN:
         return own(drawn, self.config.ranks, world().rank)
 
     def given(self, labels: np.ndarray) -> tuple[Tensor, ...]:
-        """Return what both networks are told of the images: labels one-hot, or nothing."""
+        """Return the labels, one-hot, that both networks see beside the images, or nothing."""
         if not self.config.conditional:
             return ()
         return (Tensor(np.eye(self.config.classes, dtype=np.float32)[labels]),)
