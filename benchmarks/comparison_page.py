@@ -71,8 +71,7 @@ SEGMENTATION = (
         (("photo to labels, L1", "photo to labels, L1 + cGAN"),),
     ),
 )
-# What preset cpu does otherwise than the paper, at half its size; comparisons with the paper and
-# with PyTorch undo it.
+# The paper's values of what preset cpu sets otherwise, for comparisons with it and with PyTorch.
 PAPER: dict[str, Any] = {"upsampling": "transposed", "ema": 0.0, "n_layers": 3}
 HISTOGRAMS = (
     Published(
@@ -103,7 +102,8 @@ def page(found: Found, preparation: list[str]) -> str:
         "# The paper's comparisons on real facades",
         "",
         "CMP facades, 400 pairs to train on, 100 held out; preset `cpu` (128x128, ngf 32, 15",
-        "epochs) for every row, measured with the image's own statistics and dropout. Made by",
+        "epochs) with the paper's upsampling and patches for every row, measured with the image's",
+        "own statistics and dropout. Made by",
         "`python -m benchmarks.comparisons FACADES OUT`; [README.md](README.md) says what follows.",
         "",
         *measures(found),

@@ -3,9 +3,10 @@
 FACADES is the folder of CMP facades in the pix2pix form (photo left, label map right), with splits
 train and val. OUT takes records, the segmenter and a run for each row; finished work is not done
 again, and an interrupted training goes on (a PyTorch one starts over). Every row has the same
-budget, the preset `cpu`. What was measured is written to COMPARISONS.md and comparisons.json beside
-this file, with the commands that made it; comparisons.jpg shows what rows generated for some
-held-out label maps. The rows called PyTorch need it: `make torch`.
+budget, the preset `cpu` with the paper's upsampling and patches. What was measured is written to
+COMPARISONS.md and comparisons.json beside this file, with the commands that made it;
+comparisons.jpg shows what rows generated for some held-out label maps. The rows called PyTorch need
+it: `make torch`.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.comparison_page import PAPER
 from pix2pix_ms import Translator, load_generator
 from pix2pix_ms.config.models import MODELS, preset
 from pix2pix_ms.config.settings import Direction, Settings
@@ -38,7 +39,7 @@ DIRECTIONS: dict[Direction, str] = {
 EPOCHS, CONSTANT = 20, 10
 SCHEDULE = {"epochs": EPOCHS, "constant_epochs": CONSTANT}
 CYCLEGAN = preset("cpu", "cyclegan", **SCHEDULE)
-PIX2PIX = preset("cpu", size=CYCLEGAN.size, jitter_size=CYCLEGAN.jitter_size, **SCHEDULE)
+PIX2PIX = preset("cpu", **PAPER, size=CYCLEGAN.size, jitter_size=CYCLEGAN.jitter_size, **SCHEDULE)
 
 
 def records_of(facades: Path, out: Path) -> Path:

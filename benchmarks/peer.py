@@ -1,8 +1,9 @@
 """pix2pix as its authors wrote it, trained in PyTorch: `python -m benchmarks.peer FACADES OUT`.
 
-The same networks, objective, schedule and jitter as preset `cpu`, in PyTorch from the first image
-to the last: it shares with the package the settings and the functions that score an image. OUT gets
-`log.csv`, a row an epoch, and `latest_net_G.pth`, which `pix2pix-ms convert` reads.
+The same networks, objective, schedule and jitter as preset `cpu`, with the paper's patches, in
+PyTorch from the first image to the last: it shares with the package the settings and the functions
+that score an image. OUT gets `log.csv`, a row an epoch, and `latest_net_G.pth`, which `pix2pix-ms
+convert` reads.
 """
 
 import argparse

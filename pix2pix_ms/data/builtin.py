@@ -1,4 +1,4 @@
-"""What the relatives learn from where no data are given: made on the spot, without a download."""
+"""What a training learns from where no data are given: made on the spot, no download."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

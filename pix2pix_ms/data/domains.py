@@ -2,7 +2,7 @@
 
 The idea: a domain is a named set of images, wherever they lie. CycleGAN learns between two of
 them, StarGAN between many, and to a generator from noise they are labels. What an epoch takes of
-them is drawn in `domain_epochs`.
+them is drawn in `domain_batches`.
 """
 
 from collections.abc import Sequence

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from pix2pix_ms.errors import DownloadError
 
+# The most an archive, which may be hostile, unpacks to: bytes, and times its size.
 MAX_BYTES = 20 * 10**9
 MAX_GROWTH = 100
 SMALLEST = 1 << 20  # below this an archive counts as this large: tar pads, tiny ones would grow

@@ -1,4 +1,4 @@
-"""Which device computes, and where random numbers come from."""
+"""Which device computes."""
 
 from contextlib import suppress
 from typing import get_args

@@ -3,7 +3,8 @@
 The idea: every rank, a process with a device, has all networks; it takes its rows of each batch,
 averages its gradients with the others', and so stays their equal. Order, crops, masks and noise are
 drawn for the whole step, so that N ranks at batch size B see and draw what one process at N B does.
-The first rank alone writes.
+The first rank alone writes. msrun starts a process for each rank and one more, the scheduler, which
+tells them of each other and hears whether they live; when one is lost all end.
 
 Collectives are HCCL's on Ascend, NCCL's on a GPU, MindSpore's own on a CPU. There a sum of float32,
 a gathering and a broadcast are all there is (MindSpore 2.8), and nothing else is used.

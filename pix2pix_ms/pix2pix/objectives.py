@@ -2,7 +2,8 @@
 
 An adversarial loss takes the discriminator's logits, float32 [N, 1, H', W'], and returns the mean
 over all patches of how badly they say what is wanted: "real" or "generated". `vanilla` takes them
-for log(D / (1 - D)), the others for plain numbers.
+for log(D / (1 - D)), the others for plain numbers. The gradient penalty holds a critic's slope at 1
+(Gulrajani et al. 2017, equation 3).
 """
 
 from collections.abc import Callable
@@ -56,7 +57,7 @@ ADVERSARIAL: dict[str, AdversarialLoss] = {
     "vanilla": vanilla,
     "lsgan": lsgan,
     "wgan": wasserstein,
-    "wgan-gp": wasserstein,  # and `penalty.gradient_penalty` beside it
+    "wgan-gp": wasserstein,  # and `gradient_penalty` beside it
 }
 
 

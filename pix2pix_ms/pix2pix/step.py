@@ -20,8 +20,6 @@ from pix2pix_ms.training.checkpoints import AVERAGE
 
 EVERY = 4  # steps for which the average moves at once
 
-EVERY = 4  # steps for which the average moves at once
-
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
@@ -121,8 +119,8 @@ class Average:
 
     A step keeps the share `ema` of it, and less in the first steps, so that the initial weights
     are soon forgotten: (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
-    It moves at every fourth step for all four, for a fifth of the time of a small network's step
-    would go into it.
+    It moves every fourth step, for four at once: moving it at every step would take a fifth of a
+    small network's step. In a training of fewer steps it stays at the initial weights.
     """
 
     def __init__(self, followed: UNet, config: Config) -> None:

@@ -20,7 +20,7 @@ from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.training import weights as weights_file
 
-SEAL = b"crc_num"  # MindSpore writes it, but misses it in no file that was cut off before it
+SEAL = b"crc_num"  # MindSpore takes a file that was cut off before it for one without
 LENGTH = len(SEAL) + 10  # followed by the CRC-32 of all before it, a big-endian number
 CHUNK = 1 << 22
 SUFFIX = ".ckpt"

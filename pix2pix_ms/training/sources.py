@@ -1,4 +1,4 @@
-"""Which records a run trains on: its own, made once, of images that stay the same."""
+"""Which records a run trains on: those given, or its own, made once of images that stay."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Weights as safetensors, the format in which networks ship: half the size, and only numbers."""
+"""Weights as safetensors, the format in which networks ship: half the size, only numbers."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where pairs come from: side-by-side images, two folders A and B, photos, procedural facades.
+"""Where pairs come from: side-by-side images, two folders A and B, photos.
 
 A is the left half or the folder A, B the right half or the folder B; which of them is the network's
 input is a choice of training (`Config.direction`), not of the data.

@@ -1,4 +1,4 @@
-"""What `prepare` makes of a picture: direction, channels, sizes, and inputs made from photos."""
+"""What `prepare` makes of a picture: channels, sides, size, and inputs made from photos."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

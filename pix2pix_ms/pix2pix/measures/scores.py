@@ -1,4 +1,4 @@
-"""Held-out measures: L1, PSNR and SSIM of image pairs, and how alike two sets' colours are."""
+"""Held-out measures: L1, PSNR and SSIM of image pairs."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

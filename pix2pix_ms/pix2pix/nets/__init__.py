@@ -1,1 +1,1 @@
-"""The paper's networks and the layers they are built of."""
+"""The paper's networks, CycleGAN's ResNet, and the layers they are built of."""

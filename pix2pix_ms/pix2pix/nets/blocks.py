@@ -110,7 +110,7 @@ class BatchNorm(nn.Cell):
     together synchronise their statistics, the batch is that of all.
     """
 
-    in_float32 = True  # also where the network computes in half precision
+    in_float32 = True  # `machine/precision.py` looks for it where the network computes in half
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class ScaledInstanceNorm(nn.Cell):
     no CPU kernel and `nn.GroupNorm` is slower there (MindSpore 2.7 to 2.10).
     """
 
-    in_float32 = True  # also where the network computes in half precision
+    in_float32 = True  # `machine/precision.py` looks for it where the network computes in half
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class ScaledInstanceNorm(nn.Cell):
 class InstanceNorm(nn.Cell):
     """Instance normalisation without scale and shift, as in the reference PyTorch pix2pix."""
 
-    in_float32 = True  # also where the network computes in half precision
+    in_float32 = True  # `machine/precision.py` looks for it where the network computes in half
 
     def __init__(self) -> None:
         super().__init__()
