@@ -7,6 +7,7 @@ import pytest
 
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import device
+from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.signals import SIGNALS, interruptible
 
 
@@ -41,7 +42,7 @@ def test_this_machine_has_a_cpu() -> None:
 
 def test_streams_and_positions_are_independent_and_repeatable() -> None:
     def draw(*key: int) -> bytes:
-        return device.random(key[0], device.Stream(key[1]), *key[2:]).bytes(64)
+        return random(key[0], Stream(key[1]), *key[2:]).bytes(64)
 
     keys = [(0, 0), (1, 0), (0, 1), (0, 1, 1), (0, 1, 2), (0, 1, 1, 2)]
     draws = [draw(*key) for key in keys]
