@@ -114,3 +114,15 @@ def test_height_and_width_stand_beside_size() -> None:
     tall = preset("paper", height=384, width=256, levels=7)
     assert (tall.shape, tall.jitter_shape, tall.depth) == ((384, 256), (429, 286), 7)
     assert preset("paper").shape == (256, 256)
+
+
+def test_the_rooms_offer_what_they_are_known_for() -> None:
+    import pix2pix_ms
+    from pix2pix_ms import cli, config, pix2pix, training
+
+    assert training.train is pix2pix_ms.train
+    assert pix2pix.Pix2Pix is pix2pix_ms.Pix2Pix
+    assert config.Config is Config and callable(cli.main)
+    for room in (training, pix2pix):
+        with pytest.raises(AttributeError, match="has no attribute 'missing'"):
+            room.missing  # noqa: B018

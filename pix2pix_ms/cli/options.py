@@ -158,9 +158,9 @@ def option_of(
         kind = click.Choice(list(dict.fromkeys(word for each in kinds for word in each.choices)))
     flag = name.replace("_", "-")
     names = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
-    told = entries[0].default if default is None else default
+    shown = entries[0].default if default is None else default
     whose = "" if Config in owners else f"{', '.join(owner.model for owner in owners)}: "
-    text = f"{whose}{entries[0].metadata['help']} [{told}]"
+    text = f"{whose}{entries[0].metadata['help']} [{shown}]"
     return click.option(names, name, type=kind, default=None, help=text)
 
 
@@ -230,7 +230,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def taken() -> Iterator[None]:
-    """Tell standard output that takes nothing from other places that cannot be written."""
+    """Report a standard output that cannot be written as such, not as some file."""
     try:
         yield
     except OSError as error:

@@ -228,7 +228,7 @@ def fetch(url: str, file: Path, progress: bool) -> None:
 
 
 def transfer(url: str, part: Part, progress: bool) -> str | None:
-    """Add what is missing to the part, and return the size the whole should have, if told."""
+    """Add what is missing to the part, and return the expected total size, if it is stated."""
     with ask(url, part) as response:
         if not response.ok:
             raise requests.HTTPError(f"{response.status_code} {response.reason}")
@@ -263,20 +263,20 @@ def get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
 
 
 def version(response: requests.Response) -> str | None:
-    """Return what tells this version of the file from others, in a form fit for If-Range."""
+    """Return what identifies this version of the file, in a form fit for If-Range."""
     etag = response.headers.get("ETag", "W/")
     # A weak ETag promises the same meaning, not the same bytes.
     return response.headers.get("Last-Modified") if etag.startswith("W/") else etag
 
 
 def length(response: requests.Response) -> str | None:
-    """Return the number of bytes in the body, if it is told; a string of digits."""
-    told = response.headers.get("Content-Length", "")
-    return told if told.isdecimal() else None
+    """Return the number of bytes in the body, a string of digits, if the server states it."""
+    stated = response.headers.get("Content-Length", "")
+    return stated if stated.isdecimal() else None
 
 
 def start_again(url: str, response: requests.Response, part: Part) -> None:
-    """Empty the part, and note its version if the server tells enough to go on one day."""
+    """Empty the part, and note its version if the server states enough to resume."""
     part.drop()
     part.path.touch()
     now, size = version(response), length(response)

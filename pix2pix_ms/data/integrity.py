@@ -72,7 +72,7 @@ def opened(index: Path) -> sqlite3.Connection:
 
 
 def check_sums(record: Path) -> bool:
-    """Compare a record and its index with their checksums, and tell whether they have any.
+    """Compare a record and its index with their checksums, and return whether they have any.
 
     Raises:
         DamagedError: if one is not what was written.
@@ -142,7 +142,7 @@ def sha256(file: Path, *_: int) -> str:
 def check_readable(record: Path, size: int, *_: int) -> None:
     """Read a record in a given state in another process, which may die of it, or never end.
 
-    What only cannot be read is the parent's to meet and tell.
+    An ordinary read error is left to the parent, which raises it.
 
     Raises:
         DamagedError: if it does.
@@ -186,7 +186,7 @@ def main(record: str) -> int:
         try:
             for _ in rows():
                 pass
-        except Exception:  # its own error, which the parent meets and tells
+        except Exception:  # its own error, which the parent raises
             status = REFUSED
     return status
 

@@ -33,10 +33,10 @@ from pix2pix_ms.errors import Pix2PixError, first_line
 
 LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pix-ms train"
 LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
-MISSES = 2  # so many in vain, and it is gone
+MISSES = 2  # failed looks in a row after which it counts as ended
 CONNECTS_WITHIN = 60.0  # seconds
 ANSWERS_WITHIN = 5.0  # seconds, once connected
-WORD = "!4H"  # by which the first knows the others: four numbers that only ranks are told
+WORD = "!4H"  # a shared secret: four numbers that only ranks know
 
 Item = TypeVar("Item")
 

@@ -206,7 +206,7 @@ def translate(
         )
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
     config = translator.config
-    for source in sources:  # unfit ones are told before anything is written
+    for source in sources:  # unfit ones are reported before anything is written
         head = header(source)
         if pairs:
             check_halves(source, head.width, head.height, any_width=True)

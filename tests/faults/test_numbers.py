@@ -1,4 +1,4 @@
-"""Numbers that break stop a training, and signs that one network has won are told."""
+"""Numbers that break stop a training, and signs that one network has won are reported."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -157,9 +157,9 @@ def test_images_of_one_colour_each_are_told_whatever_the_colour() -> None:
 
 def test_updates_that_mixed_precision_all_skips_are_told() -> None:
     task: Any = SimpleNamespace(games=tuple, generated=tuple)
-    for skipped, told in ((12, True), (9, False)):
+    for skipped, reported in ((12, True), (9, False)):
         rows = {"epoch": 2, "step": 20, SKIPPED: skipped}, {"step": 10, SKIPPED: 2}
-        assert bool(health.signs(task, *rows)) == told
+        assert bool(health.signs(task, *rows)) == reported
 
 
 def test_nothing_is_told_of_a_sound_run(undisturbed: Path) -> None:

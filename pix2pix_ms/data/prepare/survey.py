@@ -87,9 +87,9 @@ def line(label: str, text: str) -> str:
 def counted(kinds: Iterable[str]) -> str:
     """Count what there is, the most frequent first, such as `400 of 512x256`."""
     counts = Counter(kinds).most_common()
-    told = [f"{count} of {kind}" for kind, count in counts[:MOST_KINDS]]
-    rest = len(counts) - len(told)
-    return ", ".join(told + [f"{rest} other kinds"] * (rest > 0)) or "none"
+    named = [f"{count} of {kind}" for kind, count in counts[:MOST_KINDS]]
+    rest = len(counts) - len(named)
+    return ", ".join(named + [f"{rest} other kinds"] * (rest > 0)) or "none"
 
 
 def some(paths: list[Path]) -> str:
