@@ -1,28 +1,35 @@
-"""Tasks on images that are no pairs: where their records come from, and how they are opened."""
+"""What the family's tasks share: images by domain, without pairs, made or opened as records."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pix2pix_ms.data.domains import DomainData, domain_data
 from pix2pix_ms.data.prepare.recipe import Recipe
+from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.training.sources import run_records
-from pix2pix_ms.training.task import Task
+from pix2pix_ms.training.task import Batch, Task
 
 
 class DomainsTask(Task):
-    """A model on the images of one domain or more."""
+    """A model on the images of one or more domains."""
 
     data: DomainData
+
+    epoch_length: ClassVar[Callable[[DomainData], int]]
+    """How many images of a kind an epoch has."""
+    epoch_batches: ClassVar[Callable[..., Iterator[Batch]]]
+    """Yields one rank's batches of an epoch."""
 
     @staticmethod
     @abstractmethod
     def make(folder: Path, config: Any) -> None:
-        """Write records to a folder, for where no data are given."""
+        """Write records to a folder, for a run without data."""
 
     @classmethod
     def recipe(cls, data: Path) -> Recipe:  # noqa: ARG003
-        """Return what becomes of a folder of images: here, each subfolder is a domain."""
+        """Return how a folder of images is prepared: here, each subfolder is a domain."""
         return Recipe(unpaired=True)
 
     @classmethod
@@ -33,5 +40,13 @@ class DomainsTask(Task):
 
     @classmethod
     def open_data(cls, records: Path, config: Any) -> DomainData:
-        """Return the images to train on and to hold out, by domain; pairs are A and B apart."""
+        """Return the images to train on and to hold out, by domain; of pairs, A and B apart."""
         return domain_data(records, config.seed)
+
+    def steps(self) -> int:
+        """Return how many batches an epoch has."""
+        return self.epoch_length(self.data) // self.config.global_batch
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Yield this rank's batches of an epoch, as the model's `train_step` takes them."""
+        yield from self.epoch_batches(self.data, self.config, epoch, world().rank)

@@ -1,11 +1,11 @@
 """CycleGAN: two generators, each the other's inverse, that learn from unpaired images.
 
-Zhu et al. 2017. G translates A to B, F translates B to A. No image has a partner to be compared
+Zhu et al. 2017. G translates A to B, F translates B to A. No image has a target to be compared
 with: a discriminator for each domain says whether an image looks like one of it, and F(G(a)) must
 be a again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import mindspore as ms
@@ -14,27 +14,27 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.machine.precision import mixed, value_and_gradient
+from pix2pix_ms.machine.precision import mixed
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import gathering, world
 from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.blocks import parameter
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.resnet import ResNet
 from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, l1
-from pix2pix_ms.pix2pix.optimisers import adam, set_rate
+from pix2pix_ms.pix2pix.optimisers import adam
 
-Terms = tuple[Tensor, ...]
 Network = TypeVar("Network", bound=nn.Cell)
 
 
 class Losses(NamedTuple):
     """The terms of one step, as numbers; nan where a weight of 0 leaves one out.
 
-    The last letter is the domain whose images are judged or compared: `d_a` is half of what D_A
-    says of real and of generated images of A, `g_a` how far those generated are from persuading
-    it, `cycle_a` the L1 of F(G(a)) and a, `identity_a` that of F(a) and a; none is weighted.
+    The last letter is the domain whose images are judged or compared: `d_a` is the mean of D_A's
+    losses on real and on generated images of A, `g_a` the adversarial loss of F, which generates
+    them, `cycle_a` the L1 of F(G(a)) and a, `identity_a` that of F(a) and a; none is weighted.
     """
 
     d_a: float
@@ -47,8 +47,8 @@ class Losses(NamedTuple):
     identity_b: float
 
 
-def named(network: Network, name: str) -> Network:
-    """Put `name` before the name of every parameter, for its own kind's: `generator.first...`."""
+def renamed(network: Network, name: str) -> Network:
+    """Replace the first part of every parameter's name: `generator.first...` by `name.first...`."""
     for entry in network.get_parameters():
         entry.name = f"{name}.{entry.name.split('.', 1)[1]}"
     return network
@@ -56,7 +56,7 @@ def named(network: Network, name: str) -> Network:
 
 def generator(config: CycleGANConfig, direction: Direction) -> ResNet:
     """Return the generator of one direction, its parameters named as in a checkpoint."""
-    return named(ResNet(config), f"generator_{direction}")
+    return renamed(ResNet(config), f"generator_{direction}")
 
 
 def translating_generator(config: CycleGANConfig) -> ResNet:
@@ -77,30 +77,30 @@ class Discriminators(nn.Cell):
 
     def __init__(self, config: Any) -> None:  # has all that a PatchGAN asks of pix2pix's
         super().__init__(auto_prefix=False)
-        self.a = named(PatchGAN(config), "discriminator_A")
-        self.b = named(PatchGAN(config), "discriminator_B")
+        self.a = renamed(PatchGAN(config), "discriminator_A")
+        self.b = renamed(PatchGAN(config), "discriminator_B")
 
 
 class ImagePool(nn.Cell):
-    """The images a generator made in the past, of which a discriminator is shown some.
+    """Images that a generator made in earlier steps, some of which its discriminator is shown.
 
-    Section 4 (after Shrivastava et al. 2017). Until the pool is full it keeps every image, and
-    shows it. Then, half of the time, it shows one from the past and keeps the new one in its place.
-    Every rank keeps the images of all, and so the same.
+    Section 4 (after Shrivastava et al. 2017). Until the pool is full it stores every image, and
+    shows it. Then, half of the time, it shows a stored one and puts the new one in its place.
+    Every rank stores the images of all ranks, so that all pools are equal.
     """
 
     def __init__(self, config: CycleGANConfig, name: str) -> None:
         super().__init__()
         self.size = config.pool_size
-        shape = (self.size + 1, config.channels, *config.shape)  # the last place is of no account
+        shape = (self.size + 1, config.channels, *config.shape)  # the last place is never read
         self.gather, self.rank = gathering(), world().rank
         self.images = parameter(np.zeros(shape, np.float32), f"{name}.images", trained=False)
 
     def draw(self, step: int, batch: int, seed: int, *position: int) -> tuple[Tensor, Tensor]:
-        """Draw where each image of all ranks' batch is kept, int32, and whether the past is shown.
+        """Draw where to store each image of all ranks' batch, and whether to show the stored one.
 
-        Both are [batch], the second float32, 0 or 1. All follows from the seed and the step,
-        counted from 1.
+        int32 [batch] and float32 [batch], 0 or 1. Both depend on the seed and on the step, counted
+        from 1, alone.
         """
         rng = random(seed, Stream.POOL, step, *position)
         first = (step - 1) * batch
@@ -135,15 +135,15 @@ def training_step(
     optimisers: tuple[nn.Optimizer, nn.Optimizer],
     config: CycleGANConfig,
 ) -> Callable[..., Terms]:
-    """Return the step: (a, b, *draws of both pools) to the losses, updating G and F, then both D.
+    """Return the step: (a, b, *noise) to the losses, updating G and F, then both D.
 
-    Each generator makes three images of three inputs: what its discriminator judges, the way back
-    of the other's, and an image of its target domain again (section 5.2: identity).
+    `noise` is what both pools draw. Each generator makes three images of three inputs: what its
+    discriminator judges, the way back of the other's, and an image of its target domain again
+    (section 5.2: identity).
     """
     to_b, to_a = (mixed(g, config) for g in (generators.a_to_b, generators.b_to_a))
     d_a, d_b = (mixed(d, config) for d in (discriminators.a, discriminators.b))
     pool_a, pool_b = pools
-    optim_g, optim_d = optimisers
     adversarial = ADVERSARIAL[config.gan_mode]
     cycle_weight = config.lambda_cycle
     identity_weight = config.lambda_cycle * config.lambda_identity
@@ -162,27 +162,22 @@ def training_step(
         return loss, fake_a, fake_b, gan_a, gan_b, cycle_a, cycle_b, identity_a, identity_b
 
     def loss_d(a: Tensor, b: Tensor, shown_a: Tensor, shown_b: Tensor) -> Terms:
-        # Halved: each D learns at half its generator's pace.
+        # Halved, as in the paper; Adam cancels the factor.
         of_a = 0.5 * (adversarial(d_a(b, a), True) + adversarial(d_a(b, shown_a), False))
         of_b = 0.5 * (adversarial(d_b(a, b), True) + adversarial(d_b(a, shown_b), False))
         return of_a + of_b, of_a, of_b
 
-    gradient_g = value_and_gradient(loss_g, optim_g)
-    gradient_d = value_and_gradient(loss_d, optim_d)
+    update_g, update_d = map(gradient_step, (loss_g, loss_d), optimisers)
 
-    def step(a: Tensor, b: Tensor, *draws: Tensor) -> Terms:
-        (_, fake_a, fake_b, *terms), towards_g = gradient_g(a, b)
-        optim_g(towards_g)
-
-        shown_a, shown_b = pool_a(fake_a, *draws[:2]), pool_b(fake_b, *draws[2:])
-        (_, of_a, of_b), towards_d = gradient_d(a, b, shown_a, shown_b)
-        optim_d(towards_d)
-        return (of_a, of_b, *terms)
+    def step(a: Tensor, b: Tensor, *noise: Tensor) -> Terms:
+        fake_a, fake_b, *losses_g = update_g(a, b)
+        losses_d = update_d(a, b, pool_a(fake_a, *noise[:2]), pool_b(fake_b, *noise[2:]))
+        return (*losses_d, *losses_g)
 
     return ms.jit(step) if config.jit else step
 
 
-class CycleGAN:
+class CycleGAN(Model):
     """Both generators, both discriminators, pools and optimisers, initialised from a config."""
 
     def __init__(self, config: CycleGANConfig) -> None:
@@ -192,10 +187,13 @@ class CycleGAN:
         initialise(self.discriminators, config)
         self.optim_g = adam(self.generators, config)
         self.optim_d = adam(self.discriminators, config)
+        self.rates = {self.optim_g: 1.0, self.optim_d: 1.0}
         self.pools = ImagePool(config, "pool_A"), ImagePool(config, "pool_B")
-        self.step = 0
+        networks = self.generators, self.discriminators
+        self.saved = (*networks, self.optim_g, self.optim_d, *self.pools)
+        self.inference = (self.generators,)
         self._train_step = training_step(
-            self.generators, self.discriminators, self.pools, (self.optim_g, self.optim_d), config
+            *networks, self.pools, (self.optim_g, self.optim_d), config
         )
 
     def generator(self, direction: Direction) -> ResNet:
@@ -205,29 +203,13 @@ class CycleGAN:
     def train_step(self, a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> Losses:
         """Update all networks once on unpaired batches: a, b float32 [N, C, H, W] in [-1, 1]."""
         self.step += 1
-        ranks = self.config.ranks
-        draws = [
+        batch, seed = len(a) * self.config.ranks, self.config.seed
+        noise = [
             draw
             for number, pool in enumerate(self.pools)
-            for draw in pool.draw(self.step, len(a) * ranks, self.config.seed, number)
+            for draw in pool.draw(self.step, batch, seed, number)
         ]
         self.generators.set_train()
         self.discriminators.set_train()
         with interruptible():
-            return Losses(*map(float, self._train_step(Tensor(a), Tensor(b), *draws)))
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set both optimisers' learning rate, also where the step is already compiled."""
-        for optimiser in (self.optim_g, self.optim_d):
-            set_rate(optimiser, rate)
-
-    def parameters(self) -> dict[str, ms.Parameter]:
-        """Return everything a resume needs, by name: networks, optimisers' states and pools."""
-        owners = (
-            self.generators, self.discriminators, self.optim_g, self.optim_d, *self.pools
-        )  # fmt: skip
-        return {p.name: p for owner in owners for p in owner.get_parameters()}
-
-    def kept(self) -> Iterator[ms.Parameter]:
-        """Return what translates: both generators."""
-        return self.generators.get_parameters()
+            return Losses(*map(float, self._train_step(Tensor(a), Tensor(b), *noise)))

@@ -15,7 +15,7 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import DCGANConfig
 from pix2pix_ms.config.settings import Norm
-from pix2pix_ms.family.gan.gan import GAN
+from pix2pix_ms.family.gan.gan import GAN, Networks
 from pix2pix_ms.pix2pix.nets.blocks import (
     KERNEL,
     convolution,
@@ -97,6 +97,6 @@ class Discriminator(nn.Cell):
 
 
 class DCGAN(GAN):
-    """GAN's game and step, between networks of convolutions."""
+    """A GAN whose networks are convolutions."""
 
-    networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = (Generator, Discriminator)
+    networks: ClassVar[Networks] = (Generator, Discriminator)

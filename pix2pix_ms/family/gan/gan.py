@@ -5,10 +5,11 @@ from the other (Goodfellow, equation 1):
 
     min_G max_D  E_x[log D(x)] + E_z[log(1 - D(G(z)))]
 
-Conditional, both are given the label too, D(x|y) and G(z|y) (Mirza, equation 2).
+A conditional GAN gives both the label too: D(x|y) and G(z|y) (Mirza, equation 2).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import mindspore as ms
@@ -16,16 +17,18 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import GANConfig
-from pix2pix_ms.machine.precision import array_of, mixed, value_and_gradient
+from pix2pix_ms.machine.precision import array_of, mixed
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import own, world
 from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.blocks import leaky_relu, set_statistics
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, generator_loss
-from pix2pix_ms.pix2pix.optimisers import adam, set_rate
+from pix2pix_ms.pix2pix.optimisers import adam
 
-Step = Callable[..., tuple[Tensor, ...]]
+Step = Callable[..., Terms]
+Networks = tuple[type[nn.Cell], type[nn.Cell]]  # generator, discriminator
 
 
 class Losses(NamedTuple):
@@ -34,6 +37,11 @@ class Losses(NamedTuple):
     d_real: float
     d_fake: float
     g: float
+
+
+def dense(*widths: int) -> list[nn.Cell]:
+    """Return fully connected layers between these widths, with ReLU after all but the last."""
+    return [cell for pair in pairwise(widths) for cell in (nn.Dense(*pair), nn.ReLU())][:-1]
 
 
 class Generator(nn.Cell):
@@ -46,14 +54,8 @@ class Generator(nn.Cell):
         super().__init__()
         self.image = (config.channels, *config.shape)
         inputs = config.latent_dim + config.classes * config.conditional
-        self.layers = nn.SequentialCell(
-            nn.Dense(inputs, config.ngf),
-            nn.ReLU(),
-            nn.Dense(config.ngf, 2 * config.ngf),
-            nn.ReLU(),
-            nn.Dense(2 * config.ngf, int(np.prod(self.image))),
-            nn.Tanh(),
-        )
+        layers = dense(inputs, config.ngf, 2 * config.ngf, int(np.prod(self.image)))
+        self.layers = nn.SequentialCell(*layers, nn.Tanh())
         self.update_parameters_name("generator.")
 
     def construct(self, z: Tensor, *given: Tensor) -> Tensor:
@@ -83,7 +85,7 @@ class Discriminator(nn.Cell):
 
 
 def discriminator_step(
-    generator: nn.Cell, discriminator: nn.Cell, optimiser: nn.Optimizer, config: GANConfig
+    generator: nn.Cell, discriminator: nn.Cell, optim_d: nn.Optimizer, config: GANConfig
 ) -> Step:
     """Return D's step: (images, z, *given) to D's losses on real and on generated images.
 
@@ -91,24 +93,21 @@ def discriminator_step(
     """
     adversarial = ADVERSARIAL[config.gan_mode]
 
-    def loss(images: Tensor, generated: Tensor, *given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def loss_d(images: Tensor, generated: Tensor, *given: Tensor) -> Terms:
         real = adversarial(discriminator(images, *given), True)
         fake = adversarial(discriminator(generated, *given), False)
         return real + fake, real, fake
 
-    gradient = value_and_gradient(loss, optimiser)
+    update_d = gradient_step(loss_d, optim_d)
 
-    def step(images: Tensor, z: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
-        generated = ops.stop_gradient(generator(z, *given))
-        (_, real, fake), towards = gradient(images, generated, *given)
-        optimiser(towards)
-        return real, fake
+    def step(images: Tensor, z: Tensor, *given: Tensor) -> Terms:
+        return update_d(images, ops.stop_gradient(generator(z, *given)), *given)
 
     return ms.jit(step) if config.jit else step
 
 
 def generator_step(
-    generator: nn.Cell, discriminator: nn.Cell, optimiser: nn.Optimizer, config: GANConfig
+    generator: nn.Cell, discriminator: nn.Cell, optim_g: nn.Optimizer, config: GANConfig
 ) -> Step:
     """Return G's step: (z, *given) to G's loss.
 
@@ -116,47 +115,46 @@ def generator_step(
     """
     loss_of = generator_loss(config.gan_mode)
 
-    def loss(z: Tensor, *given: Tensor) -> Tensor:
-        return loss_of(discriminator(generator(z, *given), *given))
+    def loss_g(z: Tensor, *given: Tensor) -> Terms:
+        gan = loss_of(discriminator(generator(z, *given), *given))
+        return gan, gan
 
-    gradient = value_and_gradient(loss, optimiser, has_aux=False)
-
-    def step(z: Tensor, *given: Tensor) -> tuple[Tensor]:
-        value, towards = gradient(z, *given)
-        optimiser(towards)
-        return (value,)
-
+    step = gradient_step(loss_g, optim_g)
     return ms.jit(step) if config.jit else step
 
 
-class GAN:
-    """Generator, discriminator and their optimisers; its relatives have other `networks`."""
+class GAN(Model):
+    """Generator, discriminator and their optimisers; subclasses have others."""
 
-    networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = (Generator, Discriminator)
+    networks: ClassVar[Networks] = (Generator, Discriminator)
     optimiser: ClassVar[Callable[..., nn.Optimizer]] = staticmethod(adam)
+    discriminator_step: ClassVar[Callable[..., Step]] = staticmethod(discriminator_step)
 
     def __init__(self, config: GANConfig) -> None:
         self.config = config
         self.generator, self.discriminator = (network(config) for network in self.networks)
-        self.step = 0
         initialise(self.generator, config)
         initialise(self.discriminator, config)
         self.optim_g = self.optimiser(self.generator, config, "optim_g")
         self.optim_d = self.optimiser(self.discriminator, config, "optim_d")
+        # A rate for each of the two (Heusel et al. 2017).
+        self.rates = {self.optim_g: 1.0, self.optim_d: config.discriminator_rate}
         self.set_learning_rate(config.learning_rate)
-        self.both = mixed(self.generator, config), mixed(self.discriminator, config)
-        self.step_d = discriminator_step(*self.both, self.optim_d, config)
-        self.step_g = generator_step(*self.both, self.optim_g, config)
+        self.saved = (self.generator, self.discriminator, self.optim_g, self.optim_d)
+        self.inference = (self.generator,)
+        networks = mixed(self.generator, config), mixed(self.discriminator, config)
+        self.step_d = self.discriminator_step(*networks, self.optim_d, config)
+        self.step_g = generator_step(*networks, self.optim_g, config)
 
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
-        """Update D and then G once, each on noise of its own (algorithm 1 with k = 1).
+        """Update D and then G once, each on new noise (algorithm 1 with k = 1).
 
-        Images are float32 [N, C, H, W] in [-1, 1], labels int [N]; without `config.conditional`
-        they are not looked at.
+        Images are float32 [N, C, H, W] in [-1, 1], labels int [N], ignored unless
+        `config.conditional`.
         """
         self.step += 1
         given = self.given(labels)
-        z_d, z_g = (Tensor(self.own_noise(len(images), draw)) for draw in (0, 1))
+        z_d, z_g = (self.step_noise(len(images), draw) for draw in (0, 1))
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
@@ -164,56 +162,36 @@ class GAN:
             return Losses(*map(float, losses))
 
     def noise(self, count: int, step: int = 0, draw: int = 0) -> np.ndarray:
-        """Draw z ~ N(0, 1), float32 [count, latent_dim], for a step; step 0 is for looking."""
+        """Draw z ~ N(0, 1), float32 [count, latent_dim], for a step; step 0 is for inference."""
         rng = random(self.config.seed, Stream.NOISE, step, draw)
         return rng.standard_normal((count, self.config.latent_dim), dtype=np.float32)
 
-    def own_noise(self, count: int, draw: int = 0) -> np.ndarray:
-        """Draw the z of the step at hand: this rank's rows of those for all."""
+    def step_noise(self, count: int, draw: int = 0) -> Tensor:
+        """Draw this step's z for all ranks and return this rank's rows."""
         drawn = self.noise(count * self.config.ranks, self.step, draw)
-        return own(drawn, self.config.ranks, world().rank)
+        return Tensor(own(drawn, self.config.ranks, world().rank))
 
     def given(self, labels: np.ndarray) -> tuple[Tensor, ...]:
-        """Return the labels, one-hot, that both networks see beside the images, or nothing."""
+        """Return the labels as one-hot, float32 [N, classes], or nothing if not conditional."""
         if not self.config.conditional:
             return ()
         return (Tensor(np.eye(self.config.classes, dtype=np.float32)[labels]),)
 
     def generate(self, noise: int | np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Make images, float32 [N, C, H, W] in [-1, 1], and change nothing.
+        """Generate images, float32 [N, C, H, W] in [-1, 1]; the model stays as it is.
 
         Args:
-            noise: float32 [N, latent_dim], or how many images, of the seed's own noise.
-            labels: int [N]; unless given the classes in turn.
+            noise: float32 [N, latent_dim], or how many images, of the seed's noise.
+            labels: int [N]; unless given, the classes in turn.
 
-        Batch normalisation takes the moving statistics: an image depends on its own noise alone.
+        Batch normalisation uses the moving statistics: an image depends on its noise alone.
         """
         z = self.noise(noise) if isinstance(noise, int) else noise
         labels = np.arange(len(z)) % self.config.classes if labels is None else labels
         set_statistics(self.generator, "moving")
         self.generator.set_train(False)
-        with interruptible():
-            batches = [
-                array_of(self.generator(Tensor(z[rows]), *self.given(labels[rows])))
-                for rows in self.batches(len(z))
-            ]
-        return np.concatenate(batches)
-
-    def batches(self, count: int) -> Iterable[slice]:
-        """Divide a count into batches."""
         size = self.config.batch_size
-        return (slice(start, start + size) for start in range(0, count, size))
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set G's rate, and D's `discriminator_rate` times as high (Heusel et al. 2017)."""
-        set_rate(self.optim_g, rate)
-        set_rate(self.optim_d, rate * self.config.discriminator_rate)
-
-    def parameters(self) -> dict[str, ms.Parameter]:
-        """Return everything a resume needs, by name: both networks and both optimisers' state."""
-        owners = (self.generator, self.discriminator, self.optim_g, self.optim_d)
-        return {p.name: p for owner in owners for p in owner.get_parameters()}
-
-    def kept(self) -> Iterable[ms.Parameter]:
-        """Return what makes images: the generator's parameters."""
-        return iter(self.generator.get_parameters())
+        batches = [slice(start, start + size) for start in range(0, len(z), size)]
+        with interruptible():
+            images = [self.generator(Tensor(z[rows]), *self.given(labels[rows])) for rows in batches]
+            return np.concatenate([array_of(batch) for batch in images])

@@ -1,4 +1,4 @@
-"""Images out of nothing: the generators from noise at work."""
+"""Image files from noise, by a trained GAN, DCGAN, LSGAN or WGAN."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from pix2pix_ms.config.family import GANConfig
 from pix2pix_ms.data.images import shown, to_image
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.family.gan.task import model_of
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.training import checkpoints
 
@@ -24,7 +25,7 @@ def generate(
         seed: draws the noise.
 
     Raises:
-        Pix2PixError: if the checkpoint cannot be read or is of another kind, or there is no such
+        Pix2PixError: if the checkpoint cannot be read or is of another model, or there is no such
             label.
     """
     path = checkpoints.file_of(checkpoint)
@@ -35,11 +36,8 @@ def generate(
             f"{config.model}; pix2pix-ms translate takes it"
         )
     check_label(label, config)
-    from pix2pix_ms.family.gan.task import model_of
-
     model = model_of(replace(config, seed=seed))
-    kept = {parameter.name: parameter for parameter in model.kept()}
-    checkpoints.fill(kept, found, path, (config, config))
+    checkpoints.fill({p.name: p for p in model.kept()}, found, path, (config, config))
     labels = np.arange(count) % config.classes if label is None else np.full(count, label)
     out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -51,12 +49,12 @@ def generate(
 
 
 def check_label(label: int | None, config: GANConfig) -> None:
-    """Refuse a label the generator was not given in training."""
+    """Refuse a label the generator was not trained with."""
     if label is None:
         return
     if not config.conditional:
         raise Pix2PixError(
-            f"label: expected none for a generator that was not told labels, found {label}; "
+            f"label: expected none for a generator trained without labels, found {label}; "
             "train with --conditional"
         )
     if not 0 <= label < config.classes:

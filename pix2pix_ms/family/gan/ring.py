@@ -1,7 +1,7 @@
-"""A ring of Gaussians: real data in two numbers, on which mode collapse can be counted.
+"""A ring of Gaussians: data of two numbers, on which mode collapse can be counted.
 
-Eight small Gaussians stand on a circle. A generator of points that misses some of them has
-collapsed; on images one can only suspect it.
+Eight small Gaussians on a circle. A generator of points that misses some of them has collapsed; on
+images one can only suspect it.
 """
 
 from typing import ClassVar
@@ -10,14 +10,14 @@ import numpy as np
 from mindspore import Tensor, nn
 
 from pix2pix_ms.config.family import GANConfig
-from pix2pix_ms.family.gan.gan import GAN
+from pix2pix_ms.family.gan.gan import GAN, Networks, dense
 from pix2pix_ms.pix2pix.nets.blocks import leaky_relu
 
 MODES = 8
 RADIUS = 2.0
 SIGMA = 0.05
-NEAR = 3  # a point belongs to a mode within so many sigma
-FEW = 0.05  # a mode counts when it holds more of the points than that; an eighth would be fair
+NEAR = 3  # sigma: within them a point belongs to a mode
+FEW = 0.05  # of the points: a mode with more is covered; an equal part would be an eighth
 
 
 def centres() -> np.ndarray:
@@ -27,7 +27,7 @@ def centres() -> np.ndarray:
 
 
 def ring_points(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw points of the ring, float32 [count, 2], every mode as likely as the others."""
+    """Draw points of the ring, float32 [count, 2], every mode equally likely."""
     chosen = centres()[rng.integers(MODES, size=count)]
     return (chosen + SIGMA * rng.standard_normal((count, 2))).astype(np.float32)
 
@@ -39,12 +39,12 @@ def modes_of(points: np.ndarray) -> np.ndarray:
 
 
 def modes_covered(points: np.ndarray) -> int:
-    """Count the modes that hold more than 5 % of the points within 3 sigma: 0 to 8."""
+    """Count the modes with more than 5 % of the points within 3 sigma: 0 to 8."""
     return int((modes_of(points) > FEW * len(points)).sum())
 
 
 def share_near(points: np.ndarray) -> float:
-    """Return the share of points within 3 sigma of any mode: 0.99 of the ring's own."""
+    """Return the fraction of points within 3 sigma of any mode: 0.99 for the ring itself."""
     return float(modes_of(points).sum() / len(points))
 
 
@@ -53,13 +53,7 @@ class PointGenerator(nn.Cell):
 
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
-        self.layers = nn.SequentialCell(
-            nn.Dense(config.latent_dim, config.ngf),
-            nn.ReLU(),
-            nn.Dense(config.ngf, config.ngf),
-            nn.ReLU(),
-            nn.Dense(config.ngf, 2),
-        )
+        self.layers = nn.SequentialCell(*dense(config.latent_dim, config.ngf, config.ngf, 2))
         self.update_parameters_name("generator.")
 
     def construct(self, z: Tensor) -> Tensor:
@@ -82,10 +76,10 @@ class PointDiscriminator(nn.Cell):
         return self.last(leaky_relu(self.second(leaky_relu(self.first(points)))))
 
 
-POINT_NETWORKS: tuple[type[nn.Cell], type[nn.Cell]] = (PointGenerator, PointDiscriminator)
+POINT_NETWORKS: Networks = (PointGenerator, PointDiscriminator)
 
 
 class RingGAN(GAN):
-    """GAN's game and step, between networks of points."""
+    """A GAN of points."""
 
-    networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = POINT_NETWORKS
+    networks: ClassVar[Networks] = POINT_NETWORKS

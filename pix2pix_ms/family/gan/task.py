@@ -1,6 +1,5 @@
-"""Images from noise: labelled batches, how far the set is from held-out images, a grid."""
+"""Images from noise: labelled batches, the distance to held-out images, a sample grid."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,11 @@ from pix2pix_ms.family.gan.frechet import frechet
 from pix2pix_ms.family.gan.gan import GAN, Losses
 from pix2pix_ms.family.gan.wgan import WGAN
 from pix2pix_ms.family.task import DomainsTask
-from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.training.figures import image_grid
-from pix2pix_ms.training.task import Batch
 
-COMPARED = 500  # held-out images at most, shared among the domains
+COMPARED = 500  # held-out images at most, of all domains together
 COLUMNS = 10
 CELL_INCHES = 0.7
-
 
 MODELS: dict[type[GANConfig], type[GAN]] = {
     GANConfig: GAN, DCGANConfig: DCGAN, LSGANConfig: DCGAN, WGANConfig: WGAN,
@@ -31,7 +27,7 @@ MODELS: dict[type[GANConfig], type[GAN]] = {
 
 
 def model_of(config: GANConfig) -> GAN:
-    """Build the model that settings are of."""
+    """Build the model of these settings."""
     return MODELS[type(config)](config)
 
 
@@ -43,6 +39,8 @@ class NoiseTask(DomainsTask):
     sample_words = "generated images, where conditional a column for each class"
     decides = ("channels", "classes")
     make = staticmethod(digits)
+    epoch_length = staticmethod(every)
+    epoch_batches = staticmethod(labelled)
 
     @classmethod
     def decided(cls, data: DomainData, config: GANConfig) -> dict[str, Any]:  # noqa: ARG003
@@ -59,14 +57,6 @@ class NoiseTask(DomainsTask):
         self.config, self.data = config, data
         self.model = model_of(config)
         self.real, self.labels = held_out_images(data, config)
-
-    def steps(self) -> int:
-        """Return how many batches an epoch has."""
-        return every(self.data) // self.config.global_batch
-
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield (images, labels), float32 [N, C, H, W] and int32 [N]."""
-        yield from labelled(self.data, self.config, epoch, world().rank)
 
     def measure(self) -> tuple[float]:
         """Return the Frechet distance of as many generated images from the held-out ones."""

@@ -1,17 +1,17 @@
 """WGAN and WGAN-GP: the critic measures a distance (Arjovsky et al. 2017, Gulrajani et al. 2017).
 
-No verdict any more, so no sigmoid and no logarithm: the critic f is any function that is steep
-nowhere, and the furthest it can bring the means apart is the Wasserstein distance (Arjovsky,
-equation 2):
+The critic f gives a plain number, so there is no sigmoid and no logarithm. The furthest that a
+function which is nowhere steeper than 1 can bring the means apart is the Wasserstein distance
+(Arjovsky, equation 2):
 
     min_G max_f  E_x[f(x)] - E_z[f(G(z))],  f 1-Lipschitz
 
-What keeps f from being steep: in WGAN its weights are clipped after every update; in WGAN-GP a
-penalty draws its slope towards 1 between real and generated images.
+WGAN limits the slope of f by clipping its weights after every update; WGAN-GP by a penalty that
+draws the slope towards 1 between real and generated images.
 
-One step is one pass through the inner loop of algorithm 1 of either: the critic learns from a batch
-of its own. Every `critic_steps`-th also updates the generator, so steps are batches here as
-elsewhere, and a resumed run goes on in the middle of the loop.
+A step is one pass through the inner loop of algorithm 1 of either paper: the critic learns from a
+new batch. Every `critic_steps`-th step also updates the generator, so that a step is a batch here
+as elsewhere, and a resumed run goes on in the middle of the loop.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,9 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import WGANConfig
 from pix2pix_ms.family.gan.dcgan import DCGAN, Discriminator, Generator
-from pix2pix_ms.family.gan.gan import Losses, Step
-from pix2pix_ms.machine.precision import value_and_gradient
+from pix2pix_ms.family.gan.gan import Losses, Networks, Step
 from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.pix2pix.model import Terms, gradient_step
 from pix2pix_ms.pix2pix.objectives import draw_shares, gradient_penalty, wasserstein
 from pix2pix_ms.pix2pix.optimisers import adam, rmsprop
 
@@ -37,43 +37,40 @@ class Critic(Discriminator):
         super().__init__(config, norm="none" if config.penalised else "batch")
 
 
-def optimiser_of(network: nn.Cell, config: WGANConfig, name: str | None = None) -> nn.Optimizer:
-    """Return RMSProp for WGAN, whose critic Adam's momentum upsets, and Adam for WGAN-GP."""
+def optimiser_of(network: nn.Cell, config: WGANConfig, name: str) -> nn.Optimizer:
+    """Return Adam for WGAN-GP, RMSProp for WGAN, whose critic is unstable with momentum."""
     return (rmsprop if config.gan_mode == "wgan" else adam)(network, config, name)
 
 
 def critic_step(
-    generator: nn.Cell, critic: nn.Cell, optimiser: nn.Optimizer, config: WGANConfig
+    generator: nn.Cell, critic: nn.Cell, optim_d: nn.Optimizer, config: WGANConfig
 ) -> Step:
-    """Return the critic's step: (images, z, shares, *given) to its losses on real and generated.
+    """Return the critic's step: (images, z, interpolation, *given) to its two losses.
 
-    It maximises E[f(x)] - E[f(G(z))]; the sum of the losses, negated, is its estimate of the
-    distance (algorithm 1 of either paper).
+    It maximises E[f(x)] - E[f(G(z))]; the sum of the losses on real and on generated images,
+    negated, is its estimate of the distance (algorithm 1 of either paper).
     """
     penalised = config.penalised
 
-    def loss(
-        images: Tensor, generated: Tensor, shares: Tensor, *given: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def loss_d(images: Tensor, generated: Tensor, interpolation: Tensor, *given: Tensor) -> Terms:
         def f(images: Tensor) -> Tensor:
             return critic(images, *given)
 
         real, fake = wasserstein(f(images), True), wasserstein(f(generated), False)
-        distance = real + fake
+        loss = real + fake
         if penalised:
-            penalty = gradient_penalty(f, images, generated, shares)
-            return distance + config.lambda_gp * penalty, real, fake
-        return distance, real, fake
+            penalty = gradient_penalty(f, images, generated, interpolation)
+            loss = loss + config.lambda_gp * penalty
+        return loss, real, fake
 
-    gradient = value_and_gradient(loss, optimiser)
+    update_d = gradient_step(loss_d, optim_d)
 
-    def step(images: Tensor, z: Tensor, shares: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
+    def step(images: Tensor, z: Tensor, interpolation: Tensor, *given: Tensor) -> Terms:
         generated = ops.stop_gradient(generator(z, *given))
-        (_, real, fake), towards = gradient(images, generated, shares, *given)
-        optimiser(towards)
+        losses = update_d(images, generated, interpolation, *given)
         if not penalised:
-            clip(optimiser.parameters, config.clip)
-        return real, fake
+            clip(optim_d.parameters, config.clip)
+        return losses
 
     return ms.jit(step) if config.jit else step
 
@@ -88,28 +85,25 @@ class WGAN(DCGAN):
     """DCGAN's generator and a critic of its shape."""
 
     config: WGANConfig
-    networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = (Generator, Critic)
+    networks: ClassVar[Networks] = (Generator, Critic)
     optimiser: ClassVar[Callable[..., nn.Optimizer]] = staticmethod(optimiser_of)
-
-    def __init__(self, config: WGANConfig) -> None:
-        super().__init__(config)
-        self.step_d = critic_step(*self.both, self.optim_d, config)
+    discriminator_step: ClassVar[Callable[..., Step]] = staticmethod(critic_step)
 
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
         """Update the critic once, and at every `critic_steps`-th step the generator.
 
-        Images are float32 [N, C, H, W] in [-1, 1], labels int [N]. At the other steps the loss `g`
-        is what the generator would have minimised, on the critic's noise.
+        Images are float32 [N, C, H, W] in [-1, 1]. At the other steps the loss `g` is what the
+        generator would have minimised, on the critic's noise.
         """
         self.step += 1
         config, given = self.config, self.given(labels)
-        z = Tensor(self.own_noise(len(images)))
-        shares = draw_shares(images.shape, config.seed, self.step, config.ranks)
+        z_d, z_g = (self.step_noise(len(images), draw) for draw in (0, 1))
+        interpolation = draw_shares(images.shape, config.seed, self.step, config.ranks)
         self.generator.set_train()
         self.discriminator.set_train()
         with interruptible():
-            real, fake = self.step_d(Tensor(images), z, shares, *given)
+            real, fake = self.step_d(Tensor(images), z_d, interpolation, *given)
             g = -fake
             if self.step % config.critic_steps == 0:
-                (g,) = self.step_g(Tensor(self.own_noise(len(images), 1)), *given)
+                (g,) = self.step_g(z_g, *given)
             return Losses(*map(float, (real, fake, g)))
