@@ -1,5 +1,6 @@
-"""What a run of each relative is: its settings with its paper's defaults, and its presets."""
+"""The settings of pix2pix's relatives, with the defaults of their papers, and their presets."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,9 +13,23 @@ from pix2pix_ms.config.settings import (
     Norm,
     Settings,
     expect,
-    other_default,
     setting,
 )
+
+
+def filters(default: int, text: str) -> Any:
+    """Declare a network's width."""
+    return setting(default, text, least=1, most=MOST_FILTERS)
+
+
+def weight(default: float, text: str) -> Any:
+    """Declare the weight of a loss."""
+    return setting(default, text, least=0, most=HEAVIEST)
+
+
+def halvings(config: Settings, side: int) -> int:
+    """Return how often images are halved until their shorter side has `side` pixels."""
+    return int(math.log2(max(min(config.shape) // side, 1)))
 
 
 def check_square(config: Settings) -> None:
@@ -26,7 +41,7 @@ def check_square(config: Settings) -> None:
 
 @dataclass(frozen=True)
 class GANConfig(Settings):
-    """A generator from noise, of fully connected layers (Goodfellow 2014, Mirza 2014)."""
+    """GAN of fully connected layers, conditional or not (Goodfellow 2014, Mirza 2014)."""
 
     model: ClassVar[str] = "gan"
     architecture: ClassVar[tuple[str, ...]] = (
@@ -36,31 +51,27 @@ class GANConfig(Settings):
     grows: ClassVar[float] = 1
     decays: ClassVar[bool] = False
 
-    size: int = other_default(Settings, "size", 8)
-    mirror: bool = other_default(Settings, "mirror", False)
-    batch_size: int = other_default(Settings, "batch_size", 64)
-    learning_rate: float = other_default(Settings, "learning_rate", 1e-3)
-    init_type: InitType = other_default(Settings, "init_type", "kaiming")
-    epochs: int = other_default(Settings, "epochs", 100)
-    samples: int = other_default(Settings, "samples", 50)
+    size: int = 8
+    mirror: bool = False
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    init_type: InitType = "kaiming"
+    epochs: int = 100
+    samples: int = 50
 
     channels: int = setting(1, "channels of the images: 1 grey, 3 RGB; as the data have", least=1)
     classes: int = setting(10, "kinds of images that labels tell apart; as the data have", least=1)
     conditional: bool = setting(False, "give both networks the label (Mirza 2014)")
     latent_dim: int = setting(32, "numbers of noise an image or a style is made of", least=1)
-    ngf: int = setting(
-        128, "width of the generator's narrowest hidden layer", least=1, most=MOST_FILTERS
-    )
-    ndf: int = setting(
-        128, "width of the discriminator's narrowest hidden layer", least=1, most=MOST_FILTERS
-    )
+    ngf: int = filters(128, "width of the generator's narrowest hidden layer")
+    ndf: int = filters(128, "width of the discriminator's narrowest hidden layer")
     discriminator_rate: float = setting(1.0, "D's learning rate, as a multiple of G's")
     gan_mode: Literal["minimax", "vanilla", "lsgan"] = setting(
         "vanilla", "adversarial loss; minimax: G minimises log(1 - D), vanilla: -log D"
     )
 
     def check(self) -> None:
-        """Refuse a rate no optimiser takes."""
+        """Refuse a rate that is not positive."""
         expect(
             self.discriminator_rate > 0, "discriminator_rate", "above 0", self.discriminator_rate
         )
@@ -68,18 +79,18 @@ class GANConfig(Settings):
 
 @dataclass(frozen=True)
 class DCGANConfig(GANConfig):
-    """The same of convolutions (Radford et al. 2016)."""
+    """GAN of convolutions (Radford et al. 2016)."""
 
     model: ClassVar[str] = "dcgan"
 
-    size: int = other_default(Settings, "size", 64)
-    batch_size: int = other_default(Settings, "batch_size", 128)
-    learning_rate: float = other_default(Settings, "learning_rate", 2e-4)
-    init_type: InitType = other_default(Settings, "init_type", "normal")
-    channels: int = other_default(GANConfig, "channels", 3)
-    latent_dim: int = other_default(GANConfig, "latent_dim", 100)
-    ngf: int = other_default(GANConfig, "ngf", 64)
-    ndf: int = other_default(GANConfig, "ndf", 64)
+    size: int = 64
+    batch_size: int = 128
+    learning_rate: float = 2e-4
+    init_type: InitType = "normal"
+    channels: int = 3
+    latent_dim: int = 100
+    ngf: int = 64
+    ndf: int = 64
 
     def check(self) -> None:
         """Refuse images that cannot be halved to 4x4."""
@@ -89,7 +100,7 @@ class DCGANConfig(GANConfig):
 
 @dataclass(frozen=True)
 class LSGANConfig(DCGANConfig):
-    """DCGAN's networks under least squares (Mao et al. 2017)."""
+    """DCGAN with the least-squares loss (Mao et al. 2017)."""
 
     model: ClassVar[str] = "lsgan"
 
@@ -98,26 +109,24 @@ class LSGANConfig(DCGANConfig):
 
 @dataclass(frozen=True)
 class WGANConfig(DCGANConfig):
-    """DCGAN's networks, D a critic (Arjovsky et al. 2017); the defaults are WGAN-GP's.
+    """DCGAN's generator and a critic (Arjovsky et al. 2017); the defaults are WGAN-GP's.
 
-    Gulrajani et al. 2017 train with Adam (0, 0.9) at 1e-4; with gan_mode wgan, Arjovsky et al. with
-    RMSProp at 5e-5: give `--gan-mode wgan --learning-rate 5e-5`; it has no betas.
+    Gulrajani et al. 2017 train with Adam (0, 0.9) at 1e-4, Arjovsky et al. with RMSProp at 5e-5:
+    give `--gan-mode wgan --learning-rate 5e-5`; RMSProp has no betas.
     """
 
     model: ClassVar[str] = "wgan"
 
-    batch_size: int = other_default(Settings, "batch_size", 64)
-    learning_rate: float = other_default(Settings, "learning_rate", 1e-4)
-    beta1: float = other_default(Settings, "beta1", 0.0)
-    beta2: float = other_default(Settings, "beta2", 0.9)
+    batch_size: int = 64
+    learning_rate: float = 1e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
     gan_mode: Literal["wgan", "wgan-gp"] = setting(  # type: ignore[assignment]
-        "wgan-gp", "how the critic is kept smooth: wgan clips weights, wgan-gp penalises slopes"
+        "wgan-gp", "what limits the critic's slope: wgan clips weights, wgan-gp penalises slopes"
     )
     critic_steps: int = setting(5, "updates of the critic for one of the generator", least=1)
     clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan")
-    lambda_gp: float = setting(
-        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0, most=HEAVIEST
-    )
+    lambda_gp: float = weight(10.0, "weight of the gradient penalty, with gan_mode wgan-gp")
 
     @property
     def penalised(self) -> bool:
@@ -125,38 +134,36 @@ class WGANConfig(DCGANConfig):
         return self.gan_mode == "wgan-gp"
 
     def check(self) -> None:
-        """Refuse to clip every weight to nothing."""
+        """Refuse to clip every weight to 0."""
         super().check()
         expect(self.clip > 0, "clip", "above 0", self.clip)
 
 
 @dataclass(frozen=True)
 class CycleGANConfig(FacadeSettings):
-    """Two generators and two discriminators that learn from unpaired images (Zhu et al. 2017)."""
+    """Two generators and two discriminators trained on unpaired images (Zhu et al. 2017)."""
 
     model: ClassVar[str] = "cyclegan"
     architecture: ClassVar[tuple[str, ...]] = (
         "size", "height", "width", "channels", "n_blocks", "ngf", "ndf", "n_layers", "norm",
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("generator_AtoB", "generator_BtoA")
-    # What the PatchGAN and the translator ask of a config, and is never otherwise here.
+    # Constants here, which the PatchGAN and the translator read from a config.
     conditional: ClassVar[bool] = False
     colours: ClassVar[str] = "rgb"
 
     channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as the data have", least=1)
     direction: Direction = setting("AtoB", "which generator translates and is measured; both learn")
     n_blocks: int = setting(9, "residual blocks of a generator; 6 for 128x128", least=1)
-    ngf: int = setting(64, "filters in a generator's first layer", least=1, most=MOST_FILTERS)
-    ndf: int = setting(64, "filters in a discriminator's first layer", least=1, most=MOST_FILTERS)
+    ngf: int = filters(64, "filters in a generator's first layer")
+    ndf: int = filters(64, "filters in a discriminator's first layer")
     n_layers: int = setting(
         3, "strided layers of the PatchGANs, 1 to 5; 0: the 1x1 PixelGAN", least=0, most=5
     )
     norm: Norm = setting("instance", "normalisation in all four networks")
     gan_mode: Literal["vanilla", "lsgan"] = setting("lsgan", "adversarial loss")
-    lambda_cycle: float = setting(10.0, "weight of the cycle losses", least=0, most=HEAVIEST)
-    lambda_identity: float = setting(
-        0.5, "weight of the identity losses, times lambda_cycle", least=0, most=HEAVIEST
-    )
+    lambda_cycle: float = weight(10.0, "weight of the cycle losses")
+    lambda_identity: float = weight(0.5, "weight of the identity losses, times lambda_cycle")
     pool_size: int = setting(
         50, "generated images of the past that a discriminator is shown", least=0, most=10**4
     )
@@ -188,37 +195,30 @@ class StarGANConfig(FacadeSettings):
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("average",)
     decays: ClassVar[bool] = False
-    # What the translator asks of a config, and is never otherwise here.
+    # Constants here, which the translator reads from a config.
     input_channels: ClassVar[int] = 3
     colours: ClassVar[str] = "rgb"
 
-    batch_size: int = other_default(Settings, "batch_size", 8)
-    learning_rate: float = other_default(Settings, "learning_rate", 1e-4)
-    beta1: float = other_default(Settings, "beta1", 0.0)
-    beta2: float = other_default(Settings, "beta2", 0.99)
-    init_type: InitType = other_default(Settings, "init_type", "kaiming")
+    batch_size: int = 8
+    learning_rate: float = 1e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    init_type: InitType = "kaiming"
     domains: tuple[str, ...] = setting((), "names of the domains; as the data have")
-    latent_dim: int = other_default(GANConfig, "latent_dim", 16)
+    latent_dim: int = setting(16, "numbers of noise a style is made of", least=1)
     mapping_dim: int = setting(512, "width of the mapping network", least=1)
     style_dim: int = setting(64, "numbers in a style code", least=1)
     mapping_rate: float = setting(0.01, "the mapping network's learning rate, times the others'")
     weight_decay: float = setting(1e-4, "pull of all weights towards 0", least=0)
-    ema: float = setting(0.999, "share of the averaged networks that a step keeps")
-    ngf: int = setting(
-        64, "filters in the first layer of G, D and the style encoder", least=1, most=MOST_FILTERS
-    )
+    ema: float = setting(0.999, "decay of the averaged networks in a step")
+    ngf: int = filters(64, "filters in the first layer of G, D and the style encoder")
     max_filters: int = setting(512, "most filters of a layer", least=1)
-    lambda_style: float = setting(1.0, "weight of the style reconstruction", least=0, most=HEAVIEST)
-    lambda_diversity: float = setting(
-        1.0,
-        "weight of the diversity loss at first; it falls to 0 over the training",
-        least=0,
-        most=HEAVIEST,
+    lambda_style: float = weight(1.0, "weight of the style reconstruction")
+    lambda_diversity: float = weight(
+        1.0, "weight of the diversity loss at first; it falls to 0 over the training"
     )
-    lambda_cycle: float = setting(1.0, "weight of the cycle loss", least=0, most=HEAVIEST)
-    lambda_r1: float = setting(
-        1.0, "weight of R1, the penalty on D's gradient at real images", least=0, most=HEAVIEST
-    )
+    lambda_cycle: float = weight(1.0, "weight of the cycle loss")
+    lambda_r1: float = weight(1.0, "weight of R1, the penalty on D's gradient at real images")
 
     @property
     def penalised(self) -> bool:
@@ -226,39 +226,38 @@ class StarGANConfig(FacadeSettings):
         return True
 
     def check(self) -> None:
-        """Refuse images that cannot be halved to 4x4, and rates no update is made of."""
+        """Refuse images that cannot be halved to 4x4, and rates that update nothing."""
         check_square(self)
         expect(0 <= self.ema < 1, "ema", "at least 0 and below 1", self.ema)
         expect(0 < self.mapping_rate <= 1, "mapping_rate", "above 0, at most 1", self.mapping_rate)
 
     def diversity_at(self, epoch: int) -> float:
-        """Return the diversity loss's weight in `epoch`, counted from 1: falling to 0 at the end.
+        """Return the diversity loss's weight in `epoch`, counted from 1, falling linearly to 0.
 
-        Linear as in the reference, there by iterations, here by whole epochs.
+        As in the authors' code, which lowers it at every iteration, not every epoch.
         """
         return self.lambda_diversity * (1 - (epoch - 1) / self.epochs)
 
     def changed_since(self, before: Self, epoch: int) -> list[str]:
-        """Say what of the schedule is other in `epoch` than the settings before had it."""
-        weight = self.diversity_at(epoch)
-        own = [f"the diversity loss's weight goes on at {weight:.2g}"]
-        return super().changed_since(before, epoch) + own * (before.epochs != self.epochs)
+        """Say what of the schedule differs in `epoch` from the settings before."""
+        changed = super().changed_since(before, epoch)
+        if before.epochs != self.epochs:
+            changed.append(f"the diversity loss's weight goes on at {self.diversity_at(epoch):.2g}")
+        return changed
 
 
-# Each has the presets of pix2pix: quick, about a minute on two CPU cores; cpu, what a laptop does
-# in a sitting; paper, as its paper has it.
+# As for pix2pix: quick takes about a minute on two CPU cores, cpu a sitting on a laptop, and paper
+# is the recipe of the model's paper.
 GAN_PRESETS = {"quick": GANConfig(epochs=60), "cpu": GANConfig(), "paper": GANConfig(epochs=200)}
 DIGITS: dict[str, Any] = {  # 16x16, grey
     "size": 16, "channels": 1, "ngf": 16, "ndf": 16, "latent_dim": 16, "batch_size": 32,
     "learning_rate": 1e-3, "epochs": 12,
 }  # fmt: skip
 HALF: dict[str, Any] = {"size": 32, "ngf": 32, "ndf": 32, "batch_size": 64}
-DCGAN_PRESETS = {
-    "quick": DCGANConfig(**DIGITS), "cpu": DCGANConfig(**HALF), "paper": DCGANConfig(),
-}  # fmt: skip
-LSGAN_PRESETS = {
-    "quick": LSGANConfig(**DIGITS), "cpu": LSGANConfig(**HALF), "paper": LSGANConfig(),
-}  # fmt: skip
+DCGAN_PRESETS, LSGAN_PRESETS = (
+    {"quick": kind(**DIGITS), "cpu": kind(**HALF), "paper": kind()}
+    for kind in (DCGANConfig, LSGANConfig)
+)
 WGAN_PRESETS = {
     "quick": WGANConfig(size=16, channels=1, ngf=16, ndf=16, epochs=20),
     "cpu": WGANConfig(**HALF),

@@ -60,7 +60,7 @@ MODELS: dict[str, Entry] = {
             family.StarGANConfig,
             family.STARGAN_PRESETS,
             "pix2pix_ms.family.stargan.task:StylesTask",
-            opener="pix2pix_ms.family.stargan.translate:opened",
+            opener="pix2pix_ms.family.stargan.translate:style_translator",
         ),
     )
 }

@@ -7,7 +7,7 @@ The settings of a model are one frozen dataclass, the only home of their default
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from types import UnionType
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -31,12 +31,6 @@ LONGEST_SIDE, MOST_FILTERS, DEEPEST, HEAVIEST = 2**14, 2**12, 14, 10**6
 def setting(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:
     """Declare a field with its default, the sentence the command's help prints, and its bounds."""
     return field(default=default, metadata={"help": text, "least": least, "most": most})
-
-
-def other_default(parent: type, name: str, default: Any) -> Any:
-    """Declare a field of a parent again, with another default and all else the same."""
-    (entry,) = [entry for entry in fields(parent) if entry.name == name]
-    return field(default=default, metadata=entry.metadata)
 
 
 def check_choice(name: str, kind: Any, value: object) -> None:
@@ -153,6 +147,13 @@ class Settings:
     sample_every: int = setting(1, "epochs between sample grids; the last has one too", least=1)
     samples: int = setting(4, "held-out images in the sample grid", least=1)
     start_from: str | None = setting(None, "whose networks it starts with: option --from")
+
+    def __init_subclass__(cls) -> None:
+        """Let a subclass change a default alone, `size: int = 8`: help and bounds are inherited."""
+        for entry in fields(cls):
+            default = vars(cls).get(entry.name, entry)
+            if not isinstance(default, Field):
+                setattr(cls, entry.name, field(default=default, metadata=entry.metadata))
 
     def __post_init__(self) -> None:
         for entry in fields(self):

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
+from pix2pix_ms.data.domain_batches import plain_images
 from pix2pix_ms.data.domains import DomainData, domain_data
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.machine.ranks import world
@@ -17,10 +20,10 @@ class DomainsTask(Task):
 
     data: DomainData
 
-    epoch_length: ClassVar[Callable[[DomainData], int]]
-    """How many images of a kind an epoch has."""
+    epoch_length: ClassVar[Callable[..., int]]
+    """How many images of a column of its batches an epoch has, given the data."""
     epoch_batches: ClassVar[Callable[..., Iterator[Batch]]]
-    """Yields one rank's batches of an epoch."""
+    """Yields the batches, given data, config, epoch and rank."""
 
     @staticmethod
     @abstractmethod
@@ -43,6 +46,12 @@ class DomainsTask(Task):
         """Return the images to train on and to hold out, by domain; of pairs, A and B apart."""
         return domain_data(records, config.seed)
 
+    @classmethod
+    def decided(cls, data: DomainData, config: Any) -> dict[str, Any]:  # noqa: ARG003
+        """Return the settings that `decides` names, as the data have them."""
+        known = {"channels": data.channels, "classes": len(data.names), "domains": data.names}
+        return {name: known[name] for name in cls.decides}
+
     def steps(self) -> int:
         """Return how many batches an epoch has."""
         return self.epoch_length(self.data) // self.config.global_batch
@@ -50,3 +59,7 @@ class DomainsTask(Task):
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield this rank's batches of an epoch, as the model's `train_step` takes them."""
         yield from self.epoch_batches(self.data, self.config, epoch, world().rank)
+
+    def held_out(self, number: int, count: int | None = None) -> Iterator[np.ndarray]:
+        """Yield held-out images of a domain, float32 [1, C, H, W]; all, or the first `count`."""
+        yield from plain_images(self.data.held_out[number], self.config, self.data.channels, count)

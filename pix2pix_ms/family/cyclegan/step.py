@@ -167,7 +167,8 @@ def training_step(
         of_b = 0.5 * (adversarial(d_b(a, b), True) + adversarial(d_b(a, shown_b), False))
         return of_a + of_b, of_a, of_b
 
-    update_g, update_d = map(gradient_step, (loss_g, loss_d), optimisers)
+    optim_g, optim_d = optimisers
+    update_g, update_d = gradient_step(loss_g, optim_g), gradient_step(loss_d, optim_d)
 
     def step(a: Tensor, b: Tensor, *noise: Tensor) -> Terms:
         fake_a, fake_b, *losses_g = update_g(a, b)

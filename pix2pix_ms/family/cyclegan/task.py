@@ -1,17 +1,16 @@
-"""CycleGAN and two domains of images: unpaired batches, there and back, held-out true pairs."""
+"""CycleGAN and two domains of images: unpaired batches, cycles and true pairs held out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.data.builtin import unpaired_facades
-from pix2pix_ms.data.domain_batches import check_images, larger, plain_images, unpaired
+from pix2pix_ms.data.domain_batches import check_images, larger, unpaired
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.data.pair_batches import pairs_of, plain_data
 from pix2pix_ms.data.prepare.recipe import Recipe
@@ -19,11 +18,10 @@ from pix2pix_ms.data.prepare.splits import is_side_by_side
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.cyclegan.step import CycleGAN, Losses
 from pix2pix_ms.family.task import DomainsTask
-from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.pix2pix.measures.scores import distance
 from pix2pix_ms.pix2pix.translate import Translator
 from pix2pix_ms.training.figures import LogRow, image_grid
-from pix2pix_ms.training.task import Batch, Panels
+from pix2pix_ms.training.task import Panels
 
 TITLES = ("A", "to B", "and back", "B", "to A", "and back")
 
@@ -36,16 +34,13 @@ class UnpairedTask(DomainsTask):
     sample_words = "images of A, translated to B and back; images of B, translated to A and back"
     decides = ("channels",)
     make = staticmethod(unpaired_facades)
+    epoch_length = staticmethod(larger)
+    epoch_batches = staticmethod(unpaired)
 
     @classmethod
     def recipe(cls, data: Path) -> Recipe:
-        """Return what becomes of a folder of images: of images side by side, pairs."""
+        """Return how a folder is prepared: images side by side as pairs, subfolders as domains."""
         return Recipe(unpaired=not is_side_by_side(data))
-
-    @classmethod
-    def decided(cls, data: DomainData, config: CycleGANConfig) -> dict[str, Any]:  # noqa: ARG003
-        """Return the channels, as the images have them."""
-        return {"channels": data.channels}
 
     def __init__(self, config: CycleGANConfig, data: DomainData) -> None:
         check_images(data, config, config.channels, larger(data))
@@ -61,28 +56,17 @@ class UnpairedTask(DomainsTask):
             for direction in ("AtoB", "BtoA")
         )
 
-    def steps(self) -> int:
-        """Return how many batches an epoch has."""
-        return larger(self.data) // self.config.global_batch
-
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield (a, b), float32 [N, C, height, width] each, in orders of their own."""
-        yield from unpaired(self.data, self.config, epoch, world().rank)
-
     def measure(self) -> Sequence[float]:
-        """Measure L1 on held-out images: there and back against itself, there against the partner.
-
-        The second is nan where no held-out pairs are known.
-        """
+        """Measure L1 on held-out images: of each domain's cycle, and of G(a) and b, F(b) and a."""
         ways = ((self.to_b, self.to_a), (self.to_a, self.to_b))
         cycles = [
             float(np.mean([distance(back(there(image)), image) for image in self.held_out(number)]))
             for number, (there, back) in enumerate(ways)
         ]
-        return (*cycles, *self.against_partners())
+        return (*cycles, *self.against_targets())
 
-    def against_partners(self) -> tuple[float, float]:
-        """Return the mean L1 of G(a) and b, and of F(b) and a, over held-out pairs."""
+    def against_targets(self) -> tuple[float, float]:
+        """Return the mean L1 of G(a) and b, and of F(b) and a; nan if the data have no pairs."""
         if self.data.pairs is None:
             return nan, nan
         config = replace(self.config, direction="AtoB")  # so that the pair's x is A
@@ -91,24 +75,18 @@ class UnpairedTask(DomainsTask):
         ab, ba = np.mean(both, 0).tolist()
         return ab, ba
 
-    def held_out(self, number: int, count: int | None = None) -> Iterator[np.ndarray]:
-        """Yield held-out images of a domain, float32 [1, C, height, width]."""
-        yield from plain_images(self.data.held_out[number], self.config, self.data.channels, count)
-
     def generated(self) -> list[np.ndarray]:
         """Return held-out images of either domain, translated."""
-        ways = enumerate((self.to_b, self.to_a))
         return [
             np.concatenate([way(image) for image in self.held_out(number, self.config.samples)])
-            for number, way in ways
+            for number, way in enumerate((self.to_b, self.to_a))
         ]
 
     def absent(self) -> tuple[str, ...]:
         """Return the losses whose weight is 0."""
         cycle, identity = self.config.lambda_cycle, self.config.lambda_identity
-        return ("cycle_a", "cycle_b") * (cycle == 0) + ("identity_a", "identity_b") * (
-            cycle * identity == 0
-        )
+        no_cycle = ("cycle_a", "cycle_b") * (cycle == 0)
+        return no_cycle + ("identity_a", "identity_b") * (cycle * identity == 0)
 
     def games(self) -> tuple[tuple[str, ...], ...]:
         """Return the loss of each discriminator."""
@@ -125,7 +103,7 @@ class UnpairedTask(DomainsTask):
         return image_grid(rows, TITLES)
 
     def panels(self) -> Panels:
-        """Plot the two games, the ways there and back, and the distance to the partner."""
+        """Plot the adversarial losses, the cycles, and the distance to the true partners."""
         return {
             "adversarial losses": {f"{side}, of {d}": f"loss_{side.lower()}_{d.lower()}"
                                    for side in "DG" for d in "AB"},
@@ -136,7 +114,7 @@ class UnpairedTask(DomainsTask):
         }  # fmt: skip
 
     def line(self, row: LogRow) -> str:
-        """Say the games' and the cycles' losses, both domains' mean, and what was held out."""
+        """Return the means of both domains' losses, and the held-out measures."""
         groups = {"D": "loss_d", "G": "loss_g", "cycle": "loss_cycle", "identity": "loss_identity"}
         means = {
             name: (row[f"{column}_a"] + row[f"{column}_b"]) / 2 for name, column in groups.items()

@@ -4,16 +4,15 @@ Its rules (section 3): strided and transposed convolutions instead of pooling; b
 in both networks, except at G's output and D's input; no hidden fully connected layers; ReLU in G
 with tanh at its end, LeakyReLU in D; Adam with beta1 0.5, weights from N(0, 0.02).
 
-The shapes are those of PyTorch's DCGAN example: 4x4 kernels, no biases.
+Shapes as in PyTorch's DCGAN example: 4x4 kernels, no biases.
 """
 
-import math
 from itertools import pairwise
 from typing import ClassVar
 
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms.config.family import DCGANConfig
+from pix2pix_ms.config.family import DCGANConfig, halvings
 from pix2pix_ms.config.settings import Norm
 from pix2pix_ms.family.gan.gan import GAN, Networks
 from pix2pix_ms.pix2pix.nets.blocks import (
@@ -25,26 +24,21 @@ from pix2pix_ms.pix2pix.nets.blocks import (
 )
 
 
-def halvings(config: DCGANConfig) -> int:
-    """Return how often images are halved to 4x4: 4 for 64x64."""
-    return int(math.log2(config.size // KERNEL))
-
-
 def label_planes(label: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Spread one-hot labels, [N, classes], over the pixels of images: [N, classes, H, W]."""
+    """Repeat one-hot labels, [N, classes], at every pixel of images: [N, classes, H, W]."""
     return label.reshape(*label.shape, 1, 1).broadcast_to((*label.shape, *shape[2:]))
 
 
 class Generator(nn.Cell):
     """Noise to images: [N, latent_dim], and [N, classes] where conditional, to [N, C, H, W].
 
-    Projected to 4x4 with ngf 2^(n-1) channels, then n transposed convolutions, each to half the
+    A projection to 4x4 with ngf 2^(n-1) channels, then n transposed convolutions, each to half the
     channels and twice the side; the last to the image.
     """
 
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__()
-        widths = [config.ngf * 2**level for level in reversed(range(halvings(config)))]
+        widths = [config.ngf * 2**level for level in reversed(range(halvings(config, KERNEL)))]
         inputs = config.latent_dim + config.classes * config.conditional
         project = nn.Conv2dTranspose(inputs, widths[0], KERNEL, 1, pad_mode="pad", padding=0)
         layers = [project, normalisation("batch", widths[0]), nn.ReLU()]
@@ -64,8 +58,8 @@ class Generator(nn.Cell):
 class Discriminator(nn.Cell):
     """Images to logits: [N, C, H, W], and [N, classes] where conditional, to [N, 1].
 
-    n strided convolutions halve the side to 4x4, and one more sees all of that. The label enters as
-    an image of ones among images of zeros.
+    n strided convolutions halve the side to 4x4, and one more covers that. The label enters as
+    planes, ones for its class and zeros for the others.
 
     Args:
         norm: "none" leaves batch normalisation out, for losses of single images.
@@ -73,7 +67,7 @@ class Discriminator(nn.Cell):
 
     def __init__(self, config: DCGANConfig, norm: Norm = "batch") -> None:
         super().__init__()
-        widths = [config.ndf * 2**level for level in range(halvings(config))]
+        widths = [config.ndf * 2**level for level in range(halvings(config, KERNEL))]
         inputs = config.channels + config.classes * config.conditional
         self.first = convolution(inputs, widths[0], 2, bias=False)
         self.hidden = nn.CellList(

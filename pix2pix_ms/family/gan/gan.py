@@ -193,5 +193,7 @@ class GAN(Model):
         size = self.config.batch_size
         batches = [slice(start, start + size) for start in range(0, len(z), size)]
         with interruptible():
-            images = [self.generator(Tensor(z[rows]), *self.given(labels[rows])) for rows in batches]
+            images = [
+                self.generator(Tensor(z[rows]), *self.given(labels[rows])) for rows in batches
+            ]
             return np.concatenate([array_of(batch) for batch in images])

@@ -1,13 +1,11 @@
 """Images from noise: labelled batches, the distance to held-out images, a sample grid."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.family import DCGANConfig, GANConfig, LSGANConfig, WGANConfig
 from pix2pix_ms.data.builtin import digits
-from pix2pix_ms.data.domain_batches import check_images, every, labelled, plain_images
+from pix2pix_ms.data.domain_batches import check_images, every, labelled
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.gan.dcgan import DCGAN
@@ -42,11 +40,6 @@ class NoiseTask(DomainsTask):
     epoch_length = staticmethod(every)
     epoch_batches = staticmethod(labelled)
 
-    @classmethod
-    def decided(cls, data: DomainData, config: GANConfig) -> dict[str, Any]:  # noqa: ARG003
-        """Return the images' channels, and a class for each domain."""
-        return {"channels": data.channels, "classes": len(data.names)}
-
     def __init__(self, config: GANConfig, data: DomainData) -> None:
         check_images(data, config, config.channels, every(data))
         if config.conditional and config.classes != len(data.names):
@@ -56,38 +49,34 @@ class NoiseTask(DomainsTask):
             )
         self.config, self.data = config, data
         self.model = model_of(config)
-        self.real, self.labels = held_out_images(data, config)
+        self.real, self.labels = self.compared()
+
+    def compared(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return held-out images, float32 [N, C, H, W], and their labels, int32 [N]."""
+        domains = range(len(self.data.names))
+        most = max(1, COMPARED // len(domains))
+        found = [(image, label) for label in domains for image in self.held_out(label, most)]
+        images, labels = zip(*found, strict=True)
+        return np.concatenate(images), np.array(labels, np.int32)
 
     def measure(self) -> tuple[float]:
-        """Return the Frechet distance of as many generated images from the held-out ones."""
+        """Return the Frechet distance of as many generated images to the held-out ones."""
         generated = self.model.generate(len(self.real), self.labels)
         return (frechet(generated, self.real),)
 
     def generated(self) -> list[np.ndarray]:
-        """Return images of the seed's own noise."""
+        """Return images of the seed's noise."""
         return [self.model.generate(COLUMNS)]
 
     def games(self) -> tuple[tuple[str, ...], ...]:
-        """Return D's losses; a critic's say nothing of who wins."""
+        """Return D's losses; a critic's do not tell who wins."""
         return () if isinstance(self.config, WGANConfig) else (("d_real", "d_fake"),)
 
     def sample_grid(self) -> Figure:
-        """Show images of the same noise at every epoch, a column for each class if conditional."""
+        """Show images of the same noise every epoch, a column for each class if conditional."""
         conditional = self.config.conditional
         columns = self.config.classes if conditional else min(COLUMNS, self.config.samples)
         rows = max(1, self.config.samples // columns)
         images = self.model.generate(rows * columns)  # the classes in turn
         lines = images.reshape(rows, columns, *images.shape[1:])
         return image_grid(lines, self.data.names if conditional else (), CELL_INCHES)
-
-
-def held_out_images(data: DomainData, config: GANConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Return held-out images and their labels, float32 [N, C, H, W] and int32 [N], at most 500."""
-    most = max(1, COMPARED // len(data.held_out))
-    found = [
-        (image, label)
-        for label, domain in enumerate(data.held_out)
-        for image in plain_images(domain, config, data.channels, most)
-    ]
-    images, labels = zip(*found, strict=True)
-    return np.concatenate(images), np.array(labels, np.int32)

@@ -1,8 +1,8 @@
 """The generator of StarGAN v2 and its blocks: content from the image, style through AdaIN.
 
-Choi et al. 2020, appendix A, table 5, in the form for images without a mask (AFHQ): down with
-instance normalisation, which takes the image's own style away, up with adaptive instance
-normalisation, which gives it another. No skips: what passes the bottleneck is the building.
+Choi et al. 2020, appendix A, table 5, in the form for images without a mask (AFHQ): instance
+normalisation on the way down removes the image's style, adaptive instance normalisation on the way
+up gives it another. There are no skips: the bottleneck passes the content alone.
 """
 
 import math
@@ -11,11 +11,11 @@ from itertools import pairwise
 import numpy as np
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms.config.family import StarGANConfig
+from pix2pix_ms.config.family import StarGANConfig, halvings
 from pix2pix_ms.pix2pix.nets.blocks import ScaledInstanceNorm, leaky_relu, parameter
 
-UNIT = 1 / math.sqrt(2)  # of the sum of two branches, so that its variance is that of one
-BOTTLENECK = 16  # side of what the blocks in the middle see
+UNIT = 1 / math.sqrt(2)  # times the sum of two branches, whose variance is then that of one
+BOTTLENECK = 16  # side of the features in the middle
 
 
 def convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
@@ -32,7 +32,7 @@ def halved(x: Tensor) -> Tensor:
     """Average 2x2 pixels: [N, C, H, W] to [N, C, H/2, W/2].
 
     By reshape and mean, because `AvgPool2d` has no second derivative (MindSpore 2.8), which R1
-    asks of the discriminator.
+    needs.
     """
     batch, channels, height, width = x.shape
     return x.reshape(batch, channels, height // 2, 2, width // 2, 2).mean((3, 5))
@@ -52,7 +52,7 @@ class AffineInstanceNorm(nn.Cell):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = ScaledInstanceNorm()
-        # Not "gamma" and "beta": parameters of such names MindSpore's optimisers do not decay.
+        # Not "gamma" and "beta": MindSpore's optimisers do not decay parameters of these names.
         self.scale = parameter(np.ones((1, channels)), "scale")
         self.shift = parameter(np.zeros((1, channels)), "shift")
 
@@ -76,13 +76,13 @@ class AdaIN(nn.Cell):
         self.affine = nn.Dense(style_dim, 2 * channels)
 
     def construct(self, x: Tensor, s: Tensor) -> Tensor:
-        """Give x the mean and the deviation in each channel that s asks for."""
+        """Give each channel of x the mean and deviation that s encodes."""
         h = self.affine(s)
         return self.norm(x, 1 + h[:, : self.channels], h[:, self.channels :])
 
 
 class ResidualBlock(nn.Cell):
-    """Two 3x3 convolutions beside a shortcut; halves the image if asked, normalises if asked."""
+    """Two 3x3 convolutions beside a shortcut; normalises and halves the image if asked."""
 
     def __init__(
         self, channels_in: int, channels_out: int, normalise: bool = False, halve: bool = False
@@ -100,13 +100,13 @@ class ResidualBlock(nn.Cell):
         """Return [N, C', H, W], or half of H and W."""
         h = self.conv1(leaky_relu(self.norm1(x)))
         if self.halve:
-            h, x = halved(h), halved(x)  # of the shortcut before its 1x1: the same, for less
+            h, x = halved(h), halved(x)  # before the shortcut's 1x1: the same result, cheaper
         h = self.conv2(leaky_relu(self.norm2(h)))
         return (self.shortcut(x) + h) * UNIT
 
 
 class StyledBlock(nn.Cell):
-    """The same on the way up: AdaIN for normalisation; doubles the image if asked."""
+    """The residual block of the way up: normalises with AdaIN; doubles the image if asked."""
 
     def __init__(
         self, channels_in: int, channels_out: int, style_dim: int, double: bool = False
@@ -129,14 +129,10 @@ class StyledBlock(nn.Cell):
         return (x + h) * UNIT
 
 
-def widths(config: StarGANConfig, halvings: int) -> list[int]:
-    """Return the filters before and after each halving: doubled, up to `max_filters`."""
-    return [min(config.ngf * 2**level, config.max_filters) for level in range(halvings + 1)]
-
-
-def halvings(config: StarGANConfig, side: int) -> int:
-    """Return how often the images are halved until a side has `side` pixels."""
-    return int(math.log2(max(min(config.shape) // side, 1)))
+def widths(config: StarGANConfig, side: int) -> list[int]:
+    """Return the filters before and after each halving down to `side`: doubled to `max_filters`."""
+    levels = range(halvings(config, side) + 1)
+    return [min(config.ngf * 2**level, config.max_filters) for level in levels]
 
 
 class StyledGenerator(nn.Cell):
@@ -148,7 +144,7 @@ class StyledGenerator(nn.Cell):
 
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
-        wide = widths(config, halvings(config, BOTTLENECK))
+        wide = widths(config, BOTTLENECK)
         steps = list(pairwise(wide))
         deepest, code = wide[-1], config.style_dim
         self.first = convolution(3, wide[0])

@@ -1,7 +1,7 @@
 """The other three networks of StarGAN v2, each with a head for every domain.
 
-Choi et al. 2020, section 2.1 and appendix A, tables 6 and 7. A domain is given as one-hot numbers,
-float32 [N, K]: all heads answer, and those of other domains count for nothing and learn nothing.
+Choi et al. 2020, section 2.1 and appendix A, tables 6 and 7. A domain is one-hot, float32 [N, K]:
+all heads compute, and those of other domains have weight 0 in the result and in the gradient.
 """
 
 from itertools import pairwise
@@ -9,30 +9,23 @@ from itertools import pairwise
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import StarGANConfig
-from pix2pix_ms.family.stargan.generator import (
-    ResidualBlock,
-    convolution,
-    halvings,
-    pointwise,
-    widths,
-)
+from pix2pix_ms.family.stargan.generator import ResidualBlock, convolution, pointwise, widths
 from pix2pix_ms.pix2pix.nets.blocks import leaky_relu
 
-SHARED, OWN = 4, 3  # its hidden layers for all domains, and for each
-END = 4  # side of what the last convolution of D and the style encoder sees
+SHARED, OWN = 4, 3  # hidden layers of the mapping network: for all domains, and for each
+END = 4  # side of the features that the last convolution of D and the style encoder covers
 
 
 def dense(before: int, after: int, layers: int) -> list[nn.Cell]:
     """Fully connected layers, each with ReLU."""
-    sizes = [before, *[after] * layers]
-    pairs = pairwise(sizes)
-    return [cell for a, b in pairs for cell in (nn.Dense(a, b), nn.ReLU())]
+    pairs = pairwise([before, *[after] * layers])
+    return [cell for pair in pairs for cell in (nn.Dense(*pair), nn.ReLU())]
 
 
 def of_domain(heads: nn.CellList, h: Tensor, domain: Tensor) -> Tensor:
-    """Return what each image's own head says: [N, features] and one-hot [N, K] to [N, out]."""
-    answers = ops.stack([head(h) for head in heads], 1)
-    return (answers * domain.expand_dims(2)).sum(1)
+    """Apply the head of each image's domain: [N, features] and one-hot [N, K] to [N, out]."""
+    outputs = ops.stack([head(h) for head in heads], 1)
+    return (outputs * domain.expand_dims(2)).sum(1)
 
 
 class MappingNetwork(nn.Cell):
@@ -56,8 +49,8 @@ class MappingNetwork(nn.Cell):
 
 
 def trunk(config: StarGANConfig) -> tuple[nn.SequentialCell, int]:
-    """Return what D and E begin with, down to a vector [N, width, 1, 1], and its width."""
-    wide = widths(config, halvings(config, END))
+    """Return the layers that D and E begin with, [N, 3, H, W] to [N, width, 1, 1], and width."""
+    wide = widths(config, END)
     blocks = [ResidualBlock(a, b, halve=True) for a, b in pairwise(wide)]
     last = nn.Conv2d(wide[-1], wide[-1], END, 1, pad_mode="valid", has_bias=True)
     return nn.SequentialCell([convolution(3, wide[0]), *blocks, Rectifier(), last]), wide[-1]
@@ -67,7 +60,7 @@ class Rectifier(nn.Cell):
     """LeakyReLU as a layer."""
 
     def construct(self, h: Tensor) -> Tensor:
-        """Rectify."""
+        """Return leaky_relu(h)."""
         return leaky_relu(h)
 
 
@@ -87,9 +80,9 @@ class StyleEncoder(nn.Cell):
 
 
 class MultiTaskDiscriminator(nn.Cell):
-    """D: an image, float32 [N, 3, H, W], and a domain to a logit, [N]: is it a real one of these?
+    """D: an image, float32 [N, 3, H, W], and a domain to a logit, [N]: is it a real one of it?
 
-    One network with a verdict for every domain; each image is judged by its own domain's alone.
+    One network with a logit for every domain; each image is judged by that of its domain alone.
     """
 
     def __init__(self, config: StarGANConfig) -> None:
@@ -100,5 +93,5 @@ class MultiTaskDiscriminator(nn.Cell):
 
     def construct(self, x: Tensor, domain: Tensor) -> Tensor:
         """Return D(x) of each image's domain: above 0 where it looks real."""
-        verdicts = self.heads(leaky_relu(self.trunk(x)))
-        return (verdicts.reshape(x.shape[0], -1) * domain).sum(1)
+        logits = self.heads(leaky_relu(self.trunk(x)))
+        return (logits.reshape(x.shape[0], -1) * domain).sum(1)

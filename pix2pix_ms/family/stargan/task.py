@@ -1,33 +1,31 @@
-"""StarGAN v2 and its domains: images with references, diversity and cycle on held-out images."""
+"""StarGAN v2 and its domains: batches with references, diversity and cycle on held-out images."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.family import StarGANConfig
 from pix2pix_ms.data.builtin import styled_facades
-from pix2pix_ms.data.domain_batches import check_images, every, plain_images, with_references
+from pix2pix_ms.data.domain_batches import check_images, every, with_references
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.step import Losses, StarGAN
 from pix2pix_ms.family.stargan.translate import CHANNELS
 from pix2pix_ms.family.task import DomainsTask
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.pix2pix.measures.scores import distance
 from pix2pix_ms.training.figures import image_grid
-from pix2pix_ms.training.task import Batch, Panels
+from pix2pix_ms.training.task import Panels
 
 MOST_MEASURED = 16  # held-out images of a domain
 
 
 class Measures(NamedTuple):
-    """What a run is measured by: mean L1 of float32 images in [-1, 1], 0 to 2 each.
+    """Mean L1 of held-out images, float32 in [-1, 1]: 0 to 2 each.
 
-    Diversity: between two images made of one source with two latent codes, larger being better.
-    Cycle: between a source and its return from another domain with its own style.
+    Diversity: between two translations of one source with two latent codes; larger is better.
+    Cycle: between a source and its translation to another domain and back.
     """
 
     diversity: float
@@ -42,11 +40,8 @@ class StylesTask(DomainsTask):
     sample_words = "sources above, references on the left, each source in each reference's style"
     decides = ("domains",)
     make = staticmethod(styled_facades)
-
-    @classmethod
-    def decided(cls, data: DomainData, config: StarGANConfig) -> dict[str, Any]:  # noqa: ARG003
-        """Return the domains' names."""
-        return {"domains": data.names}
+    epoch_length = staticmethod(every)
+    epoch_batches = staticmethod(with_references)
 
     def __init__(self, config: StarGANConfig, data: DomainData) -> None:
         if config.domains != data.names:
@@ -63,36 +58,27 @@ class StylesTask(DomainsTask):
         super().begin_epoch(epoch)
         self.model.diversity_weight = self.config.diversity_at(max(epoch, 1))
 
-    def steps(self) -> int:
-        """Return how many batches an epoch has."""
-        return every(self.data) // self.config.global_batch
-
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield (x, its domain, two references, their domain)."""
-        yield from with_references(self.data, self.config, epoch, world().rank)
-
     def measure(self) -> Measures:
         """Translate held-out images, each to one other domain, twice and back."""
         averages, count = self.model.averages, len(self.config.domains)
         rows = []
-        for own, domain in enumerate(self.data.held_out):
-            images = plain_images(domain, self.config, CHANNELS, MOST_MEASURED)
-            for number, x in enumerate(images):
-                target = np.array([(own + 1 + number % max(count - 1, 1)) % count])
-                rng = random(self.config.seed, Stream.INFERENCE, own, number)
+        for domain in range(count):
+            for number, x in enumerate(self.held_out(domain, MOST_MEASURED)):
+                target = np.array([(domain + 1 + number % max(count - 1, 1)) % count])
+                rng = random(self.config.seed, Stream.INFERENCE, domain, number)
                 shape = (2, 1, self.config.latent_dim)
                 one, other = (
                     averages.generate(x, averages.style_from(z, target))
                     for z in rng.standard_normal(shape, np.float32)
                 )
-                back = averages.generate(one, averages.style_of(x, np.array([own])))
+                back = averages.generate(one, averages.style_of(x, np.array([domain])))
                 rows.append([distance(one, other), distance(back, x)])
         return Measures(*np.mean(rows, axis=0).tolist())
 
     def generated(self) -> list[np.ndarray]:
         """Return the first held-out image of each domain in the style of the first's."""
         averages = self.model.averages
-        images = [next(iter(plain_images(d, self.config, CHANNELS, 1))) for d in self.data.held_out]
+        images = [next(self.held_out(number, 1)) for number in range(len(self.config.domains))]
         style = averages.style_of(images[0], np.array([0]))
         return [np.concatenate([averages.generate(image, style) for image in images])]
 
@@ -101,26 +87,16 @@ class StylesTask(DomainsTask):
         return (("d_latent", "d_reference"),)
 
     def sample_grid(self) -> Figure:
-        """Show some held-out images in the styles of others, a reference of each domain."""
-        firsts = [
-            list(plain_images(domain, self.config, CHANNELS, self.config.samples + 1))
-            for domain in self.data.held_out
-        ]
-        sources = [some[place % len(some)] for place, some in self.turns(firsts)]
-        references = [some[-1] for some in firsts]
-        return self.grid(sources, references)
-
-    def turns(self, domains: list[list[np.ndarray]]) -> Iterator[tuple[int, list[np.ndarray]]]:
-        """Take the domains in turn, as many times as the grid has sources."""
+        """Show held-out images of all domains in turn, above, in the style of each reference."""
+        averages, domains = self.model.averages, range(len(self.config.domains))
+        images = [list(self.held_out(number, self.config.samples + 1)) for number in domains]
+        sources = []
         for number in range(self.config.samples):
             place, domain = divmod(number, len(domains))
-            yield place, domains[domain]
-
-    def grid(self, sources: list[np.ndarray], references: list[np.ndarray]) -> Figure:
-        """Show sources above, references of each domain in turn left, and what comes of both."""
-        averages = self.model.averages
+            sources.append(images[domain][place % len(images[domain])])
         rows = [[np.ones_like(sources[0][0]), *(source[0] for source in sources)]]
-        for number, reference in enumerate(references):
+        for number in domains:
+            reference = images[number][-1]
             style = averages.style_of(reference, np.array([number]))
             rows.append([reference[0], *(averages.generate(x, style)[0] for x in sources)])
         return image_grid(rows, ["reference", *["source"] * len(sources)])

@@ -1,4 +1,4 @@
-"""What translates between styles: the averaged networks, and pictures of any size through them."""
+"""Translation between styles: the averaged networks, and images of any size through them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -30,26 +30,23 @@ class Averages:
     """Moving averages of the weights of G, F and E, which make better images than the last ones.
 
     Args:
-        followed: G, F and E as they are trained, from which the averages start; unless given, they
-            start as MindSpore starts layers, to be filled.
+        trained: G, F and E, whose weights the averages start from and follow; without them the
+            averages start as MindSpore starts layers, to be loaded.
     """
 
-    def __init__(self, config: StarGANConfig, followed: Iterable[nn.Cell] = ()) -> None:
+    def __init__(self, config: StarGANConfig, trained: Iterable[nn.Cell] = ()) -> None:
         self.config = config
         self.generator = StyledGenerator(config)
         self.mapping = MappingNetwork(config)
         self.encoder = StyleEncoder(config)
-        self.own: list[ms.Parameter] = []
-        self.theirs: list[ms.Parameter] = []
         for network in self.networks():
             network.update_parameters_name(checkpoints.AVERAGE)
             network.set_train(False)
-        for network, model in zip(self.networks(), followed, strict=False):
-            self.own += network.get_parameters()
-            self.theirs += model.get_parameters()
-        for own, theirs in zip(self.own, self.theirs, strict=True):
-            own.set_data(theirs.value().copy())
-        self._generate, self._from, self._of = (
+        self.weights = [p for network in trained for p in network.get_parameters()]
+        self.averages = list(self.parameters().values()) if self.weights else []
+        for average, weight in zip(self.averages, self.weights, strict=True):
+            average.set_data(weight.value().copy())
+        self._generate, self._from_latent, self._from_image = (
             forward(network, config) for network in self.networks()
         )
 
@@ -58,22 +55,19 @@ class Averages:
         return self.generator, self.mapping, self.encoder
 
     def follow(self) -> Tensor:
-        """Move every average a little towards what is trained."""
-        return move_average(self.own, self.theirs, self.config.ema)
+        """Move every average a little towards the trained weight."""
+        return move_average(self.averages, self.weights, self.config.ema)
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return the averages by name."""
         return {p.name: p for network in self.networks() for p in network.get_parameters()}
 
     def generate(self, x: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Return images in a style.
+        """Return images in a style, float32 [N, 3, H, W], clipped to [-1, 1].
 
         Args:
             x: float32 [N, 3, H, W] in [-1, 1].
             style: style codes, float32 [N, style_dim].
-
-        Returns:
-            float32 [N, 3, H, W], cut to [-1, 1].
         """
         with interruptible():
             return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
@@ -81,21 +75,21 @@ class Averages:
     def style_of(self, reference: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return the style codes, [N, style_dim], of images [N, 3, H, W] of a domain, int [N]."""
         with interruptible():
-            return self._of(Tensor(reference), one_hot(domain, self.config)).asnumpy()
+            return self._from_image(Tensor(reference), one_hot(domain, self.config)).asnumpy()
 
     def style_from(self, latent: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return style codes, [N, style_dim], made of latent codes, float32 [N, latent_dim]."""
         with interruptible():
-            return self._from(Tensor(latent), one_hot(domain, self.config)).asnumpy()
+            return self._from_latent(Tensor(latent), one_hot(domain, self.config)).asnumpy()
 
 
 class StyleTranslator:
-    """The averaged networks as a function of a picture, to one domain in one style.
+    """The averaged networks as a function of an image, to one domain in one style.
 
     Args:
         domain: the domain's name.
-        reference: a picture of that domain, uint8 [H, W, C], whose style to take; unless given,
-            `seed` draws a style, "each" for every picture, from the config's seed and its index.
+        reference: an image of that domain, uint8 [H, W, C], whose style to use; unless given,
+            `seed` draws a style, "each" one for every image, from the config's seed and its index.
 
     Raises:
         Pix2PixError: if there is no such domain.
@@ -113,33 +107,33 @@ class StyleTranslator:
         self.number = config.domains.index(domain)
         self.style: np.ndarray | None = None
         if reference is not None:
-            self.style = averages.style_of(self.seen(reference, "resize"), [self.number])
+            self.style = averages.style_of(self.network_input(reference, "resize"), [self.number])
         elif seed != "each":
-            self.style = self.drawn(seed)
+            self.style = self.draw_style(seed)
 
-    def drawn(self, seed: int, *position: int) -> np.ndarray:
+    def draw_style(self, seed: int, *position: int) -> np.ndarray:
         """Return the style code, [1, style_dim], of a latent code drawn at this position."""
         rng = random(seed, Stream.INFERENCE, self.number, *position)
         latent = rng.standard_normal((1, self.config.latent_dim), np.float32)
         return self.averages.style_from(latent, [self.number])
 
-    def seen(self, image: Pixels, fit: Fit) -> np.ndarray:
-        """Return a picture as the networks see it, float32 [1, 3, H, W]."""
+    def network_input(self, image: Pixels, fit: Fit) -> np.ndarray:
+        """Return an image as the networks take it, float32 [1, 3, H, W]."""
         picture = fitted(channelled(image, CHANNELS), self.config.shape, fit)
         return to_network(picture, self.config.shape)[None]
 
     def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
-        """Translate a picture, uint8 [H, W, C], to one of the same height and width, RGB.
+        """Translate an image, uint8 [H, W, C], to RGB of the same height and width.
 
-        Where the networks see another size, `fit` says how the picture comes to it, "resize" or
-        "pad", as `translate.Translator.image` has it.
+        `fit` says how an image of another size than the networks' comes to it, "resize" or "pad",
+        as for `translate.Translator.image`.
 
         Raises:
             Pix2PixError: if `fit` is neither.
         """
         fit = check_fit(fit, self.config)
-        style = self.drawn(self.config.seed, index) if self.style is None else self.style
-        generated = self.averages.generate(self.seen(image, fit), style)[0]
+        style = self.draw_style(self.config.seed, index) if self.style is None else self.style
+        generated = self.averages.generate(self.network_input(image, fit), style)[0]
         return to_pixels(unfitted(generated, image.shape[:2], fit))
 
 
@@ -147,20 +141,20 @@ def load_averages(place: Path) -> Averages:
     """Return the averaged networks of a checkpoint, as `checkpoints.file_of` finds it.
 
     Raises:
-        Pix2PixError: if it cannot be read, is of another model, or lacks them.
+        Pix2PixError: if it cannot be read, is of another model, or does not have them.
     """
     path = checkpoints.file_of(place)
     return averages_of(*checkpoints.load(path)[:2], path)
 
 
-def opened(
+def style_translator(
     found: Mapping[str, ms.Parameter], config: StarGANConfig, path: Path, mode: Mode | None,
     direction: Direction | None, style: Style | None, **noise: Any,
 ) -> "StyleTranslator":  # fmt: skip
-    """Return what translates with networks loaded from a file.
+    """Return the translator made of a checkpoint's parameters.
 
     Raises:
-        Pix2PixError: if no style is given, or what StarGAN has not.
+        Pix2PixError: if no style is given, or an option that StarGAN does not have.
     """
     if direction is not None:
         raise Pix2PixError(
@@ -173,11 +167,11 @@ def opened(
             f"{', '.join(config.domains)}, found none; give it with --domain"
         )
     drawn = noise["seed"] is not None and style.reference is not None
-    idle = {"mode": mode is not None, "seed": drawn, "no-dropout": not noise["dropout"]}
-    for name in (name for name, given in idle.items() if given):
+    useless = {"mode": mode is not None, "seed": drawn, "no-dropout": not noise["dropout"]}
+    for name in (name for name, given in useless.items() if given):
         raise Pix2PixError(
-            f"{path}: expected no --{name}, for StarGAN has neither moving statistics nor "
-            f"dropout, nor a style to draw beside a reference; leave --{name} out"
+            f"{path}: expected no --{name}: StarGAN has neither moving statistics nor dropout, "
+            f"and a reference decides the style; leave --{name} out"
         )
     reference = read_image(style.reference, 3) if style.reference else None
     averages = averages_of(found, config, path)
