@@ -73,22 +73,30 @@ class NoiseTask(DomainsTask):
         generated = self.model.generate(len(self.real), self.labels)
         return (frechet(generated, self.real),)
 
-    def generated(self) -> list[np.ndarray]:
-        """Return images of the seed's own noise."""
-        return [self.model.generate(COLUMNS)]
-
     def games(self) -> tuple[tuple[str, ...], ...]:
         """Return D's losses; a critic's say nothing of who wins."""
         return () if isinstance(self.config, WGANConfig) else (("d_real", "d_fake"),)
 
+    @property
+    def columns_of_grid(self) -> int:
+        """Columns of the sample grid: a class each if conditional."""
+        config = self.config
+        return config.classes if config.conditional else min(COLUMNS, config.samples)
+
+    def generate_samples(self) -> np.ndarray:
+        """Return images of the same noise at every epoch, the classes in turn."""
+        columns = self.columns_of_grid
+        images: np.ndarray = self.model.generate(max(1, self.config.samples // columns) * columns)
+        return images
+
     def sample_grid(self) -> Figure:
-        """Show images of the same noise at every epoch, a column for each class if conditional."""
-        conditional = self.config.conditional
-        columns = self.config.classes if conditional else min(COLUMNS, self.config.samples)
-        rows = max(1, self.config.samples // columns)
-        images = self.model.generate(rows * columns)  # the classes in turn
-        lines = images.reshape(rows, columns, *images.shape[1:])
-        return image_grid(lines, self.data.names if conditional else (), CELL_INCHES)
+        """Show them, a column for each class if conditional."""
+        lines = self.samples().reshape(-1, self.columns_of_grid, *self.samples().shape[1:])
+        return image_grid(lines, self.data.names if self.config.conditional else (), CELL_INCHES)
+
+    def generated(self) -> list[np.ndarray]:
+        """Return them as they are."""
+        return [self.samples()]
 
 
 def held_out_images(data: DomainData, config: GANConfig) -> tuple[np.ndarray, np.ndarray]:

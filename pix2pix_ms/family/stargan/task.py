@@ -89,26 +89,23 @@ class StylesTask(DomainsTask):
                 rows.append([distance(one, other), distance(back, x)])
         return Measures(*np.mean(rows, axis=0).tolist())
 
-    def generated(self) -> list[np.ndarray]:
-        """Return the first held-out image of each domain in the style of the first's."""
-        averages = self.model.averages
-        images = [next(iter(plain_images(d, self.config, CHANNELS, 1))) for d in self.data.held_out]
-        style = averages.style_of(images[0], np.array([0]))
-        return [np.concatenate([averages.generate(image, style) for image in images])]
-
     def games(self) -> tuple[tuple[str, ...], ...]:
         """Return D's losses, with styles from noise and from references."""
         return (("d_latent", "d_reference"),)
 
-    def sample_grid(self) -> Figure:
-        """Show some held-out images in the styles of others, a reference of each domain."""
+    def generate_samples(self) -> list[list[np.ndarray]]:
+        """Return held-out sources above, references of each domain left, and what comes of both."""
         firsts = [
             list(plain_images(domain, self.config, CHANNELS, self.config.samples + 1))
             for domain in self.data.held_out
         ]
         sources = [some[place % len(some)] for place, some in self.turns(firsts)]
-        references = [some[-1] for some in firsts]
-        return self.grid(sources, references)
+        averages = self.model.averages
+        rows = [[np.ones_like(sources[0][0]), *(source[0] for source in sources)]]
+        for number, some in enumerate(firsts):
+            style = averages.style_of(some[-1], np.array([number]))
+            rows.append([some[-1][0], *(averages.generate(x, style)[0] for x in sources)])
+        return rows
 
     def turns(self, domains: list[list[np.ndarray]]) -> Iterator[tuple[int, list[np.ndarray]]]:
         """Take the domains in turn, as many times as the grid has sources."""
@@ -116,14 +113,14 @@ class StylesTask(DomainsTask):
             place, domain = divmod(number, len(domains))
             yield place, domains[domain]
 
-    def grid(self, sources: list[np.ndarray], references: list[np.ndarray]) -> Figure:
-        """Show sources above, references of each domain in turn left, and what comes of both."""
-        averages = self.model.averages
-        rows = [[np.ones_like(sources[0][0]), *(source[0] for source in sources)]]
-        for number, reference in enumerate(references):
-            style = averages.style_of(reference, np.array([number]))
-            rows.append([reference[0], *(averages.generate(x, style)[0] for x in sources)])
-        return image_grid(rows, ["reference", *["source"] * len(sources)])
+    def sample_grid(self) -> Figure:
+        """Show those rows."""
+        rows = self.samples()
+        return image_grid(rows, ["reference", *["source"] * (len(rows[0]) - 1)])
+
+    def generated(self) -> list[np.ndarray]:
+        """Return the sources in each reference's style."""
+        return [np.stack(row[1:]) for row in self.samples()[1:]]
 
     def panels(self) -> Panels:
         """Plot the adversarial game, the other terms, and the measures."""
