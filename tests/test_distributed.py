@@ -21,7 +21,7 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.ranks import FirstsLine, launched, own, share
+from pix2pix_ms.machine.ranks import launched, own, share
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
@@ -140,26 +140,6 @@ def test_alone_the_command_says_what_starts_it(
         monkeypatch.setenv(name, value)
     with pytest.raises(Pix2PixError, match=found):
         launched()
-
-
-def test_the_first_listens_to_ranks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever else finds its port is let go, also if it is silent or there before them."""
-    monkeypatch.setenv("MS_SCHED_HOST", "127.0.0.1")
-    monkeypatch.setenv("MS_SCHED_PORT", "9")
-    monkeypatch.setattr("pix2pix_ms.machine.ranks.ANSWERS_WITHIN", 0.2)
-    first, other = FirstsLine(), FirstsLine()
-    address = first.address()
-    strangers = [socket.create_connection(("127.0.0.1", address[4])) for _ in range(2)]
-    strangers[0].sendall(b"GET / HTTP/1.1\r\n\r\n")
-    other.meet(1, 2, address)
-    first.meet(0, 2, address)
-    assert [one.getpeername() for one in first.others] == [other.others[0].getsockname()]
-    first.tell()
-    other.wait()
-    strangers[1].settimeout(5)
-    assert strangers[1].recv(1) == b"", "let go"
-    for one in (*strangers, *first.others, *other.others):
-        one.close()
 
 
 def test_settings_that_ask_for_more_ranks_are_refused(

@@ -4,14 +4,13 @@ Settings are light and imported at once; tasks, which import MindSpore, when the
 """
 
 import importlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from pix2pix_ms.config import family
 from pix2pix_ms.config.pix2pix import PRESETS, Config
-from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.config.settings import Settings, parsed
 from pix2pix_ms.errors import Pix2PixError
 
 
@@ -102,13 +101,11 @@ def settings_from_json(text: str, where: str) -> Any:
     Raises:
         Pix2PixError: if the text is not JSON, or names an unknown model or setting.
     """
-    try:
-        model = json.loads(text).get("model", Config.model)  # runs before the others do not say
-    except (ValueError, AttributeError, RecursionError):
-        model = Config.model  # which says what is wrong with the text
+    values = parsed(text, where)
+    model = values.pop("model", Config.model)  # runs before there were others do not say
     if not isinstance(model, str) or model not in MODELS:
         raise Pix2PixError(
             f"{where}: expected settings of one of {', '.join(MODELS)}, found those of {model!r}; "
             "was it written by another version?"
         )
-    return MODELS[model].config.from_json(text, where)
+    return MODELS[model].config.from_values(values, where)

@@ -253,21 +253,43 @@ class Settings:
             Pix2PixError: if the text is not JSON, of another model, names an unknown setting, or
                 gives one a value that is not possible.
         """
+        values = parsed(text, where)
+        if (named := values.pop("model", cls.model)) != cls.model:
+            raise Pix2PixError(
+                f"{where}: expected settings of {cls.model}, found those of {named!r}"
+            )
+        return cls.from_values(values, where)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], where: str) -> Self:
+        """Return the settings of parsed JSON without its `model`; raises as `from_json`."""
+        if unknown := values.keys() - {entry.name for entry in fields(cls)}:
+            raise unreadable(where, f"the unknown setting {min(unknown)}")
         try:
-            values: dict[str, Any] = json.loads(text)
-            named = values.pop("model", cls.model)
-            if named == cls.model:
-                if unknown := values.keys() - {entry.name for entry in fields(cls)}:
-                    raise ValueError(f"the unknown setting {min(unknown)}")
-                return cls(**{name: tupled(value) for name, value in values.items()})
+            return cls(**{name: tupled(value) for name, value in values.items()})
         except Pix2PixError as error:
             raise Pix2PixError(f"{where}: {error}") from error
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise Pix2PixError(
-                f"{where}: expected the settings of a run as JSON, found {error}; "
-                "was it written by another version?"
-            ) from error
-        raise Pix2PixError(f"{where}: expected settings of {cls.model}, found those of {named!r}")
+        except (ValueError, TypeError) as error:  # of values nobody expects there
+            raise unreadable(where, error) from error
+
+
+def parsed(text: str, where: str) -> dict[str, Any]:
+    """Return the values in JSON text, by name."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise unreadable(where, error) from error
+    if not isinstance(values, dict):
+        raise unreadable(where, f"a {type(values).__name__}")
+    return values
+
+
+def unreadable(where: str, found: object) -> Pix2PixError:
+    """Return the error of settings that cannot be read."""
+    return Pix2PixError(
+        f"{where}: expected the settings of a run as JSON, found {found}; "
+        "was it written by another version?"
+    )
 
 
 @dataclass(frozen=True)

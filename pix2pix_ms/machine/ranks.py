@@ -15,13 +15,13 @@ import os
 import re
 import secrets
 import socket
-import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import mindspore as ms
@@ -34,9 +34,7 @@ from pix2pix_ms.errors import Pix2PixError, first_line
 LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pix-ms train"
 LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
 MISSES = 2  # failed looks in a row after which it counts as ended
-CONNECTS_WITHIN = 60.0  # seconds
-ANSWERS_WITHIN = 5.0  # seconds, once connected
-WORD = "!4H"  # a shared secret: four numbers that only ranks know
+POLLS_EVERY = 0.02  # seconds between two looks at how far the first rank is
 
 Item = TypeVar("Item")
 
@@ -47,9 +45,10 @@ class World:
 
     rank: int = 0
     ranks: int = 1
-    line: "FirstsLine | None" = None
     synchronised: bool = False
     """Whether batch normalisation takes the statistics of all."""
+    progress: "Progress | None" = None
+    """How far the first rank is, where the others wait for it."""
 
 
 _joined: list[World] = []  # one, once this process has joined
@@ -65,36 +64,52 @@ def is_first() -> bool:
     return world().rank == 0
 
 
-def join(synchronised: bool = False) -> World:
+def join(synchronised: bool = False, folder: Path | None = None) -> World:
     """Find the other ranks, once the device is chosen, and return the world.
 
     Args:
         synchronised: batch normalisation, in networks built from now on, takes the statistics of
             all ranks' images while training.
+        folder: the run's, where the others can wait for the first.
 
     Raises:
-        Pix2PixError: if they do not come together.
+        Pix2PixError: if they do not come together, or do not share the folder.
     """
     if not _joined:
         try:
             communication.init()
-            _joined.append(met(communication.get_rank(), communication.get_group_size()))
-        except (RuntimeError, OSError) as error:
+        except RuntimeError as error:
             raise Pix2PixError(
                 f"--distributed: expected to meet the other ranks, found: {first_line(error)}; "
                 "see the logs of msrun"
             ) from error
+        _joined.append(World(communication.get_rank(), communication.get_group_size()))
         watch_scheduler()
-    _joined[0] = replace(world(), synchronised=synchronised)
+    progress = Progress(shared_file(folder)) if folder is not None else None
+    _joined[0] = replace(world(), synchronised=synchronised, progress=progress)
     return world()
 
 
-def met(rank: int, ranks: int) -> World:
-    """Return the world of a rank, with its line to the first."""
-    line = FirstsLine()
-    first = gathered(line.address())[0]
-    line.meet(rank, ranks, first.astype(int).tolist())
-    return World(rank, ranks, line)
+def shared_file(folder: Path) -> Path:
+    """Return an empty file that the first rank has made in a folder and all ranks see.
+
+    Raises:
+        Pix2PixError: if this rank does not see it.
+    """
+    number = int(gathered([secrets.randbelow(1 << 24)])[0, 0])
+    file = folder / f".rank_0_{number}"
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        for former in folder.glob(".rank_0_*"):
+            former.unlink()
+        file.touch()
+    gathered([0.0])  # the others look when it has been made
+    if not file.is_file():
+        raise Pix2PixError(
+            f"{folder}: expected a folder that all ranks share, found another on rank "
+            f"{world().rank}; choose one with --out that all machines see"
+        )
+    return file
 
 
 def check_ranks(config: Settings) -> None:
@@ -138,11 +153,30 @@ def agree(what: str, value: str) -> None:
         )
 
 
+class Progress:
+    """How far the first rank is: a file to which it adds a byte at each point the others wait for.
+
+    A file, since MindSpore's own sums on a CPU give up after 30 s (2.8), and the first rank may
+    measure and draw for longer. Where it is lost, the end of the scheduler ends the others.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.points = file, 0
+
+    def wait(self) -> None:
+        """Count this point; as another than the first rank, wait until that has counted it."""
+        self.points += 1
+        if is_first():
+            with self.file.open("ab") as writing:
+                writing.write(b".")
+        while self.file.stat().st_size < self.points:
+            time.sleep(POLLS_EVERY)
+
+
 def wait_for_first() -> None:
     """Wait until the first rank comes to this point too, which does not wait for the others."""
-    line = world().line
-    if line is not None:
-        (line.tell if is_first() else line.wait)()
+    if (progress := world().progress) is not None:
+        progress.wait()
 
 
 @contextmanager
@@ -308,66 +342,3 @@ def look_for(place: tuple[str, int]) -> None:
         except OSError:
             missed += 1
     leave("expected msrun's scheduler to the end, found it gone, as when a rank is lost")
-
-
-class FirstsLine:
-    """A line from the first rank to each of the others, on which it says that it is done.
-
-    MindSpore's own sums on a CPU give up after 30 s (2.8), and the first rank may measure and draw
-    for longer. Here one waits as long as the first lives.
-    """
-
-    def __init__(self) -> None:
-        self.listening = socket.create_server(("", 0))
-        self.word = [secrets.randbelow(1 << 16) for _ in range(4)]
-        self.others: list[socket.socket] = []
-
-    def address(self) -> list[int]:
-        """Return four numbers and a port, where other machines find this one, and its word."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
-            towards.connect(scheduler())
-            numbers = towards.getsockname()[0].split(".")
-        return [*map(int, numbers), self.listening.getsockname()[1], *self.word]
-
-    def meet(self, rank: int, ranks: int, address: list[int]) -> None:
-        """Connect: the first to all, each of the others to the first, which is at this address."""
-        word = struct.pack(WORD, *address[5:])
-        if rank == 0:
-            self.listening.settimeout(CONNECTS_WITHIN)
-            while len(self.others) < ranks - 1:
-                other = self.listening.accept()[0]
-                if heard(other, len(word)) == word:
-                    self.others.append(other)
-                else:
-                    other.close()  # no rank: something that tries ports
-        else:
-            place = ".".join(map(str, address[:4])), address[4]
-            self.others = [socket.create_connection(place, CONNECTS_WITHIN)]
-            self.others[0].settimeout(None)
-            self.others[0].sendall(word)
-        self.listening.close()
-
-    def tell(self) -> None:
-        """Say, as the first rank, that it is done."""
-        for other in self.others:
-            other.sendall(b".")
-
-    def wait(self) -> None:
-        """Wait, as another rank, until the first is done; end where it is gone."""
-        try:
-            heard = self.others[0].recv(1)
-        except OSError:
-            heard = b""
-        if not heard:
-            leave("expected rank 0 to the end, found it gone")
-
-
-def heard(other: socket.socket, size: int) -> bytes:
-    """Return what comes from one that has just connected, nothing if it keeps silent."""
-    other.settimeout(ANSWERS_WITHIN)
-    try:
-        said = other.recv(size)
-    except OSError:
-        said = b""
-    other.settimeout(None)
-    return said

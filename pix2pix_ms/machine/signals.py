@@ -3,20 +3,27 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from types import FrameType
+from typing import Any
+
+from pix2pix_ms.config.settings import Settings
 
 HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *filter(None, [HANGUP]))
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal was answered; `number` says which. Training has saved first what it could."""
+    """A signal was answered; `number` says which. Training has saved first what it could.
 
-    def __init__(self, message: str = "", number: int = signal.SIGINT) -> None:
+    `steps` says how many steps of an unfinished epoch it has saved.
+    """
+
+    def __init__(self, message: str = "", number: int = signal.SIGINT, steps: int = 0) -> None:
         super().__init__(message)
-        self.number = number
+        self.number, self.steps = number, steps
 
 
 class Handler:
@@ -78,3 +85,21 @@ def interruptible() -> Iterator[Handler]:
     swallowed, handler.raised = handler.raised, raised
     if swallowed is not None:  # in Python that MindSpore's compiler called
         raise Stopped(number=swallowed)
+
+
+def compiled(function: Callable[..., Any], config: Settings) -> Callable[..., Any]:
+    """Return what runs a function as a graph, or as it is without `config.jit`; interruptible.
+
+    The function must be one of the caller's own: a graph keeps the modes of the networks in it that
+    they had when it was compiled.
+    """
+    from mindspore import jit
+
+    run = jit(function) if config.jit else function
+
+    @wraps(function)
+    def call(*given: Any) -> Any:
+        with interruptible():
+            return run(*given)
+
+    return call

@@ -10,7 +10,7 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
 from pix2pix_ms.machine.randomness import Stream
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
@@ -18,7 +18,7 @@ from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, PIXEL, draw_shares, gradi
 from pix2pix_ms.pix2pix.optimisers import adam, move_average, set_rate
 from pix2pix_ms.training.checkpoints import AVERAGE
 
-EVERY = 4  # steps for which the average moves at once
+AVERAGED_AT_ONCE = 4  # steps for which the average moves together
 
 Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
@@ -92,7 +92,7 @@ def training_step(
         optim_g(grads_g)
         return real, fake, gan, distance
 
-    return ms.jit(step) if config.jit else step
+    return compiled(step, config)
 
 
 def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -> Step:
@@ -111,7 +111,7 @@ def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -
         absent = distance * np.nan
         return absent, absent, absent, distance
 
-    return ms.jit(step) if config.jit else step
+    return compiled(step, config)
 
 
 class Average:
@@ -119,8 +119,8 @@ class Average:
 
     A step keeps the share `ema` of it, and less in the first steps, so that the initial weights
     are soon forgotten: (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
-    It moves every fourth step, for four at once: moving it at every step would take a fifth of a
-    small network's step. In a training of fewer steps it stays at the initial weights.
+    After the first four steps it moves at every fourth, for four at once: moving it at every step
+    would take a fifth of a small network's step.
     """
 
     def __init__(self, followed: UNet, config: Config) -> None:
@@ -134,12 +134,13 @@ class Average:
         def move(share: Tensor) -> Tensor:
             return move_average(own, theirs, share)
 
-        self._move = ms.jit(move) if config.jit else move
+        self._move = compiled(move, config)
 
     def follow(self, step: int) -> None:
         """Move towards the weights after `step`, counted from 1, where it is the turn."""
-        if step % EVERY == 0:
-            self._move(Tensor(min(self.ema, (1 + step) / (10 + step)) ** EVERY, ms.float32))
+        steps = 1 if step <= AVERAGED_AT_ONCE else AVERAGED_AT_ONCE
+        if step % steps == 0:
+            self._move(Tensor(min(self.ema, (1 + step) / (10 + step)) ** steps, ms.float32))
 
 
 class Pix2Pix:
@@ -175,10 +176,9 @@ class Pix2Pix:
             noise = *noise, draw_shares(y.shape, seed, self.step, ranks)
         self.generator.set_train()
         self.discriminator.set_train()
-        with interruptible():
-            losses = Losses(*map(float, self._train_step(x, y, *noise)))
-            if self.average is not None:
-                self.average.follow(self.step)
+        losses = Losses(*map(float, self._train_step(x, y, *noise)))
+        if self.average is not None:
+            self.average.follow(self.step)
         return losses
 
     def set_learning_rate(self, rate: float) -> None:

@@ -1,6 +1,7 @@
 """pix2pix and its pairs: jittered batches, held-out L1, PSNR and SSIM, triples to look at."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pix2pix_ms.data.pair_batches import (
 from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.pix2pix.measures.scores import Scores, evaluate
 from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
-from pix2pix_ms.pix2pix.translate import Translator, triples
+from pix2pix_ms.pix2pix.translate import Translator, Triple, triples
 from pix2pix_ms.training.figures import LogRow, loss_curves, sample_grid
 from pix2pix_ms.training.sources import run_records
 from pix2pix_ms.training.task import Batch, Task
@@ -58,7 +59,10 @@ class PairsTask(Task):
         self.config, self.data = config, data
         self.model = Pix2Pix(config)
         self.generate = Translator(self.model.translating, config)  # compiles
-        self.shown = Subset(data.held_out.record, data.held_out.indices[: config.samples])
+        self.shown, self.others = (
+            Subset(data.held_out.record, data.held_out.indices[part])
+            for part in (slice(config.samples), slice(config.samples, None))
+        )
 
     def steps(self) -> int:
         """Return how many batches an epoch has."""
@@ -71,15 +75,20 @@ class PairsTask(Task):
 
     def measure(self) -> Scores:
         """Compare generated and target images of all held-out pairs."""
-        return evaluate(triples(self.generate, self.data.held_out))
+        others = triples(self.generate, self.others) if len(self.others) else ()
+        return evaluate(chain(self.samples(), others))
+
+    def generate_samples(self) -> list[Triple]:
+        """Return input, generated and target image of some held-out pairs."""
+        return list(triples(self.generate, self.shown))
 
     def sample_grid(self) -> Figure:
-        """Show input, generated and target image of some held-out pairs."""
-        return sample_grid(list(triples(self.generate, self.shown)), self.config.direction)
+        """Show those triples."""
+        return sample_grid(self.samples(), self.config.direction)
 
     def generated(self) -> list[np.ndarray]:
-        """Return the images generated for the sample grid."""
-        return [np.stack([image for _, image, _ in triples(self.generate, self.shown)])]
+        """Return the generated image of each."""
+        return [np.stack([image for _, image, _ in self.samples()])]
 
     def absent(self) -> tuple[str, ...]:
         """Return the adversarial losses where there is no discriminator."""

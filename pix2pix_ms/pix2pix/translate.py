@@ -5,7 +5,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import mindspore as ms
 import numpy as np
 from mindspore import Tensor
 from PIL import Image
@@ -33,7 +32,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.machine.precision import array_of
 from pix2pix_ms.machine.randomness import Stream
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.nets.blocks import Statistics, set_statistics
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training.checkpoints import file_of, generator_of, load
@@ -88,7 +87,7 @@ class Translator:
 
         # A function of this translator's own, because a compiled one keeps the mode it was
         # compiled in.
-        self.forward = ms.jit(forward) if config.jit else forward
+        self.forward = compiled(forward, config)
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
         """Return G(x), float32 [N, C', H, W] in [-1, 1], for x [N, C, H, W] of the same range."""
@@ -96,8 +95,7 @@ class Translator:
         masks = self.masks(images, self.seed, Stream.INFERENCE, place) if self.dropout else ()
         self.generator.set_train(False)
         set_statistics(self.generator, STATISTICS[self.mode])
-        with interruptible():
-            return array_of(self.forward(Tensor(x), *masks))
+        return array_of(self.forward(Tensor(x), *masks))
 
     def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate one picture, uint8 [H, W, C], to one of the same height and width.

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -20,14 +19,12 @@ from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.training import weights as weights_file
 
-SEAL = b"crc_num"  # MindSpore takes a file that was cut off before it for one without
-LENGTH = len(SEAL) + 10  # followed by the CRC-32 of all before it, a big-endian number
-CHUNK = 1 << 22
+SEAL = b"crc_num"
+SEAL_LENGTH = len(SEAL) + 10  # it is followed by the CRC-32 of all before it
 SUFFIX = ".ckpt"
 AVERAGE = "average."  # before the names of averaged weights
-NETWORK = re.compile(
-    "(generator|mapping|encoder|discriminator|average)[._]"
-)  # no optimiser or pool
+# What a run starts from, without optimisers and image pools.
+NETWORK = re.compile("(generator|mapping|encoder|discriminator|average)[._]")
 
 # The networks that come with a clone; an installed package alone does not have them.
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
@@ -141,10 +138,9 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
         raise Pix2PixError(f"{path}: expected a checkpoint, found none; check the path")
     if path.suffix == weights_file.SUFFIX:
         return *load_exported(path), {}
-    sealed = check_seal(path)
     try:
         with unlogged():
-            found: dict[str, Any] = ms.load_checkpoint(str(path))
+            found: dict[str, Any] = ms.load_checkpoint(str(path), crc_check=True)
     except Exception as error:  # each release raises other types for a damaged file
         raise damaged(path) from error
     if not isinstance(found.get("config"), str):
@@ -152,7 +148,7 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
             f"{path}: expected a checkpoint with the config of a pix2pix_ms run in it, "
             f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
         )
-    if not sealed:  # it was cut off, or what says that it was not is damaged
+    if not is_sealed(path):  # MindSpore takes it for one saved without a checksum
         raise damaged(path)
     config = settings_from_json(found.pop("config"), str(path))
     position: dict[str, Any] = {
@@ -238,7 +234,8 @@ def check_finite(weights: np.ndarray, name: str, path: Path) -> None:
 def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Settings) -> str:
     """Copy the networks found at a place to those among a new model's parameters; say which.
 
-    An average stands for a network that is not there, and a network for its average.
+    An average stands for a network that is not there, and a network for its average. A
+    discriminator of other layers than those found begins anew: it translates nothing.
 
     Raises:
         Pix2PixError: as `file_of`, `load` and `fill` do, or if there is no generator.
@@ -246,11 +243,16 @@ def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Sett
     path = file_of(place)
     found, theirs, position = load(path)
     there, networks = {}, dict[str, None]()  # in place of a set, for the order
+    anew = set()
     for name in filter(NETWORK.match, parameters):
         network, _, rest = name.partition(".")  # StarGAN's averages have the rest of a name alone
-        others = () if "discriminator" in network else (AVERAGE + name, AVERAGE + rest, rest)
+        discriminates = network.startswith("discriminator")
+        others = () if discriminates else (AVERAGE + name, AVERAGE + rest, rest)
         for source in [source for source in (name, *others) if source in found][:1]:
             there[name], networks[network] = found[source], None
+        if discriminates and (name not in there or there[name].shape != parameters[name].shape):
+            anew.add(network)
+    networks = {network: None for network in networks if network not in anew}
     check_holds(next(iter(parameters)).split(".")[0], networks or found, path)
     wanted = {name: p for name, p in parameters.items() if name.split(".")[0] in networks}
     fill(wanted, there, path, (config, theirs))
@@ -338,25 +340,11 @@ def generator_of(
     return generator, config
 
 
-def check_seal(path: Path) -> bool:
-    """Tell whether a checkpoint ends with a checksum.
-
-    Raises:
-        DamagedError: if it is not that of what is before it.
-    """
-    left = path.stat().st_size - LENGTH
+def is_sealed(path: Path) -> bool:
+    """Tell whether a checkpoint ends with a checksum, which one that was cut off does not."""
     with path.open("rb") as file:
-        file.seek(max(left, 0))
-        if not (seal := file.read(LENGTH)).startswith(SEAL):
-            return False
-        file.seek(0)
-        found = 0
-        while left > 0:
-            chunk = file.read(min(CHUNK, left))
-            found, left = zlib.crc32(chunk, found), left - len(chunk)
-    if found != int.from_bytes(seal[len(SEAL) :], "big"):
-        raise damaged(path)
-    return True
+        file.seek(max(path.stat().st_size - SEAL_LENGTH, 0))
+        return file.read().startswith(SEAL)
 
 
 def damaged(path: Path) -> DamagedError:

@@ -7,8 +7,8 @@ stopped. What is trained, and on what, is a task's to know (`training/task.py`).
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from pix2pix_ms.machine.process import give_back
 from pix2pix_ms.machine.signals import Handler, Stopped, interruptible
 from pix2pix_ms.training import checkpoints, health
 from pix2pix_ms.training.figures import LogRow
-from pix2pix_ms.training.run import Kept, Run, check_run, check_same, log_sum
-from pix2pix_ms.training.task import Data, Model, Task
+from pix2pix_ms.training.run import Run, check_data, check_free, check_same, checked_log, log_sum
+from pix2pix_ms.training.task import Data, Task
 
 
 def train(
@@ -56,32 +56,55 @@ def train(
             saved; at one before the first step, or at a second, at once: the run can then be
             resumed from its last whole epoch.
     """
-    run, begun = Run(folder), data.fingerprint
-    check_run(run, config, resume, begun)
+    run = Run(folder)
     choose_device(config.device)
+    with ready(run, resume) as signals:
+        last = config.epochs if stop_after is None else stop_after
+        run_epochs(run, config, data, signals, last, report)
+    return run
+
+
+@contextmanager
+def ready(run: Run, resume: bool) -> Iterator[Handler]:
+    """Lock the folder of a run that may begin or go on there, and catch signals meanwhile.
+
+    Of ranks the first locks for all.
+
+    Raises:
+        Pix2PixError: if the folder holds a run and is not to be resumed, or is in use.
+    """
+    check_free(run, resume)
+    with held(run.folder) if ranks.is_first() else nullcontext(), interruptible() as signals:
+        yield signals
+
+
+def run_epochs(
+    run: Run,
+    config: Settings,
+    data: Data,
+    signals: Handler,
+    last: int,
+    report: Callable[[str], None],
+) -> None:
+    """Run the epochs that a ready run has not had yet, `last` the last; as `train`."""
+    begun = data.fingerprint
     ranks.check_ranks(config)
     ranks.agree("settings or data", config.to_json() + begun)
-    with hold(folder), interruptible() as signals:
-        task, log, losses = restored(run, config, data, report)
-        if log:
-            for line in config.changed_since(run.config(), len(log)):
-                report(line)
-        last = config.epochs if stop_after is None else stop_after
-        if ranks.is_first():
-            run.begin(config, data.identity())
-            report(data.description)
-        for epoch in range(len(log), last + 1):
-            check_unchanged(data, begun)
-            task.begin_epoch(epoch)
-            began = time.perf_counter()
-            if epoch:
-                train_epoch(run, task, epoch, log, losses, signals)
-            means = ranks.mean(mean_losses(task, losses))
-            losses = []
-            end_epoch(run, task, log, means, time.perf_counter() - began, report)
-            if signals.noted is not None:
-                raise Stopped(number=signals.noted)
-    return run
+    task, log, losses = restored(run, config, data, report)
+    if ranks.is_first():
+        run.begin(config, data.identity())
+        report(data.description)
+    for epoch in range(len(log), last + 1):
+        check_unchanged(data, begun)
+        task.begin_epoch(epoch)
+        began = time.perf_counter()
+        if epoch:
+            train_epoch(run, task, epoch, log, losses, signals)
+        means = ranks.mean(mean_losses(task, losses))
+        losses = []
+        end_epoch(run, task, log, means, time.perf_counter() - began, report)
+        if signals.noted is not None:
+            raise Stopped(number=signals.noted)
 
 
 def check_unchanged(data: Data, begun: str) -> None:
@@ -97,18 +120,17 @@ def check_unchanged(data: Data, begun: str) -> None:
         )
 
 
-def hold(folder: Path) -> AbstractContextManager[None]:
-    """Keep other processes out of a run's folder; of ranks, the first does for all."""
-    return held(folder) if ranks.is_first() else nullcontext()
-
-
 def restored(
     run: Run, config: Settings, data: Data, report: Callable[[str], None]
 ) -> tuple[Task, list[LogRow], list[Sequence[float]]]:
-    """Build a model with its data, at the place where the run's checkpoint stands, if it has one.
+    """Build a model with its data, as the run's last checkpoint has it if there is one.
 
     Returns:
         The task, the log so far, and the losses of the steps already done in the epoch after it.
+
+    Raises:
+        Pix2PixError: if the run began with other settings or data, or its checkpoint is missing,
+            of another length than its log, or longer than the epochs asked for.
     """
     with ranks.first_before_others():  # the others then find a damaged one put aside
         kept = run.load_last(report)
@@ -117,49 +139,24 @@ def restored(
             f"{run.last}: expected the checkpoint of {run.log_file.name}'s {epochs} epochs, "
             "found none; put it back, or start another run with --out"
         )
-    here = {**kept.position, "losses": None} if kept else None
-    ranks.agree("checkpoint", str(here))
-    if kept is not None:  # before anything is built of settings that may be damaged
-        check_same(kept.config, config, kept.path)
+    ranks.agree("checkpoint", str({**kept.position, "losses": None} if kept else None))
+    if run.exists():  # before anything is built of settings that may be damaged
+        before = kept.config if kept else run.config()
+        check_same(before, config, kept.path if kept else run.config_file)
+        check_data(run, data)
     task: Task = MODELS[config.model].task_class()(config, data)
-    log, losses = resumed(run, task.model, config, kept)
-    if kept is None and config.start_from is not None:
+    log: list[LogRow] = []
+    losses: list[Sequence[float]] = []
+    if kept is not None:
+        log, losses = checked_log(run, config, kept)
+        checkpoints.fill(task.model.parameters(), kept.parameters, kept.path, (config, kept.config))
+        task.model.step = kept.position["step"]
+        for line in config.changed_since(kept.config, len(log)):
+            report(line)
+    elif config.start_from is not None:
         report(checkpoints.start_from(Path(config.start_from), task.model.parameters(), config))
     ranks.broadcast(task.model.parameters().values())
     return task, log, losses
-
-
-def resumed(
-    run: Run, model: Model, config: Settings, kept: Kept | None
-) -> tuple[list[LogRow], list[Sequence[float]]]:
-    """Fill a model from a run's checkpoint, if there is one.
-
-    Returns:
-        The log so far, and the losses of the steps already done in the epoch after it.
-    """
-    if kept is None:
-        return [], []
-    path, found, theirs, position = kept
-    checkpoints.fill(model.parameters(), found, path, (config, theirs))
-    begun = position["epoch"] + ("losses" in position)
-    if begun > config.epochs:
-        raise Pix2PixError(
-            f"epochs: expected at least the {begun} that {path} has begun, found "
-            f"{config.epochs}; ask for more, or start another run with --out"
-        )
-    model.step = position["step"]
-    log = run.log()[: position["epoch"] + 1]
-    if len(log) != position["epoch"] + 1:
-        raise Pix2PixError(
-            f"{run.log_file}: expected {position['epoch'] + 1} rows to match {path.name}, "
-            f"found {len(log)}; put the log back, or start another run with --out"
-        )
-    if position.get("log", log_sum(log)) != log_sum(log):
-        raise Pix2PixError(
-            f"{run.log_file}: expected the rows that {path.name} was saved with, found others; "
-            "put the log back, or start another run with --out"
-        )
-    return log, [tuple(row) for row in position.get("losses", ())]
 
 
 def train_epoch(
@@ -190,7 +187,7 @@ def train_epoch(
             if signals.noted is not None:
                 health.check_weights(task, epoch, run.last)
                 save(run, task, log, losses=np.array(losses))
-                raise Stopped(number=signals.noted)
+                raise Stopped(number=signals.noted, steps=len(losses))
 
 
 def end_epoch(
@@ -203,12 +200,11 @@ def end_epoch(
 ) -> None:
     """Measure, log, draw and save; of ranks, the first does so and the others wait."""
     if ranks.is_first():
-        row = log_row(task.columns(), len(log), task.model, losses, task.measure(), seconds)
-        log.append(row | accounting(task.model.parameters()))
-        odd = oddities(task, log)
-        run.warn(odd)
+        log.append(log_row(task, len(log), losses, seconds))
+        signs = health.signs(task, log[-1], log[-2] if len(log) > 1 else log[-1])
+        run.warn(signs)
         keep(run, task, log)
-        for line in (epoch_line(task, log[-1]), *(f"warning: {line}" for line in odd)):
+        for line in (epoch_line(task, log[-1]), *(f"warning: {sign}" for sign in signs)):
             report(line)
     ranks.wait_for_first()
 
@@ -220,18 +216,11 @@ def mean_losses(task: Task, losses: Sequence[Sequence[float]]) -> list[float]:
     return [float(np.mean(term)) for term in zip(*losses, strict=True)]
 
 
-def log_row(
-    columns: Sequence[str],
-    epoch: int,
-    model: Model,
-    losses: Sequence[float],
-    held_out: Sequence[float],
-    seconds: float,
-) -> LogRow:
-    """Put an epoch's numbers under the log's column names."""
-    rate = model.config.learning_rate_at(epoch) if epoch else 0.0
-    values = (epoch, model.step, rate, *losses, *held_out, round(seconds, 2))
-    return dict(zip(columns, values, strict=True))
+def log_row(task: Task, epoch: int, losses: Sequence[float], seconds: float) -> LogRow:
+    """Measure the model, and return an epoch's numbers under the log's column names."""
+    rate = task.config.learning_rate_at(epoch) if epoch else 0.0
+    values = (epoch, task.model.step, rate, *losses, *task.measure(), round(seconds, 2))
+    return dict(zip(task.columns(), values, strict=True)) | accounting(task.model.parameters())
 
 
 def epoch_line(task: Task, row: LogRow) -> str:
@@ -267,9 +256,3 @@ def save(run: Run, task: Task, log: list[LogRow], **within: np.ndarray) -> None:
     position = {"epoch": int(log[-1]["epoch"]), "step": task.model.step, "log": log_sum(log)}
     parameters = task.model.parameters().values()
     checkpoints.save(parameters, run.last, task.config, run.previous, **position, **within)
-
-
-def oddities(task: Task, log: list[LogRow]) -> list[str]:
-    """Say what of the last epoch looks as if nothing were learned any more, a line each."""
-    before, row = log[-2:] if len(log) > 1 else (log[0], log[0])
-    return [f"epoch {row['epoch']}: {sign}" for sign in health.signs(task, row, before)]

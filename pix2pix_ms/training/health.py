@@ -59,19 +59,21 @@ def signs(task: Task, row: LogRow, before: LogRow) -> list[str]:
     Args:
         before: the row of the epoch before it.
     """
+    if row["epoch"] == 0:
+        return []
     found = []
     if row.get(SKIPPED, 0) - before.get(SKIPPED, 0) >= row["step"] - before["step"] > 0:
         found.append("mixed precision skipped as many updates as there were steps; try --amp O0")
-    for names in task.games() if row["epoch"] else ():
+    for names in task.games():
         loss = float(np.mean([row[f"loss_{name}"] for name in names]))
         if loss < WON:
             found.append(
                 f"the discriminator's loss ({', '.join(names)}) was {loss:.2g} on average: it "
                 "tells every generated image, and the generator learns nothing from it"
             )
-    for images in task.generated() if row["epoch"] else ():
+    for images in task.generated():
         if images.std(axis=(2, 3)).max() < FLAT:
             found.append("every generated image is of one colour")
         elif len(images) > 1 and images.std(axis=0).max() < FLAT:
             found.append("all generated images are alike")
-    return found
+    return [f"epoch {row['epoch']}: {sign}" for sign in found]

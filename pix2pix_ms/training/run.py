@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.machine.files import replace_text
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.figures import LogRow
+from pix2pix_ms.training.task import Data
 
 # What may change when a run is resumed: how long it goes on, and what is kept of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "sample_every", "samples", "device")
@@ -197,21 +198,39 @@ def number(text: str) -> float:
     return int(text) if text.isdigit() else float(text)
 
 
-def check_run(run: Run, config: Settings, resume: bool, fingerprint: str | None = None) -> None:
-    """Refuse a folder in which this run can be neither started nor continued; write nothing.
+def checked_log(
+    run: Run, config: Settings, kept: Kept
+) -> tuple[list[LogRow], list[Sequence[float]]]:
+    """Return the log up to a checkpoint, and the losses of the steps done in the epoch after it.
 
     Raises:
-        Pix2PixError: if it holds a run and is not to be resumed, or the run's settings or data
-            (where their fingerprint is given) differ.
+        Pix2PixError: if the log has other rows than it had when the checkpoint was saved, or fewer
+            epochs are asked for than have begun.
     """
-    check_free(run, resume)
-    if run.exists():
-        check_same(run.config(), config, run.config_file)
-        if fingerprint not in (None, run.data()["fingerprint"]):
-            raise Pix2PixError(
-                f"{run.data_file}: expected the pairs the run began with, {run.data()['train']}, "
-                "found others; give it those, or start another run with --out"
-            )
+    path, position = kept.path, kept.position
+    begun = position["epoch"] + ("losses" in position)
+    if begun > config.epochs:
+        raise Pix2PixError(
+            f"epochs: expected at least the {begun} that {path} has begun, found "
+            f"{config.epochs}; ask for more, or start another run with --out"
+        )
+    log = run.log()[: position["epoch"] + 1]
+    if len(log) <= position["epoch"] or position.get("log", log_sum(log)) != log_sum(log):
+        raise Pix2PixError(
+            f"{run.log_file}: expected the {position['epoch'] + 1} rows that {path.name} was saved "
+            "with, found others; put the log back, or start another run with --out"
+        )
+    return log, [tuple(row) for row in position.get("losses", ())]
+
+
+def check_data(run: Run, data: Data) -> None:
+    """Refuse to go on with other data than a run began with."""
+    before = run.data()
+    if data.fingerprint != before["fingerprint"]:
+        raise Pix2PixError(
+            f"{run.data_file}: expected the pairs the run began with, {before['train']}, "
+            "found others; give it those, or start another run with --out"
+        )
 
 
 def check_free(run: Run, resume: bool) -> None:

@@ -18,8 +18,8 @@ from pix2pix_ms.machine import ranks
 from pix2pix_ms.machine.device import choose_device
 from pix2pix_ms.machine.signals import Stopped
 from pix2pix_ms.training import checkpoints
-from pix2pix_ms.training.epochs import hold, train
-from pix2pix_ms.training.run import Run, check_free, check_model
+from pix2pix_ms.training.epochs import ready, run_epochs
+from pix2pix_ms.training.run import Run, check_model
 
 
 def start(
@@ -57,14 +57,13 @@ def start(
     config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
     if "ranks" in given:
-        ranks.join(config.sync_batch_norm)
+        ranks.join(config.sync_batch_norm, run.folder)
     say = report if ranks.is_first() else silent
     height, width = config.shape
     together = f" on {config.ranks} ranks" * (config.ranks > 1)
     say(f"{device}{together}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
-    check_free(run, resume)
-    with hold(run.folder):
-        try:
+    try:
+        with ready(run, resume) as signals:
             if resuming and data is None:
                 data = records_of(run)
             with ranks.first_before_others():  # the others then find the records
@@ -74,10 +73,11 @@ def start(
             if resuming and records != data:
                 say(f"{data} was read when the run began; it goes on with {records}")
             config = replace(config, **{**task.decided(opened, config), **given})
-            train(config, opened, run.folder, resume, report=say)
-        except KeyboardInterrupt as stopped:
-            words = interruption(run, again, say) if ranks.is_first() else "interrupted"
-            raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
+            run_epochs(run, config, opened, signals, config.epochs, say)
+    except KeyboardInterrupt as stopped:
+        steps = getattr(stopped, "steps", 0)
+        words = interruption(run, steps, again) if ranks.is_first() else "interrupted"
+        raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
     say(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
@@ -126,18 +126,13 @@ def base_settings(
     return base
 
 
-def interruption(run: Run, again: str, report: Callable[[str], None]) -> str:
-    """Say what an interrupted run leaves behind and how to go on."""
-    try:
-        kept = run.load_last(report)
-    except Pix2PixError as error:
-        return f"interrupted; {error}"
-    if kept is None:
+def interruption(run: Run, steps: int, again: str) -> str:
+    """Say what an interrupted run leaves behind, with steps of an epoch, and how to go on."""
+    if not run.last.is_file():
         return f"interrupted before the first checkpoint; start again with: {again}"
-    path, *_, position = kept
-    done = len(position.get("losses", ()))
-    steps = f" and {done} step{'s' * (done > 1)} more" if done else ""
-    return f"interrupted; {path} holds epoch {position['epoch']}{steps}; go on with: {again}"
+    more = f" and {steps} step{'s' * (steps > 1)} more" if steps else ""
+    epoch = len(run.log()) - 1
+    return f"interrupted; {run.last} holds epoch {epoch}{more}; go on with: {again}"
 
 
 def silent(_: str) -> None:

@@ -76,6 +76,7 @@ class Task(ABC):
 
     config: Any
     model: Any  # a `Model`
+    _sampled: tuple[int, Any] | None = None
 
     @classmethod
     @abstractmethod
@@ -108,12 +109,22 @@ class Task(ABC):
         """Measure the model on held-out data, in the order of `measures`; change nothing."""
 
     @abstractmethod
+    def generate_samples(self) -> Any:
+        """Generate the images of the sample grid, in whatever shape suits it; change nothing."""
+
+    def samples(self) -> Any:
+        """Return the images of the sample grid, generated once after each step."""
+        if self._sampled is None or self._sampled[0] != self.model.step:
+            self._sampled = self.model.step, self.generate_samples()
+        return self._sampled[1]
+
+    @abstractmethod
     def sample_grid(self) -> Figure:
-        """Show what the model makes of held-out data; change nothing."""
+        """Show the samples."""
 
     @abstractmethod
     def generated(self) -> list[np.ndarray]:
-        """Return some images of each generator, float32 [N, C, H, W]; change nothing."""
+        """Return each generator's images among the samples, float32 [N, C, H, W]."""
 
     def absent(self) -> tuple[str, ...]:
         """Return the losses that are nan because a setting leaves them out."""

@@ -29,7 +29,7 @@ from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.pix2pix import translate as translation
 from pix2pix_ms.training.checkpoints import load_generator
 from pix2pix_ms.training.epochs import restored
-from pix2pix_ms.training.run import RESUMABLE, Run, check_run
+from pix2pix_ms.training.run import RESUMABLE, Run, check_free
 
 translation.open_translator = lru_cache(translation.open_translator)  # type: ignore[assignment]
 
@@ -76,7 +76,7 @@ def resume(folder: str, records: str) -> str:
     run = Run(Path(folder))
     config = run.config()
     data = training_data(Path(records), config.seed)
-    check_run(run, config, True, data.fingerprint)
+    check_free(run, resume=True)
     task, log, _ = restored(run, config, data, lambda _: None)
     for row in log:
         del row["seconds"]

@@ -75,13 +75,6 @@ class UnpairedTask(DomainsTask):
         ab, ba = np.mean(both, 0).tolist()
         return ab, ba
 
-    def generated(self) -> list[np.ndarray]:
-        """Return held-out images of either domain, translated."""
-        return [
-            np.concatenate([way(image) for image in self.held_out(number, self.config.samples)])
-            for number, way in enumerate((self.to_b, self.to_a))
-        ]
-
     def absent(self) -> tuple[str, ...]:
         """Return the losses whose weight is 0."""
         cycle, identity = self.config.lambda_cycle, self.config.lambda_identity
@@ -92,15 +85,23 @@ class UnpairedTask(DomainsTask):
         """Return the loss of each discriminator."""
         return ("d_a",), ("d_b",)
 
-    def sample_grid(self) -> Figure:
-        """Show held-out images of either domain, translated, and translated back."""
-        both = (self.held_out(number, self.config.samples) for number in (0, 1))
+    def generate_samples(self) -> list[tuple[np.ndarray, ...]]:
+        """Return held-out images of either domain, translated, and translated back."""
         rows = []
+        both = (self.held_out(number, self.config.samples) for number in (0, 1))
         for a, b in zip(*both, strict=False):
-            there_b, there_a = self.to_b(a), self.to_a(b)
-            row = (a, there_b, self.to_a(there_b), b, there_a, self.to_b(there_a))
-            rows.append([image[0] for image in row])
-        return image_grid(rows, TITLES)
+            to_b, to_a = self.to_b(a), self.to_a(b)
+            row = (a, to_b, self.to_a(to_b), b, to_a, self.to_b(to_a))
+            rows.append(tuple(image[0] for image in row))
+        return rows
+
+    def sample_grid(self) -> Figure:
+        """Show those rows."""
+        return image_grid(self.samples(), TITLES)
+
+    def generated(self) -> list[np.ndarray]:
+        """Return the images translated once, to B and to A."""
+        return [np.stack([row[column] for row in self.samples()]) for column in (1, 4)]
 
     def panels(self) -> Panels:
         """Plot the adversarial losses, the cycles, and the distance to the true partners."""

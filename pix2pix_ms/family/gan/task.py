@@ -64,19 +64,23 @@ class NoiseTask(DomainsTask):
         generated = self.model.generate(len(self.real), self.labels)
         return (frechet(generated, self.real),)
 
-    def generated(self) -> list[np.ndarray]:
-        """Return images of the seed's noise."""
-        return [self.model.generate(COLUMNS)]
-
     def games(self) -> tuple[tuple[str, ...], ...]:
         """Return D's losses; a critic's do not tell who wins."""
         return () if isinstance(self.config, WGANConfig) else (("d_real", "d_fake"),)
 
-    def sample_grid(self) -> Figure:
-        """Show images of the same noise every epoch, a column for each class if conditional."""
-        conditional = self.config.conditional
-        columns = self.config.classes if conditional else min(COLUMNS, self.config.samples)
-        rows = max(1, self.config.samples // columns)
+    def generate_samples(self) -> np.ndarray:
+        """Return rows of images of the same noise every epoch; conditional, a column each class."""
+        config = self.config
+        columns = config.classes if config.conditional else min(COLUMNS, config.samples)
+        rows = max(1, config.samples // columns)
         images = self.model.generate(rows * columns)  # the classes in turn
-        lines = images.reshape(rows, columns, *images.shape[1:])
-        return image_grid(lines, self.data.names if conditional else (), CELL_INCHES)
+        return images.reshape(rows, columns, *images.shape[1:])
+
+    def sample_grid(self) -> Figure:
+        """Show those rows."""
+        names = self.data.names if self.config.conditional else ()
+        return image_grid(self.samples(), names, CELL_INCHES)
+
+    def generated(self) -> list[np.ndarray]:
+        """Return all samples."""
+        return [np.concatenate(self.samples())]

@@ -75,19 +75,12 @@ class StylesTask(DomainsTask):
                 rows.append([distance(one, other), distance(back, x)])
         return Measures(*np.mean(rows, axis=0).tolist())
 
-    def generated(self) -> list[np.ndarray]:
-        """Return the first held-out image of each domain in the style of the first's."""
-        averages = self.model.averages
-        images = [next(self.held_out(number, 1)) for number in range(len(self.config.domains))]
-        style = averages.style_of(images[0], np.array([0]))
-        return [np.concatenate([averages.generate(image, style) for image in images])]
-
     def games(self) -> tuple[tuple[str, ...], ...]:
         """Return D's losses, with styles from noise and from references."""
         return (("d_latent", "d_reference"),)
 
-    def sample_grid(self) -> Figure:
-        """Show held-out images of all domains in turn, above, in the style of each reference."""
+    def generate_samples(self) -> list[list[np.ndarray]]:
+        """Return held-out sources of all domains in turn, then each in each reference's style."""
         averages, domains = self.model.averages, range(len(self.config.domains))
         images = [list(self.held_out(number, self.config.samples + 1)) for number in domains]
         sources = []
@@ -99,7 +92,16 @@ class StylesTask(DomainsTask):
             reference = images[number][-1]
             style = averages.style_of(reference, np.array([number]))
             rows.append([reference[0], *(averages.generate(x, style)[0] for x in sources)])
-        return image_grid(rows, ["reference", *["source"] * len(sources)])
+        return rows
+
+    def sample_grid(self) -> Figure:
+        """Show the sources above and the references left."""
+        rows = self.samples()
+        return image_grid(rows, ["reference", *["source"] * (len(rows[0]) - 1)])
+
+    def generated(self) -> list[np.ndarray]:
+        """Return the sources in each reference's style."""
+        return [np.stack(row[1:]) for row in self.samples()[1:]]
 
     def panels(self) -> Panels:
         """Plot the adversarial game, the other terms, and the measures."""
