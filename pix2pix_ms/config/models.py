@@ -15,15 +15,15 @@ from pix2pix_ms.errors import Pix2PixError
 
 
 class Entry(NamedTuple):
-    """A model: its settings, its presets, and where the rest is, as module and name."""
+    """A model: its settings, its presets, and where its parts are, as "module:name"."""
 
     config: type[Settings]
     presets: Mapping[str, Settings]
     task: str
     generator: str | None = None
-    """What makes of a config the network that translates an image to an image."""
+    """The function from a config to the network that translates an image to an image."""
     opener: str | None = None
-    """What makes of a checkpoint's parameters that which translates, where it has styles."""
+    """The function from a checkpoint's parameters to a translator, for a model with styles."""
 
     def task_class(self) -> Any:
         """Import the task and return its class."""
@@ -31,35 +31,31 @@ class Entry(NamedTuple):
 
 
 def imported(place: str) -> Any:
-    """Return what stands at "module:name"."""
+    """Return what is at "module:name" of the package."""
     module, name = place.split(":")
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(f"pix2pix_ms.{module}"), name)
 
 
+NOISE = "family.gan.task:NoiseTask"
 MODELS: dict[str, Entry] = {
     entry.config.model: entry
     for entry in (
-        Entry(
-            Config,
-            PRESETS,
-            "pix2pix_ms.pix2pix.task:PairsTask",
-            "pix2pix_ms.pix2pix.nets.unet:UNet",
-        ),
-        Entry(family.GANConfig, family.GAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
-        Entry(family.DCGANConfig, family.DCGAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
-        Entry(family.LSGANConfig, family.LSGAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
-        Entry(family.WGANConfig, family.WGAN_PRESETS, "pix2pix_ms.family.gan.task:NoiseTask"),
+        Entry(Config, PRESETS, "pix2pix.task:PairsTask", "pix2pix.nets.unet:UNet"),
+        Entry(family.GANConfig, family.GAN_PRESETS, NOISE),
+        Entry(family.DCGANConfig, family.DCGAN_PRESETS, NOISE),
+        Entry(family.LSGANConfig, family.LSGAN_PRESETS, NOISE),
+        Entry(family.WGANConfig, family.WGAN_PRESETS, NOISE),
         Entry(
             family.CycleGANConfig,
             family.CYCLEGAN_PRESETS,
-            "pix2pix_ms.family.cyclegan.task:UnpairedTask",
-            "pix2pix_ms.family.cyclegan.step:translating_generator",
+            "family.cyclegan.task:UnpairedTask",
+            "family.cyclegan.step:translating_generator",
         ),
         Entry(
             family.StarGANConfig,
             family.STARGAN_PRESETS,
-            "pix2pix_ms.family.stargan.task:StylesTask",
-            opener="pix2pix_ms.family.stargan.translate:style_translator",
+            "family.stargan.task:StylesTask",
+            opener="family.stargan.translate:style_translator",
         ),
     )
 }
