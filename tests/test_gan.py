@@ -11,7 +11,6 @@ from mindspore import Tensor
 
 from pix2pix_ms.config.family import DCGANConfig, GANConfig, LSGANConfig
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.family.gan import dcgan
 from pix2pix_ms.family.gan.dcgan import DCGAN
 from pix2pix_ms.family.gan.frechet import frechet, shrunk
 from pix2pix_ms.family.gan.gan import GAN, Losses
@@ -26,6 +25,7 @@ from pix2pix_ms.family.gan.ring import (
 )
 from pix2pix_ms.pix2pix import objectives
 from pix2pix_ms.pix2pix.nets.blocks import BatchNorm
+from pix2pix_ms.pix2pix.nets.unet import parameter_count
 
 RNG = np.random.default_rng(5)
 FULL = DCGANConfig()
@@ -54,10 +54,6 @@ def weights(network: ms.nn.Cell) -> np.ndarray:
     return np.concatenate([p.asnumpy().ravel() for p in network.trainable_params()])
 
 
-def count(network: ms.nn.Cell) -> int:
-    return sum(p.size for p in network.trainable_params())
-
-
 @every_model
 @pytest.mark.parametrize("conditional", [False, True])
 def test_shapes(build: Callable[..., GAN], conditional: bool) -> None:
@@ -73,8 +69,8 @@ def test_shapes(build: Callable[..., GAN], conditional: bool) -> None:
 
 
 def test_dcgan_at_full_size_has_the_parameters_of_pytorchs_example() -> None:
-    generator, discriminator = dcgan.Generator(FULL), dcgan.Discriminator(FULL)
-    assert (count(generator), count(discriminator)) == (3_576_704, 2_765_568)
+    counts = [parameter_count(network(FULL)) for network in DCGAN.networks]
+    assert counts == [3_576_704, 2_765_568]
 
 
 def test_dcgan_is_the_network_of_pytorchs_example() -> None:
@@ -126,77 +122,59 @@ def test_dcgans_rules() -> None:
     assert (model.config.beta1, model.config.learning_rate) == (0.5, 2e-4)
 
 
-def test_the_losses_are_torchs() -> None:
+@pytest.mark.parametrize("mode", ["minimax", "vanilla", "lsgan"])
+def test_the_losses_are_torchs(mode: str) -> None:
     torch = pytest.importorskip("torch")
     logits = RNG.normal(0, 3, (9, 1)).astype(np.float32)
     theirs = torch.from_numpy(logits).requires_grad_()
-    bce = torch.nn.functional.binary_cross_entropy_with_logits
     ones, zeros = torch.ones(9, 1), torch.zeros(9, 1)
-    wanted = {
-        "minimax": -bce(theirs, zeros),
-        "vanilla": bce(theirs, ones),
-        "lsgan": torch.nn.functional.mse_loss(theirs, ones),
-    }
-    for mode, value in wanted.items():
-        ours, slope = ms.value_and_grad(objectives.generator_loss(mode))(Tensor(logits))
-        (gradient,) = torch.autograd.grad(value, theirs)
-        assert float(ours) == pytest.approx(value.item(), rel=1e-5)
-        np.testing.assert_allclose(slope.asnumpy(), gradient.numpy(), atol=1e-6)
-    for mode in ("minimax", "vanilla"):
-        for real, target in ((True, ones), (False, zeros)):
-            ours = objectives.ADVERSARIAL[mode](Tensor(logits), real)
-            assert float(ours) == pytest.approx(bce(theirs, target).item(), rel=1e-5)
+    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    distance = torch.nn.functional.mse_loss if mode == "lsgan" else cross_entropy
+    value = -distance(theirs, zeros) if mode == "minimax" else distance(theirs, ones)
+    (gradient,) = torch.autograd.grad(value, theirs)
+    ours, slope = ms.value_and_grad(objectives.generator_loss(mode))(Tensor(logits))
+    assert float(ours) == pytest.approx(value.item(), rel=1e-5)
+    np.testing.assert_allclose(slope.asnumpy(), gradient.numpy(), atol=1e-6)
+    for real, target in ((True, ones), (False, zeros)):
+        ours = objectives.ADVERSARIAL[mode](Tensor(logits), real)
+        assert float(ours) == pytest.approx(distance(theirs, target).item(), rel=1e-5)
 
 
 @every_model
-def test_each_alone_learns_and_leaves_the_other_as_it_is(build: Callable[..., GAN]) -> None:
+def test_each_step_updates_one_network(build: Callable[..., GAN]) -> None:
+    """All of its weights, and its loss falls."""
     model = build(conditional=True, learning_rate=2e-3)
     images, labels = batch(model)
     given, z = model.given(labels), Tensor(model.noise(len(images), 1))
     model.generator.set_train(), model.discriminator.set_train()
-
-    g, d = weights(model.generator), weights(model.discriminator)
-    falling = [sum(map(float, model.step_d(Tensor(images), z, *given))) for _ in range(40)]
-    assert falling[-1] < 0.8 * falling[0]
-    np.testing.assert_array_equal(weights(model.generator), g)
-    assert not np.array_equal(weights(model.discriminator), d)
-
-    d = weights(model.discriminator)
-    falling = [float(model.step_g(z, *given)[0]) for _ in range(40)]
-    assert falling[-1] < 0.8 * falling[0]
-    np.testing.assert_array_equal(weights(model.discriminator), d)
-    moved = [np.any(p.asnumpy().ravel() != old) for p, old in split(model.generator, g)]
-    assert all(moved)
-
-
-def split(network: ms.nn.Cell, flat: np.ndarray) -> list[tuple[ms.Parameter, np.ndarray]]:
-    own = network.trainable_params()
-    return list(zip(own, np.split(flat, np.cumsum([p.size for p in own])[:-1]), strict=True))
+    for update, learns, other in (
+        (lambda: model.step_d(Tensor(images), z, *given), model.discriminator, model.generator),
+        (lambda: model.step_g(z, *given), model.generator, model.discriminator),
+    ):
+        unchanged = weights(other)
+        before = [p.asnumpy().copy() for p in learns.trainable_params()]
+        falling = [sum(map(float, update())) for _ in range(40)]
+        assert falling[-1] < 0.8 * falling[0]
+        np.testing.assert_array_equal(weights(other), unchanged)
+        after = [p.asnumpy() for p in learns.trainable_params()]
+        assert all(np.any(new != old) for new, old in zip(after, before, strict=True))
 
 
 @every_model
 def test_a_first_step_is_the_papers(build: Callable[..., GAN]) -> None:
     """The reported terms are those of D before its update, and of G against the updated D."""
     model, twin = build(jit=False), build(jit=False)
-    images, labels = batch(model)
-    real, fake = (objectives.ADVERSARIAL[model.config.gan_mode](twin.discriminator(x), kind)
-                  for x, kind in ((Tensor(images), True),
-                                  (generated(twin, 0), False)))  # fmt: skip
+    twin.generator.set_train(), twin.discriminator.set_train()
+    mode, (images, labels) = model.config.gan_mode, batch(model)
+    generated = [twin.generator(Tensor(twin.noise(len(images), 1, draw))) for draw in (0, 1)]
+    adversarial = objectives.ADVERSARIAL[mode]
+    real = adversarial(twin.discriminator(Tensor(images)), True)
+    fake = adversarial(twin.discriminator(generated[0]), False)
     losses = model.train_step(images, labels)
-    assert losses.d_real == pytest.approx(float(real), rel=1e-3)
-    assert losses.d_fake == pytest.approx(float(fake), rel=1e-3)
-    ms.load_param_into_net(twin.discriminator, trained(model.discriminator))
-    g = objectives.generator_loss(model.config.gan_mode)(twin.discriminator(generated(twin, 1)))
-    assert losses.g == pytest.approx(float(g), rel=1e-3)
-
-
-def trained(network: ms.nn.Cell) -> dict[str, ms.Parameter]:
-    return {p.name: p for p in network.get_parameters()}
-
-
-def generated(model: GAN, draw: int) -> Tensor:
-    model.generator.set_train(), model.discriminator.set_train()
-    return model.generator(Tensor(model.noise(model.config.batch_size, 1, draw)))
+    updated = {p.name: p for p in model.discriminator.get_parameters()}
+    ms.load_param_into_net(twin.discriminator, updated)
+    g = objectives.generator_loss(mode)(twin.discriminator(generated[1]))
+    np.testing.assert_allclose(losses, [float(real), float(fake), float(g)], rtol=1e-3)
 
 
 @every_model
@@ -240,7 +218,7 @@ def test_graph_and_pynative_agree(build: Callable[..., GAN]) -> None:
 
 
 @every_model
-def test_generate_changes_nothing_and_obeys_noise_and_label(build: Callable[..., GAN]) -> None:
+def test_generate_changes_nothing_and_follows_noise_and_label(build: Callable[..., GAN]) -> None:
     model = build(conditional=True)
     model.train_step(*batch(model))
     before = bits(model)
@@ -254,7 +232,7 @@ def test_generate_changes_nothing_and_obeys_noise_and_label(build: Callable[...,
     assert np.abs(images[0] - model.generate(z[1:2], np.array([0]))[0]).max() > 1e-4
 
 
-def test_without_a_condition_labels_are_not_looked_at() -> None:
+def test_without_a_condition_labels_are_ignored() -> None:
     one, other = MODELS[0](), MODELS[0]()
     images, labels = batch(one)
     assert one.train_step(images, labels) == other.train_step(images, labels[::-1])
@@ -268,12 +246,13 @@ def test_two_time_scales() -> None:
         assert float(model.optim_d.learning_rate) == pytest.approx(4 * rate)
 
 
-def test_what_a_config_refuses() -> None:
-    for changes in ({"size": 24}, {"height": 32}, {"discriminator_rate": 0.0}):
-        with pytest.raises(Pix2PixError, match="|".join(changes)):
-            replace(FULL, **changes)
-    with pytest.raises(Pix2PixError, match="gan_mode"):
-        replace(GANConfig(), gan_mode="wgan")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", 24), ("height", 32), ("discriminator_rate", 0.0), ("gan_mode", "wgan")],
+)
+def test_impossible_settings_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(Pix2PixError, match=name):
+        replace(FULL, **{name: value})
 
 
 def test_modes_are_counted_within_three_sigma() -> None:
