@@ -112,19 +112,19 @@ def test_translate_or_generate(run: Run, tmp_path: Path) -> None:
         words = ["generate", run.folder, "--count", "3", "--out"]
     elif model == "cyclegan":
         wanted = [["--direction", "AtoB"], ["--direction", "BtoA"]]
-        refused = [["--seed", "1"]]  # a ResNet has no dropout
+        refused = [["--seed", "1"]]  # which draws dropout, and a ResNet has none
     else:
         one, other = (["--domain", domain] for domain in run.config().domains[:2])
         wanted = [one, [*other, "--reference", photo]]
-        refused = [["--domain", "marzipan"], ["--mode", "eval", *one], ["--no-dropout", *one]]
+        refused = [["--mode", "eval", *one], ["--no-dropout", *one]]
         refused += [["--seed", "1", *one, "--reference", photo]]
+        assert "marzipan" in refusal(*words, tmp_path / "c", "--domain", "marzipan")
         for idle in ([], ["--seed", "1"]):
             assert "--domain" in refusal(*words, tmp_path / "c", *idle)
     for name, given in zip("ab", wanted, strict=True):
         output(*words, tmp_path / name, *given)
     for given in refused:
-        line = refusal(*words, tmp_path / "c", *given)
-        assert given[0] in line and ("marzipan" in line) == ("marzipan" in given)
+        assert given[0] in refusal(*words, tmp_path / "c", *given)
     assert not (tmp_path / "c").exists()
     pictures = [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob("[ab]/*.png"))]
     assert len(pictures) == (6 if model in FROM_NOISE else 2)

@@ -1,6 +1,6 @@
-"""The models there are: what each is called, its settings, its presets, and its task.
+"""The models: their names, settings, presets and tasks.
 
-Settings are light and imported at once; tasks, which import MindSpore, when they are asked for.
+Settings are light and imported at once; tasks, which import MindSpore, when they are needed.
 """
 
 import importlib
@@ -67,9 +67,9 @@ def refuse_foreign(given: Iterable[str], model: str) -> None:
     Raises:
         Pix2PixError: naming the first, and the models that have it.
     """
-    own = {entry.name for entry in fields(MODELS[model].config)}
+    known = {entry.name for entry in fields(MODELS[model].config)}
     for name in given:
-        if name not in own:
+        if name not in known:
             others = [m for m, e in MODELS.items() if name in {f.name for f in fields(e.config)}]
             raise Pix2PixError(
                 f"{name}: expected a setting of {model}, found one of {', '.join(others)}; "
@@ -98,7 +98,7 @@ def settings_from_json(text: str, where: str) -> Any:
         Pix2PixError: if the text is not JSON, or names an unknown model or setting.
     """
     values = parsed(text, where)
-    model = values.pop("model", Config.model)  # runs before there were others do not say
+    model = values.pop("model", Config.model)  # absent in the oldest runs
     if not isinstance(model, str) or model not in MODELS:
         raise Pix2PixError(
             f"{where}: expected settings of one of {', '.join(MODELS)}, found those of {model!r}; "

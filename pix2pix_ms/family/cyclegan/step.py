@@ -1,8 +1,8 @@
 """CycleGAN: two generators, each the other's inverse, that learn from unpaired images.
 
 Zhu et al. 2017. G translates A to B, F translates B to A. No image has a target to be compared
-with: a discriminator for each domain says whether an image looks like one of it, and F(G(a)) must
-be a again.
+with: a discriminator for each domain judges whether an image looks like one of it, and F(G(a))
+must be a again.
 """
 
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def translating_generator(config: CycleGANConfig) -> ResNet:
 
 
 class Generators(nn.Cell):
-    """G and F, which share an optimiser."""
+    """G and F, which have one optimiser."""
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__(auto_prefix=False)
@@ -73,9 +73,9 @@ class Generators(nn.Cell):
 
 
 class Discriminators(nn.Cell):
-    """D_A and D_B, which share an optimiser."""
+    """D_A and D_B, which have one optimiser."""
 
-    def __init__(self, config: Any) -> None:  # has all that a PatchGAN asks of pix2pix's
+    def __init__(self, config: Any) -> None:  # any: a PatchGAN is typed for pix2pix's
         super().__init__(auto_prefix=False)
         self.a = renamed(PatchGAN(config), "discriminator_A")
         self.b = renamed(PatchGAN(config), "discriminator_B")

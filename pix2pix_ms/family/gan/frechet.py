@@ -1,9 +1,9 @@
-"""How far two sets of images are apart, as sets: the Frechet distance of two Gaussians.
+"""The Frechet distance of two sets of images: of Gaussians fitted to their features.
 
 Images made of noise have no target to be compared with. Heusel et al. 2017 fit a Gaussian to the
-features of either set and take the distance of the two (equation 6); their features are those of
-an Inception network, which makes it the FID. Here they are the images shrunk to 8x8: computed in
-milliseconds without any network, blind to all that is finer, and not comparable with a FID.
+features of either set and compute the distance of the two (equation 6). Their features, of an
+Inception network, make it the FID. Here the features are the images at 8x8: computed in
+milliseconds without a network, blind to finer detail, and not comparable with a FID.
 """
 
 import numpy as np
@@ -12,15 +12,14 @@ SIDE = 8
 
 
 def frechet(images: np.ndarray, others: np.ndarray) -> float:
-    """Return the distance of two sets of images, float32 [N, C, H, W] each: 0 where alike.
+    """Return the distance of two sets of images, float32 [N, C, H, W] each: 0 if they are equal.
 
     |m - m'|^2 + tr(S + S' - 2 (S S')^(1/2)), of means m and covariances S.
     """
-    (mean, covariance), (other, its) = (gaussian(shrunk(each)) for each in (images, others))
-    half = root(covariance)
-    overlap = np.sqrt(np.clip(np.linalg.eigvalsh(half @ its @ half), 0, None)).sum()
-    apart = ((mean - other) ** 2).sum()
-    return float(apart + np.trace(covariance) + np.trace(its) - 2 * overlap)
+    (m1, s1), (m2, s2) = (gaussian(shrunk(each)) for each in (images, others))
+    half = root(s1)
+    overlap = np.sqrt(np.clip(np.linalg.eigvalsh(half @ s2 @ half), 0, None)).sum()
+    return float(((m1 - m2) ** 2).sum() + np.trace(s1) + np.trace(s2) - 2 * overlap)
 
 
 def gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +40,7 @@ def shrunk(images: np.ndarray) -> np.ndarray:
 
 
 def cells(side: int) -> np.ndarray:
-    """Return the share of each of `side` pixels in each of 8 cells: [8, side], rows sum to 1."""
+    """Return the weight of each of `side` pixels in each of 8 cells: [8, side], rows sum to 1."""
     edges = np.arange(SIDE + 1)[:, None] * side / SIDE
     covered = np.clip(edges - np.arange(side), 0, 1)
     return np.diff(covered, axis=0) * SIDE / side

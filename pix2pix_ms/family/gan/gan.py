@@ -1,7 +1,7 @@
 """GAN and conditional GAN of fully connected layers (Goodfellow et al. 2014, Mirza 2014).
 
-A generator G makes images of noise z, a discriminator D tells them from real ones, and each learns
-from the other (Goodfellow, equation 1):
+A generator G makes images of noise z, a discriminator D distinguishes them from real ones, and each
+learns from the other (Goodfellow, equation 1):
 
     min_G max_D  E_x[log D(x)] + E_z[log(1 - D(G(z)))]
 

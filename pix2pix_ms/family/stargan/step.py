@@ -1,8 +1,8 @@
 """StarGAN v2: one generator for many domains, and for the many styles of each (Choi et al. 2020).
 
 Four networks: the mapping network F makes style codes from noise, the style encoder E reads them
-from images, G gives an image the style of a code, and D says of each domain whether an image is a
-real one of it.
+from images, G gives an image the style of a code, and D judges for each domain whether an image is
+a real one of it.
 """
 
 from collections.abc import Callable

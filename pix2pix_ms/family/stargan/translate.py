@@ -156,22 +156,21 @@ def style_translator(
     Raises:
         Pix2PixError: if no style is given, or an option that StarGAN does not have.
     """
-    if direction is not None:
-        raise Pix2PixError(
-            f"{path}: expected a domain to turn the images into, found the direction "
-            f"{direction}; give --domain instead"
-        )
     if style is None:
         raise Pix2PixError(
-            f"{path}: expected a domain to turn the images into, one of "
-            f"{', '.join(config.domains)}, found none; give it with --domain"
+            f"{path}: expected a domain to translate to, one of {', '.join(config.domains)}, "
+            "found none; give it with --domain"
         )
-    drawn = noise["seed"] is not None and style.reference is not None
-    useless = {"mode": mode is not None, "seed": drawn, "no-dropout": not noise["dropout"]}
+    useless = {
+        "direction": direction is not None,
+        "mode": mode is not None,
+        "no-dropout": not noise["dropout"],
+        "seed": noise["seed"] is not None and style.reference is not None,
+    }
     for name in (name for name, given in useless.items() if given):
         raise Pix2PixError(
-            f"{path}: expected no --{name}: StarGAN has neither moving statistics nor dropout, "
-            f"and a reference decides the style; leave --{name} out"
+            f"{path}: expected no --{name}: StarGAN has neither directions, moving statistics nor "
+            f"dropout, and a reference decides the style; leave --{name} out"
         )
     reference = read_image(style.reference, 3) if style.reference else None
     averages = averages_of(found, config, path)
@@ -197,7 +196,7 @@ def one_hot(domain: ArrayLike, config: StarGANConfig) -> Tensor:
 
 
 def forward(network: nn.Cell, config: StarGANConfig) -> Callable[..., Any]:
-    """Return a network's forward pass, compiled where the config says so."""
+    """Return a network's forward pass, compiled if `config.jit`."""
 
     def run(*inputs: Tensor) -> Tensor:
         return network(*inputs)
