@@ -166,8 +166,8 @@ def test_bytes_are_kept_where_no_pixel_changes(tmp_path: Path) -> None:
 def test_halves_of_a_jpeg_stay_as_small_and_as_good(channels: int, tmp_path: Path) -> None:
     path = save(tmp_path / "1.jpg", 512, 256, channels, quality=85)
     row = encode_pair(PairFiles("1", path), Recipe(channels=(channels, channels)))
-    assert len(row.a) + len(row.b) < 1.2 * path.stat().st_size
-    again = np.asarray(Image.open(io.BytesIO(row.b)), float).reshape(256, 256, channels)
+    assert len(row.input_images) + len(row.target_images) < 1.2 * path.stat().st_size
+    again = np.asarray(Image.open(io.BytesIO(row.target_images)), float).reshape(256, 256, channels)
     assert abs(again - read_image(path, channels)[:, 256:]).mean() < 1
 
 

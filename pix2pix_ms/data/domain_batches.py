@@ -11,9 +11,9 @@ import numpy as np
 
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.domains import Domain, DomainData
-from pix2pix_ms.data.images import decode, fitted
-from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut
-from pix2pix_ms.data.records import IMAGE, from_pixels, rows_of
+from pix2pix_ms.data.images import decode, fitted, from_pixels
+from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut, jitter
+from pix2pix_ms.data.records import IMAGE, rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import share, shared
@@ -107,11 +107,10 @@ def check_images(data: DomainData, config: Settings, wanted: int, count: int) ->
         wanted: the channels of the networks' images.
         count: the images of an epoch.
     """
-    place = data.train[0].path
     if data.channels != wanted:
         raise Pix2PixError(
-            f"{place}: expected images with {wanted} channels, as the settings have it, found "
-            f"{data.channels}; change the setting or prepare the images again"
+            f"{data.records[0]}: expected images with {wanted} channels, as the settings have "
+            f"it, found {data.channels}; change the setting or prepare the images again"
         )
     check_batch(count, config, "images")
 
@@ -126,39 +125,38 @@ def epoch_images(
     """
     check_batch(len(columns[0]), config, "images")
     rng = random(config.seed, Stream.PIPELINE, epoch)
-    room = np.subtract(config.jitter_shape, config.shape) + 1
     streams, mine = [], share(len(columns[0]), config, rank)
     for number, chosen in enumerate(columns):
-        jitter = {
-            "top": rng.integers(room[0], size=len(chosen)),
-            "left": rng.integers(room[1], size=len(chosen)),
-            "mirror": rng.integers(2, size=len(chosen)) * config.mirror,
-        }
-        jitter = {name: drawn[mine] for name, drawn in jitter.items()}
-        stream = jittered(shared(chosen, config, rank), data, config, jitter)
+        crops = jitter(rng, len(chosen), config, mine)
+        stream = jittered(shared(chosen, config, rank), data, config, crops)
         streams.append(stream.rename([IMAGE], [str(number)]))
     rows = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
     batches = rows.batch(config.batch_size, drop_remainder=True)
-    for row in rows_of(batches, data.train[0].path):
+    for row in rows_of(batches, data.records[0]):
         yield tuple(row[str(number)] for number in range(len(columns)))
 
 
 def jittered(
-    chosen: Chosen, data: DomainData, config: Settings, jitter: dict[str, np.ndarray]
+    chosen: Chosen, data: DomainData, config: Settings, crops: dict[str, np.ndarray]
 ) -> ds.Dataset:
-    """Return chosen training images under given jitter, in a column `image`."""
+    """Return chosen training images, cropped and mirrored as drawn, in a column `image`."""
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
-    rows = [data.train[number].rows[place] for number, place in chosen]
+    rows = [data.train[number].indices[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    path = data.train[0].path
+    path = str(data.records[0])
     # A sampler takes no more rows than the record has (MindSpore 2.7 to 2.10).
-    most = 1 + max(max(domain.rows) for domain in data.train)
+    most = data.train[0].record.rows
     parts = [ds.SubsetSampler(rows[start : start + most]) for start in range(0, len(rows), most)]
-    stored = ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=parts[0])
+    stored = ds.MindDataset(path, kinds, num_parallel_workers=1, sampler=parts[0])
     for part in parts[1:]:
-        stored = stored + ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=part)
-    drawn = ds.NumpySlicesDataset({WHICH: which, **jitter}, shuffle=False)
-    draw = Jitter(config, data.channels)
+        stored = stored + ds.MindDataset(path, kinds, num_parallel_workers=1, sampler=part)
+
+    def draw(which: int, top: int, left: int, mirror: int, *encoded: np.ndarray) -> np.ndarray:
+        picture = decode(encoded[int(which)].tobytes(), data.channels)
+        grown = fitted(picture, config.jitter_shape, config.fit)
+        return from_pixels(cut(grown, top, left, mirror, config.shape))
+
+    drawn = ds.NumpySlicesDataset({WHICH: which, **crops}, shuffle=False)
     return (
         stored.zip(drawn)
         .map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
@@ -166,28 +164,12 @@ def jittered(
     )
 
 
-class Jitter:
-    """Decodes an image, resizes it, takes a window, mirrors it, and scales it for the networks."""
-
-    def __init__(self, config: Settings, channels: int) -> None:
-        self.config, self.channels = config, channels
-
-    def __call__(
-        self, which: int, top: int, left: int, mirror: int, *encoded: np.ndarray
-    ) -> np.ndarray:
-        """Return float32 [C, H, W] in [-1, 1] of the image that `which` says."""
-        picture = decode(encoded[int(which)].tobytes(), self.channels)
-        grown = fitted(picture, self.config.jitter_shape, self.config.fit)
-        return from_pixels(cut(grown, top, left, mirror, self.config.shape))
-
-
 def plain_images(
     domain: Domain, config: Settings, channels: int, count: int | None = None
 ) -> Iterator[np.ndarray]:
     """Yield images of a domain without jitter, float32 [1, C, H, W]; all, or the first `count`."""
-    stored = ds.MindDataset(
-        str(domain.path), [domain.column], sampler=ds.SubsetSampler(list(domain.rows[:count]))
-    )
-    for row in rows_of(stored, domain.path):
+    path = domain.record.path
+    sampler = ds.SubsetSampler(list(domain.indices[:count]))
+    for row in rows_of(ds.MindDataset(str(path), [domain.column], sampler=sampler), path):
         picture = decode(row[domain.column].tobytes(), channels)
         yield from_pixels(fitted(picture, config.shape, config.fit))[None]

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from pix2pix_ms.config.settings import Fit
+from pix2pix_ms.config.settings import Colours, Fit
 from pix2pix_ms.errors import Pix2PixError
 
 Pixels = npt.NDArray[np.uint8]
+HALF = 127.5  # a network's -1 to 1 stands for 0 to twice this
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2",
@@ -218,6 +219,16 @@ def channelled(pixels: Pixels, channels: int) -> Pixels:
     return to_array(in_channels(to_image(pixels), channels))
 
 
+def to_pixels(images: np.ndarray) -> Pixels:
+    """Turn float [N, C, H, W] in [-1, 1] into uint8 [N, H, W, C]; without N likewise."""
+    return np.round((np.moveaxis(images, -3, -1) + 1) * HALF).astype(np.uint8)
+
+
+def from_pixels(images: np.ndarray) -> np.ndarray:
+    """Turn uint8 [N, H, W, C] into float32 [N, C, H, W] in [-1, 1]; without N likewise."""
+    return np.ascontiguousarray(np.moveaxis(images.astype(np.float32) / HALF - 1, -1, -3))
+
+
 def shown(pixels: Pixels) -> Pixels:
     """Return an image of any channels as people see it: uint8 [H, W, 3], alpha over white."""
     return channelled(pixels, 3)
@@ -266,15 +277,16 @@ class Pair(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A pair as it is stored: two encoded images (PNG or JPEG) and what to call them."""
+    """A pair as a record stores it, a column for each field; the images are PNG or JPEG."""
 
-    a: bytes
-    b: bytes
+    input_images: bytes
+    target_images: bytes
     name: str
+    colours: Colours
 
 
 class ImageRow(NamedTuple):
-    """An image as it is stored: encoded, its domain, and what to call it."""
+    """An image that is no pair as a record stores it, a column for each field."""
 
     image: bytes
     domain: str

@@ -21,7 +21,7 @@ from mindspore.mindrecord import FileReader
 from PIL import Image
 
 from pix2pix_ms.config.settings import Colours, check_choice
-from pix2pix_ms.data.images import MODES, Pair, Pixels, decode
+from pix2pix_ms.data.images import MODES, Pair, Pixels, decode, to_pixels
 from pix2pix_ms.data.integrity import check_readable, check_sums, index_of, opened, state
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import ranks
@@ -110,16 +110,6 @@ def decoder(channels: int) -> Callable[[np.ndarray], Pixels]:
         return decode(data.tobytes(), channels)
 
     return decode_row
-
-
-def to_pixels(images: np.ndarray) -> Pixels:
-    """Turn float [N, C, H, W] in [-1, 1] into uint8 [N, H, W, C]; without N likewise."""
-    return np.round((np.moveaxis(images, -3, -1) + 1) * 127.5).astype(np.uint8)
-
-
-def from_pixels(images: np.ndarray) -> np.ndarray:
-    """Turn uint8 [N, H, W, C] into float32 [N, C, H, W] in [-1, 1]; without N likewise."""
-    return np.ascontiguousarray(np.moveaxis(images.astype(np.float32) / 127.5 - 1, -1, -3))
 
 
 def check_batch(path: Path, row: int, a: np.ndarray, b: np.ndarray) -> None:

@@ -36,13 +36,15 @@ def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
         Pix2PixError: if a file is unfit.
     """
     channels_a, channels_b = recipe.stored
-    if files.b is not None:
-        a = encode_file(files.a, channels_a, recipe.shrink)
-        return Row(a, encode_file(files.b, channels_b, recipe.shrink), files.name)
     if recipe.make is not None:
         a = encode(MAKERS[recipe.make](read_shrunk(files.a, recipe.shrink)))
-        return Row(a, encode_file(files.a, channels_b, recipe.shrink), files.name)
-    return Row(*encode_halves(files.a, recipe), files.name)
+        b = encode_file(files.a, channels_b, recipe.shrink)
+    elif files.b is not None:
+        a = encode_file(files.a, channels_a, recipe.shrink)
+        b = encode_file(files.b, channels_b, recipe.shrink)
+    else:
+        a, b = encode_halves(files.a, recipe)
+    return Row(a, b, files.name, "lab" if recipe.make == "lab" else "rgb")
 
 
 def encode_image(files: PairFiles, recipe: Recipe) -> ImageRow:

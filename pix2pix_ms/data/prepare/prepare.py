@@ -13,7 +13,7 @@ from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits, lonely_in
 from pix2pix_ms.data.prepare.survey import each, lines, look, refuse_unfit, workers
 from pix2pix_ms.data.records import SUFFIX
-from pix2pix_ms.data.writing import IMAGES, appearing_records, pairs_layout, write_rows
+from pix2pix_ms.data.writing import appearing_records, write_rows
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import held
 
@@ -98,16 +98,13 @@ def write_splits(
             refuse_lonely(lonely_in(splits))
         refuse_unfit(seen)
         refuse_empty(splits)
-        encode, layout, unit = (
-            (encode_image, IMAGES, "image")
-            if recipe.unpaired
-            else (encode_pair, pairs_layout("lab" if recipe.make == "lab" else "rgb"), "pair")
-        )
+        encode = encode_image if recipe.unpaired else encode_pair
+        unit = "image" if recipe.unpaired else "pair"
         with appearing_records(out, own) as room:
             for name, found in splits.items():
                 rows = each(encode, found.pairs, recipe, processes)
                 shown = progress(rows, name, len(found.pairs), unit)
-                write_rows(shown, room / f"{name}{SUFFIX}", layout)
+                write_rows(shown, room / f"{name}{SUFFIX}")
     return [out / f"{name}{SUFFIX}" for name in splits]
 
 
