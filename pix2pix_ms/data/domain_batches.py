@@ -1,4 +1,4 @@
-"""What an epoch takes of domains, and batches of it.
+"""Batches of images from named domains.
 
 The idea: an epoch is a table drawn from (seed, epoch): for each column of a batch, which image of
 which domain. Images are decoded, jittered and batched by the table.
@@ -16,7 +16,7 @@ from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut, jitter
 from pix2pix_ms.data.records import IMAGE, rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import share, shared
+from pix2pix_ms.machine.ranks import share
 
 WHICH = "which"
 Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
@@ -35,11 +35,12 @@ def unpaired(
     for number, domain in enumerate(data.train[:2]):
         rounds = [rng.permutation(len(domain)) for _ in range(-(-length // len(domain)))]
         columns.append([(number, int(place)) for place in np.concatenate(rounds)[:length]])
-    yield from epoch_images(columns, data, config, epoch, rank)
+    for (x, _), (y, _) in epoch_images(columns, data, config, epoch, rank):
+        yield x, y
 
 
 def larger(data: DomainData) -> int:
-    """Return how many images `unpaired` takes of either domain in an epoch."""
+    """Return how many images of either domain an epoch of `unpaired` has."""
     return max(map(len, data.train[:2]))
 
 
@@ -48,11 +49,8 @@ def labelled(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
     rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    chosen = shuffled(data.train, rng)
-    labels = labels_of(shared(chosen, config, rank), config.batch_size)
-    batches = epoch_images([chosen], data, config, epoch, rank)
-    for (images,), label in zip(batches, labels, strict=False):
-        yield images, label
+    for (batch,) in epoch_images([shuffled(data.train, rng)], data, config, epoch, rank):
+        yield batch
 
 
 def with_references(
@@ -75,15 +73,12 @@ def with_references(
         for which in range(2)
     )
     batches = epoch_images([sources, first, second], data, config, epoch, rank)
-    labels = (
-        labels_of(shared(chosen, config, rank), config.batch_size) for chosen in (sources, first)
-    )
-    for (x, one, other), own, target in zip(batches, *labels, strict=False):
-        yield x, own, one, other, target
+    for (x, domain), (one, target), (other, _) in batches:
+        yield x, domain, one, other, target
 
 
 def every(data: DomainData) -> int:
-    """Return how many images `labelled` and `with_references` take in an epoch."""
+    """Return how many images an epoch of `labelled` or `with_references` has."""
     return sum(map(len, data.train))
 
 
@@ -91,13 +86,6 @@ def shuffled(domains: Sequence[Domain], rng: np.random.Generator) -> list[tuple[
     """Return every image of every domain once, in a random order."""
     images = [(number, place) for number, d in enumerate(domains) for place in range(len(d))]
     return [images[index] for index in rng.permutation(len(images)).tolist()]
-
-
-def labels_of(chosen: Chosen, batch_size: int) -> Iterator[np.ndarray]:
-    """Yield the domains of chosen images batch by batch, int32 [N]."""
-    labels = np.array([number for number, _ in chosen], np.int32)
-    for start in range(0, len(labels), batch_size):
-        yield labels[start : start + batch_size]
 
 
 def check_images(data: DomainData, config: Settings, wanted: int, count: int) -> None:
@@ -117,23 +105,25 @@ def check_images(data: DomainData, config: Settings, wanted: int, count: int) ->
 
 def epoch_images(
     columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int, rank: int
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield batches of a rank's share of chosen images, float32 [N, C, H, W] for each column.
+) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+    """Yield batches of a rank's share of chosen images: (images, their domains) for each column.
 
-    In [-1, 1]. Each image has crop and mirroring of its own, the same for any number of ranks; an
-    incomplete last batch is left out.
+    Images are float32 [N, C, H, W] in [-1, 1], domains int32 [N]. Each image is cropped and
+    mirrored by itself, the same for any number of ranks; an incomplete last batch is left out.
     """
     check_batch(len(columns[0]), config, "images")
     rng = random(config.seed, Stream.PIPELINE, epoch)
-    streams, mine = [], share(len(columns[0]), config, rank)
+    streams, labels, mine = [], [], share(len(columns[0]), config, rank)
     for number, chosen in enumerate(columns):
         crops = jitter(rng, len(chosen), config, mine)
-        stream = jittered(shared(chosen, config, rank), data, config, crops)
-        streams.append(stream.rename([IMAGE], [str(number)]))
-    rows = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
-    batches = rows.batch(config.batch_size, drop_remainder=True)
-    for row in rows_of(batches, data.records[0]):
-        yield tuple(row[str(number)] for number in range(len(columns)))
+        rows = [chosen[place] for place in mine]
+        streams.append(jittered(rows, data, config, crops).rename([IMAGE], [str(number)]))
+        labels.append(np.array([domain for domain, _ in rows], np.int32))
+    together = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
+    batches = together.batch(config.batch_size, drop_remainder=True)
+    for count, batch in enumerate(rows_of(batches, data.records[0])):
+        some = slice(count * config.batch_size, (count + 1) * config.batch_size)
+        yield [(batch[str(number)], domains[some]) for number, domains in enumerate(labels)]
 
 
 def jittered(

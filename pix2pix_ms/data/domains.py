@@ -1,8 +1,8 @@
 """Images that are no pairs: named domains, those to train on and those held out.
 
 The idea: a domain is a named set of images, wherever they lie. CycleGAN learns between two of
-them, StarGAN between many, and to a generator from noise they are labels. What an epoch takes of
-them is drawn in `domain_batches`.
+them, StarGAN between many, and to a generator from noise they are labels. What an epoch consists
+of is drawn in `domain_batches`.
 """
 
 from collections.abc import Sequence
@@ -79,10 +79,10 @@ def domain_data(path: Path, seed: int) -> DomainData:
         check_alike(train, held_out)
         pairs = whole(held_out[0].record) if has_pairs(val) else None
     elif has_pairs(path):
-        kept, pairs = without_tenth(whole(train[0].record), "pairs", seed)
+        rest, pairs = without_tenth(whole(train[0].record), "pairs", seed)
         train, held_out = (
             tuple(replace(domain, indices=part.indices) for domain in train)
-            for part in (kept, pairs)
+            for part in (rest, pairs)
         )
         origin = "the last tenth by seed"
     else:
@@ -93,13 +93,13 @@ def domain_data(path: Path, seed: int) -> DomainData:
         train, held_out = zip(*divided, strict=True)
         origin = "a tenth of each by seed"
     counts = ", ".join(f"{domain.name} {len(domain)}" for domain in train)
-    held = sum(map(len, held_out))
-    sentence = f"images from {path}: {counts}; held out: {held}, {origin}"
+    count = sum(map(len, held_out))
+    sentence = f"images from {path}: {counts}; held out: {count}, {origin}"
     return DomainData(sentence, (path, val or path), train, held_out, pairs)
 
 
 def has_pairs(path: Path) -> bool:
-    """Tell a record of pairs from one of images."""
+    """Return whether a record is of pairs, not of images."""
     return IMAGE not in inspect(path).schema
 
 

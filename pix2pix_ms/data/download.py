@@ -234,7 +234,7 @@ def described(url: str, response: requests.Response) -> dict[str, str]:
 
 
 def continues(url: str, response: requests.Response, start: int, known: dict[str, str]) -> bool:
-    """Tell whether an answer is the rest of the part; not every server heeds If-Range."""
+    """Return whether an answer is the rest of the part; not every server heeds If-Range."""
     rest = f"bytes {start}-{int(known['size']) - 1}/{known['size']}"
     same = described(url, response)["version"] in ("", known["version"])
     return same and response.headers.get("Content-Range") == rest

@@ -59,7 +59,7 @@ class Data:
 
     @property
     def fingerprint(self) -> str:
-        """What tells these records from others: the sha256 of their indexes."""
+        """The sha256 of the records' indexes, by which to recognise them."""
         indexes = b"".join(index_of(path).read_bytes() for path in self.records)
         return hashlib.sha256(indexes).hexdigest()
 
@@ -110,7 +110,7 @@ def whole(record: Record) -> Subset:
 
 
 def label_maps(subset: Subset) -> list[bool]:
-    """Tell of A and of B whether it is a label map, judged by the first pair.
+    """Return of A and of B whether it is a label map, judged by the first pair.
 
     Raises:
         Pix2PixError: if that cannot be read.
@@ -131,10 +131,10 @@ def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Par
             "add some"
         )
     order = random(seed, Stream.SPLIT, *position).permutation(np.asarray(part.indices)).tolist()
-    held = -(-len(order) // HELD_OUT_SHARE)
+    last = -(-len(order) // HELD_OUT_SHARE)
     return (
-        replace(part, indices=tuple(order[:-held])),
-        replace(part, indices=tuple(order[-held:])),
+        replace(part, indices=tuple(order[:-last])),
+        replace(part, indices=tuple(order[-last:])),
     )
 
 
@@ -207,15 +207,15 @@ def check_channels(record: Record, config: Config) -> None:
             )
 
 
-def plain_data(subset: Subset, config: Config, workers: int = 1) -> ds.Dataset:
+def plain_data(subset: Subset, config: Config) -> ds.Dataset:
     """Return the pairs one by one without jitter: columns x and y, float32 [1, C, height, width].
 
     Raises:
         Pix2PixError: if they have other channels than the config.
     """
     check_channels(subset.record, config)
-    rows = reshaped(subset, subset.indices, config, config.shape, workers)
-    return normalised(rows, subset.record, config, workers).batch(1)
+    rows = reshaped(subset, subset.indices, config, config.shape, workers=1)
+    return normalised(rows, subset.record, config, workers=1).batch(1)
 
 
 def pairs_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -104,7 +104,7 @@ def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
 
 
 def is_running(process: str) -> bool:
-    """Tell whether a process of that number is there."""
+    """Return whether a process of that number is running."""
     try:
         os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):

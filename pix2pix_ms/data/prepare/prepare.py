@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -103,14 +102,9 @@ def write_splits(
         with appearing_records(out, own) as room:
             for name, found in splits.items():
                 rows = each(encode, found.pairs, recipe, processes)
-                shown = progress(rows, name, len(found.pairs), unit)
-                write_rows(shown, room / f"{name}{SUFFIX}")
+                bar = tqdm(rows, name, len(found.pairs), unit=unit, disable=None, leave=False)
+                write_rows(bar, room / f"{name}{SUFFIX}")
     return [out / f"{name}{SUFFIX}" for name in splits]
-
-
-def progress(rows: Iterable[Any], name: str, total: int, unit: str) -> Iterable[Any]:
-    """Show a progress bar on a terminal, nothing elsewhere."""
-    return tqdm(rows, desc=name, total=total, unit=unit, disable=None, leave=False)
 
 
 def refuse_empty(splits: dict[str, Found]) -> None:

@@ -33,7 +33,7 @@ Use = Callable[[PairFiles, Recipe], Result]
 WORTH_IT = 32  # pairs: fewer are done sooner than processes start
 AT_ONCE = 4  # pairs a call: an exchange with a process costs about as much as reading a header
 AHEAD = 3  # calls a process, one of them at work
-MOST_KINDS = 4  # of sizes, modes and ignored files a line tells
+MOST_KINDS = 4  # of sizes, modes and ignored files that a line names
 LABEL = 10  # columns
 
 
@@ -187,9 +187,8 @@ def alphas(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
     """Yield what becomes of each file's alpha."""
     for head, channels in uses(seen, stored):
         if head.transparent:
-            kept = {count in (2, 4) for count in channels}
-            words = {True: "kept", False: "put over white"}
-            yield f"{head.mode} " + " and ".join(words[how] for how in sorted(kept))
+            fates = {"kept" if count in (2, 4) else "put over white" for count in channels}
+            yield f"{head.mode} " + " and ".join(sorted(fates, reverse=True))
 
 
 def uses(seen: list[Seen], stored: tuple[int, int]) -> Iterator[tuple[Header, tuple[int, ...]]]:
