@@ -21,9 +21,10 @@ from benchmarks.comparison_page import PAPER
 from pix2pix_ms import Translator, load_generator
 from pix2pix_ms.config.models import MODELS, preset
 from pix2pix_ms.config.settings import Direction, Settings
+from pix2pix_ms.data.images import to_pixels
 from pix2pix_ms.data.pair_batches import Subset
 from pix2pix_ms.data.prepare.prepare import prepare
-from pix2pix_ms.data.records import SUFFIX, open_record, to_pixels
+from pix2pix_ms.data.records import SUFFIX, open_record
 from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
 from pix2pix_ms.pix2pix.translate import triples
 from pix2pix_ms.training.epochs import train

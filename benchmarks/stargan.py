@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from pix2pix_ms.config.family import StarGANConfig
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.facades import DOMAINS, styled
-from pix2pix_ms.data.records import from_pixels
+from pix2pix_ms.data.images import from_pixels
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.family.stargan.task import StylesTask
 from pix2pix_ms.family.stargan.translate import SHIPPED, Averages, load_averages

@@ -27,7 +27,7 @@ _HOME_OF = {
     "write_record": "data.writing",
     "open_record": "data.records",
     "read_record": "data.records",
-    "to_pixels": "data.records",
+    "to_pixels": "data.images",
     "training_data": "data.pair_batches",
     "plain_data": "data.pair_batches",
     "epoch_data": "data.pair_batches",

@@ -76,7 +76,7 @@ def test_a_tenth_of_each_domain_is_held_out_by_seed(record: Path) -> None:
     assert [len(domain) for domain in data.held_out] == [1, 1, 1]
     assert data.pairs is None
     assert "dark 6, light 3, mid 4; held out: 3, a tenth of each by seed" in data.description
-    both = [set(a.rows) | set(b.rows) for a, b in zip(data.train, data.held_out, strict=True)]
+    both = [set(a.indices) | set(b.indices) for a, b in zip(data.train, data.held_out, strict=True)]
     assert sorted(row for rows in both for row in rows) == list(range(16))
     assert domain_data(record, 0) == data
     assert any(domain_data(record, seed) != data for seed in (1, 2, 3))
@@ -141,7 +141,7 @@ def test_pairs_are_two_domains_and_hold_out_the_same_pairs(tmp_path: Path) -> No
     write_record((Pair(flat(n), flat(100 + n), str(n)) for n in range(12)), path)
     data, pairs = domain_data(path, 5), training_data(path, 5)
     assert data.names == ("A", "B")
-    assert data.train[0].rows == data.train[1].rows == pairs.train.indices
+    assert data.train[0].indices == data.train[1].indices == pairs.train.indices
     assert data.pairs == pairs.held_out
     greys = [(values(x)[0], values(y)[0]) for x, y in unpaired(data, CONFIG, 1)]
     assert all(x < 100 <= y for x, y in greys)
@@ -185,7 +185,7 @@ def test_embedded_data_have_domains_and_nothing_twice(tmp_path: Path) -> None:
     ("write", "words"),
     [
         (lambda path: write_images([LabelledImage(flat(1), "lonely", "1")], path),
-         "expected 2 images or more in lonely, one to hold out, found 1"),
+         "expected 2 images of lonely or more, one to hold out, found 1"),
         (lambda path: write_record([Pair(flat(1)[..., :1], flat(1), "1")] * 3, path),
          r"expected pairs with as many channels in A as in B, .* found \(1, 3\)"),
     ],

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import random
 import shutil
 import socket
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pix2pix_ms.data.download import ARCHIVES, HEADER, Archive, download, guard
+from pix2pix_ms.data.download import ARCHIVES, download, guard
 from pix2pix_ms.errors import DownloadError
 
 Member = tuple[tarfile.TarInfo, bytes]
@@ -56,7 +55,7 @@ class Site:
     ranges: bool = True
     if_range: bool = True
     drop_after: int | None = None
-    status: int | None = None
+    statuses: list[int] = field(default_factory=list)
     silent: threading.Event | None = None
     log: list[tuple[str | None, int]] = field(default_factory=list)
 
@@ -65,8 +64,8 @@ class Site:
     ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body for a Range and an If-Range header."""
         stale = self.if_range and condition not in (None, *self.headers.values())
-        if self.status or wanted is None or not self.ranges or stale:
-            return self.status or 200, self.headers, self.body
+        if self.statuses or wanted is None or not self.ranges or stale:
+            return self.statuses.pop(0) if self.statuses else 200, self.headers, self.body
         start, size = int(wanted.removeprefix("bytes=").removesuffix("-")), len(self.body)
         if start >= size:
             return 416, {"Content-Range": f"bytes */{size}"}, b""
@@ -155,17 +154,13 @@ def test_first_download(site: Site, tmp_path: Path) -> None:
     assert_whole(into, site.body)
 
 
-def test_done_already_needs_no_network(
-    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The second call asks nobody, even without the archive, and logs that it is there."""
+def test_done_already_needs_no_network(site: Site, tmp_path: Path) -> None:
+    """The second call asks nobody, even without the archive."""
     get(site, tmp_path)
     (tmp_path / "facades.tar.gz").unlink()
     site.log.clear()
-    with caplog.at_level(logging.INFO):
-        assert get(site, tmp_path) == tmp_path / "facades"
+    assert get(site, tmp_path) == tmp_path / "facades"
     assert site.log == []
-    assert "already there" in caplog.text
 
 
 def test_progress_bar(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,48 +196,27 @@ def test_resume_by_date_where_the_etag_is_weak(site: Site, tmp_path: Path) -> No
     assert_whole(tmp_path, site.body)
 
 
-def changed(site: Site) -> None:
-    """Put another version of the file on the server."""
-    site.body, site.headers = facades(seed=2), {"ETag": '"two"'}
-
-
-def changed_unnoticed(site: Site) -> None:
-    """Change the file on a server that sends ranges without heeding If-Range."""
-    changed(site)
-    site.if_range = False
-
-
-def changed_length(site: Site) -> None:
-    """Change the file on such a server that tells its size only."""
-    site.body, site.headers, site.if_range = facades() + bytes(100), {}, False
-
-
-def shrunk(site: Site) -> None:
-    """Shorten the file on such a server to less than what has arrived."""
-    site.body, site.if_range = packed(member("facades/train/1.jpg", b"photo")), False
-
-
-def without_ranges(site: Site) -> None:
-    """Make a server that always sends the whole file."""
-    site.ranges = False
+OTHER = {"body": facades(seed=2), "headers": {"ETag": '"two"'}}
+LONGER = {"body": facades() + bytes(100), "headers": {}}
+SHORTER = {"body": packed(member("facades/train/1.jpg", b"photo"))}
 
 
 @pytest.mark.parametrize(
     ("change", "statuses"),
     [
-        (changed, [200]),
-        (changed_unnoticed, [206, 200]),
-        (changed_length, [206, 200]),
-        (shrunk, [416, 200]),
-        (without_ranges, [200]),
+        (OTHER, [200]),
+        (OTHER | {"if_range": False}, [206, 200]),
+        (LONGER | {"if_range": False}, [206, 200]),
+        (SHORTER | {"if_range": False}, [416, 200]),
+        ({"ranges": False}, [200]),
     ],
 )
 def test_starts_again(
-    site: Site, tmp_path: Path, change: Callable[[Site], None], statuses: list[int]
+    site: Site, tmp_path: Path, change: dict[str, Any], statuses: list[int]
 ) -> None:
     """A part that does not continue into the file on the server is thrown away."""
     interrupted(site, tmp_path)
-    change(site)
+    vars(site).update(change)
     get(site, tmp_path)
     assert [status for _, status in site.log] == statuses
     assert site.log[0][0] == "bytes=50000-"
@@ -308,53 +282,50 @@ def test_bytes_are_counted_as_sent(site: Site, tmp_path: Path) -> None:
 # --- Out of reach --------------------------------------------------------------------------------
 
 
-def missing(site: Site, _: pytest.MonkeyPatch) -> str:
-    """Answer 404."""
-    site.status = 404
-    return "404 Not Found; run again, or put"
+def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
+    site.statuses = [503, 503]
+    get(site, tmp_path)
+    assert site.log == [(None, 503), (None, 503), (None, 200)]
+    assert_whole(tmp_path, site.body)
 
 
-def offline(site: Site, _: pytest.MonkeyPatch) -> str:
-    """Name a port where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        site.address = f"http://127.0.0.1:{free.getsockname()[1]}/mirror"
-    return "[Errno"
+def test_a_refusal_leaves_what_has_arrived(site: Site, tmp_path: Path) -> None:
+    interrupted(site, tmp_path)
+    site.statuses = [403]
+    assert "403 Forbidden; run again to go on (50000 bytes" in refusal(lambda: get(site, tmp_path))
+    get(site, tmp_path)
+    assert site.log[1:] == [("bytes=50000-", 206)]
+    assert_whole(tmp_path, site.body)
 
 
-def nameless(site: Site, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let the look-up of the host fail, as without a network."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise socket.gaierror(-2, "Name or service not known")
-
-    site.address = "http://nowhere.invalid/mirror"
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    return "[Errno -2] Name or service not known"
+def unresolved(*_: object, **__: object) -> None:
+    """Look a host up where there is no network."""
+    raise socket.gaierror(-2, "Name or service not known")
 
 
-def mute(site: Site, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let the server accept the connection and say nothing."""
-    site.silent = threading.Event()
-    monkeypatch.setattr("pix2pix_ms.data.download.TIMEOUT", (0.1, 0.1))
-    return "timed out"
-
-
-def mistyped(site: Site, _: pytest.MonkeyPatch) -> str:
-    """Give an address that is none."""
-    site.address = "facades.tar.gz"
-    return "Invalid URL"
-
-
-@pytest.mark.parametrize("trouble", [missing, offline, nameless, mute, mistyped])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("", "404 Not Found; run again, or put"),
+        ("http://127.0.0.1:1/mirror", "[Errno"),  # nobody listens there
+        ("http://nowhere.invalid/mirror", "[Errno -2] Name or service not known"),
+        ("silent", "timed out"),
+        ("facades.tar.gz", "Invalid URL"),
+    ],
+)
 def test_out_of_reach(
-    site: Site,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    trouble: Callable[[Site, pytest.MonkeyPatch], str],
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
 ) -> None:
     """The error names the address and the place for the file; put there, it is used."""
-    reason = trouble(site, monkeypatch)
+    monkeypatch.setattr("pix2pix_ms.data.download.TIMEOUT", (1, 0.1))
+    if "nowhere" in address:
+        monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    if address == "silent":
+        site.silent = threading.Event()
+    elif address:
+        site.address = address
+    else:
+        site.statuses = [404]
     message = refusal(lambda: get(site, tmp_path))
     if site.silent:
         site.silent.set()
@@ -375,7 +346,7 @@ def test_other_bytes_than_the_first_time_are_refused(site: Site, tmp_path: Path)
     record = tmp_path / "checksums.json"
     first = json.loads(record.read_text())["facades"]
     shutil.rmtree(tmp_path / "facades")
-    changed(site)
+    vars(site).update(OTHER)
     (tmp_path / "facades.tar.gz").write_bytes(site.body)
     message = refusal(lambda: get(site, tmp_path))
     assert f"expected sha256 {first}, found " in message
@@ -385,15 +356,6 @@ def test_other_bytes_than_the_first_time_are_refused(site: Site, tmp_path: Path)
     get(site, tmp_path)
     assert_whole(tmp_path, site.body)
     assert json.loads(record.read_text())["facades"] != first
-
-
-def test_published_checksum_counts(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where a checksum is published, even the first download must match it."""
-    strict = Archive("http://a.invalid/a.tar.gz", 1, "facades", "train", "a test", sha256="0" * 64)
-    monkeypatch.setitem(ARCHIVES, "facades", strict)
-    assert f"expected sha256 {'0' * 64}" in refusal(lambda: get(site, tmp_path))
 
 
 def test_record_keeps_the_others(site: Site, tmp_path: Path) -> None:
@@ -432,14 +394,13 @@ SYMLINK, HARDLINK, PIPE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE
 @pytest.mark.parametrize(
     ("hostile", "reason"),
     [
-        (member("/tmp/pix2pix-evil", b"evil"), "absolute"),
+        (member("/tmp/pix2pix-evil", b"evil"), "not a plain file"),
         (member("../evil", b"evil"), "outside"),
         (member("facades/../../evil", b"evil"), "outside"),
         (member("facades/link", type=SYMLINK, linkname="../../evil"), "not a plain file"),
         (member("facades/link", type=SYMLINK, linkname="train"), "not a plain file"),
         (member("facades/link", type=HARDLINK, linkname="facades/train/1.jpg"), "not a plain"),
         (member("facades/pipe", type=PIPE), "not a plain file"),
-        (member("facades/bomb", size=21 * 10**9), "unpacks to more than"),
         (member("facades/bomb", size=101 << 20), "unpacks to more than"),
         (member("facades/nul", pax_headers={"path": "facades/a\0b"}), "null byte"),
         (member("facades/minus", size=-1024), "not a plain file"),
@@ -455,13 +416,11 @@ def test_hostile_members(tmp_path: Path, hostile: Member, reason: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
 
 
-@pytest.mark.parametrize(
-    ("size", "most"), [(1, 100 << 20), (10**7, 10**9), (8 * 10**9, 20 * 10**9)]
-)
+@pytest.mark.parametrize(("size", "most"), [(1, 100 << 20), (10**7, 10**9)])
 def test_most_that_an_archive_may_unpack_to(size: int, most: int) -> None:
-    """A hundredfold, but never more than 20 GB; tiny archives are given some room."""
+    """A hundredfold, each member's header too; tiny archives are given some room."""
     check = guard(size)
-    assert check(member("fits", size=most - HEADER)[0], "/")
+    assert check(member("fits", size=most - tarfile.BLOCKSIZE)[0], "/")
     with pytest.raises(tarfile.TarError, match=f"more than {most} bytes"):
         check(member("one more")[0], "/")
 

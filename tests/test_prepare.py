@@ -9,18 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import cpu_count
 from PIL import Image
 from skimage.feature import canny
 from test_images import UNFIT
 
-from pix2pix_ms.data.images import Pair, read_image
+from pix2pix_ms.data.images import Pair, Row, read_image
 from pix2pix_ms.data.lab import lightness
-from pix2pix_ms.data.prepare import workers
 from pix2pix_ms.data.prepare.encoding import encode_file, encode_pair
 from pix2pix_ms.data.prepare.folders import PairFiles
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.prepare.splits import find_splits
+from pix2pix_ms.data.prepare.survey import WORTH_IT, each, workers
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import LOCK
@@ -165,8 +166,8 @@ def test_bytes_are_kept_where_no_pixel_changes(tmp_path: Path) -> None:
 def test_halves_of_a_jpeg_stay_as_small_and_as_good(channels: int, tmp_path: Path) -> None:
     path = save(tmp_path / "1.jpg", 512, 256, channels, quality=85)
     row = encode_pair(PairFiles("1", path), Recipe(channels=(channels, channels)))
-    assert len(row.a) + len(row.b) < 1.2 * path.stat().st_size
-    again = np.asarray(Image.open(io.BytesIO(row.b)), float).reshape(256, 256, channels)
+    assert len(row.input_images) + len(row.target_images) < 1.2 * path.stat().st_size
+    again = np.asarray(Image.open(io.BytesIO(row.target_images)), float).reshape(256, 256, channels)
     assert abs(again - read_image(path, channels)[:, 256:]).mean() < 1
 
 
@@ -327,42 +328,72 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def encoded(pairs: list[PairFiles]) -> Iterator[Row]:
+    """Encode pairs on all cores."""
+    with workers(len(pairs)) as processes:
+        assert (processes is None) == (cpu_count() == 1)
+        yield from each(encode_pair, pairs, Recipe(), processes)
+
+
 def test_processes_give_what_one_gives_in_order(tmp_path: Path) -> None:
-    for number in range(workers.WORTH_IT + 9):
+    for number in range(WORTH_IT + 9):
         save(tmp_path / f"{number}.jpg")
     pairs = find_splits(tmp_path)["train"]
-    with workers.Workers(len(pairs)) as several:
-        assert several.count == workers.cores() or workers.cores() == 1
-        rows = list(several.map(encode_pair, pairs, Recipe()))
-    assert rows == [encode_pair(pair, Recipe()) for pair in pairs]
+    assert list(encoded(pairs)) == [encode_pair(pair, Recipe()) for pair in pairs]
 
 
 def test_processes_report_unfit_files_and_do_not_load_mindspore(tmp_path: Path) -> None:
-    pairs = [PairFiles(str(n), save(tmp_path / f"{n}.jpg")) for n in range(workers.WORTH_IT)]
+    pairs = [PairFiles(str(n), save(tmp_path / f"{n}.jpg")) for n in range(WORTH_IT)]
     pairs[20].a.write_text("hello")
-    with (
-        workers.Workers(len(pairs)) as several,
-        pytest.raises(Pix2PixError, match=r"20\.jpg: expected an image, found something else"),
-    ):
-        list(several.map(encode_pair, pairs, Recipe()))
-    check = "import pix2pix_ms.data.prepare.workers, sys; sys.exit('mindspore' in sys.modules)"
+    with pytest.raises(Pix2PixError, match=r"20\.jpg: expected an image, found something else"):
+        list(encoded(pairs))
+    check = "import pix2pix_ms.data.prepare.encoding, pix2pix_ms.data.prepare.survey, sys; "
+    check += "sys.exit('mindspore' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
 
 
-@pytest.mark.skipif(workers.cores() == 1, reason="one core: no processes")
+def processes_of(parent: int) -> list[Path]:
+    """Where the processes that work for another are listed; nowhere if there is no /proc."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            command = (status.parent / "cmdline").read_bytes()
+            own = status.read_text().split("PPid:")[1].split()[0] == str(parent)
+        except (OSError, IndexError):
+            continue
+        if own and b"LokyProcess" in command:
+            found.append(status.parent)
+    return found
+
+
+@pytest.mark.skipif(cpu_count() == 1, reason="one core: no processes")
 def test_a_process_that_dies_is_an_error_that_names_the_file(many: Path) -> None:
-    pairs = find_splits(many)["train"]
-    with workers.Workers(len(pairs)) as several:
-        rows = several.map(encode_pair, pairs, Recipe())
-        next(rows)
-        for process in several.processes:
-            process.kill()
-        with pytest.raises(Pix2PixError, match=r"\d+\.jpg: .* ended \(status -9\)"):
-            list(rows)
+    rows = encoded(find_splits(many)["train"])
+    next(rows)
+    for process in processes_of(os.getpid()):
+        os.kill(int(process.name), signal.SIGKILL)
+    with pytest.raises(Pix2PixError, match=r"\d+\.jpg: .* a process reading them ended"):
+        list(rows)
 
 
-def stopped(source: Path, out: Path, number: int) -> tuple[int, str]:
-    """Send the command a signal while it writes; return its status and what it says."""
+def test_a_script_without_a_guard_runs_once(many: Path, tmp_path: Path) -> None:
+    """As a notebook's cells do: nothing is imported again."""
+    script = (
+        "from pathlib import Path\n"
+        "from pix2pix_ms.data.prepare.prepare import prepare\n"
+        f"print(len(prepare(Path({str(many)!r}), Path('out'))))\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    for words, given in ((["script.py"], ""), (["-"], script)):
+        ended = subprocess.run(
+            [sys.executable, *words], input=given, cwd=tmp_path, capture_output=True, text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True,
+        )  # fmt: skip
+        assert (ended.stdout, ended.stderr) == ("1\n", "")
+
+
+def stopped(source: Path, out: Path, number: int) -> tuple[int, str, list[Path]]:
+    """Send the command a signal while it writes; return its status, what it says, its processes."""
     program = [sys.executable, "-m", "pix2pix_ms", "prepare", str(source), str(out)]
     with subprocess.Popen(
         program, cwd=ROOT, stderr=subprocess.PIPE, text=True, process_group=0
@@ -370,42 +401,32 @@ def stopped(source: Path, out: Path, number: int) -> tuple[int, str]:
         while process.poll() is None and not list(out.glob(".writing-*")):
             time.sleep(0.01)
         time.sleep(0.3)
-        os.killpg(process.pid, number)  # as a terminal does
+        processes = processes_of(process.pid)
+        (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
         _, said = process.communicate(timeout=20)
-    return process.returncode, said
+    return process.returncode, said, processes
 
 
 def test_stopped_it_leaves_no_record_and_no_process_and_starts_again(
     many: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    status, said = stopped(many, out, signal.SIGINT)
+    status, said, processes = stopped(many, out, signal.SIGINT)  # to all, as a terminal does
     assert (status, said) == (130, "error: interrupted\n")
     assert not out.exists()
-    assert stopped(many, out, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert not any(process.exists() for process in processes)
+    status, _, processes = stopped(many, out, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    assert processes or cpu_count() == 1 or not Path("/proc").exists()
     (left_over,) = set(out.iterdir()) - {out / LOCK}
     assert left_over.name.startswith(".writing-records-")
-    deadline = time.monotonic() + 5
-    while (left := orphans()) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 10
+    while any(process.exists() for process in processes) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not left
+    assert not any(process.exists() for process in processes)
     (path,) = prepare(many, out, recipe=Recipe(shrink=16))
     assert len(list(read_record(path))) == 200
     assert len(list(out.iterdir())) == 2
-
-
-def orphans() -> list[str]:
-    """Processes that work for a parent that is gone; where there is no /proc, none are seen."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            command = (status.parent / "cmdline").read_bytes()
-            parent = status.read_text().split("PPid:")[1].split()[0]
-        except (OSError, IndexError):
-            continue
-        if b"pix2pix_ms.data.prepare.workers" in command and parent != str(os.getpid()):
-            found.append(status.parent.name)
-    return found
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config, segmenter_config
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import classes_of, facade
-from pix2pix_ms.data.images import Pair, read_image
-from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.data.images import Pair, read_image, to_pixels
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.pix2pix.measures import report

@@ -10,10 +10,10 @@ from PIL import Image
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.images import MODES, Pair, channelled, fitted, window
+from pix2pix_ms.data.images import MODES, Pair, channelled, fitted, to_pixels, window
 from pix2pix_ms.data.lab import lab_of, lightness
 from pix2pix_ms.data.pair_batches import epoch_data, plain_data, settings_of, training_data, whole
-from pix2pix_ms.data.records import open_record, read_record, rows_of, to_pixels
+from pix2pix_ms.data.records import open_record, read_record, rows_of
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN

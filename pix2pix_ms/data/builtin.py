@@ -42,8 +42,8 @@ def unpaired_facades(folder: Path, config: FacadeSettings) -> None:
             yield LabelledImage(facade(seed, size).photo, "B", f"photo_{seed}")
 
     write_images(images(), folder / f"train{SUFFIX}")
-    held = max(config.facades // HELD_OUT_SHARE, 1)
-    write_record(facade_pairs(held, size, first_seed=2 * half), folder / f"val{SUFFIX}")
+    pairs = max(config.facades // HELD_OUT_SHARE, 1)
+    write_record(facade_pairs(pairs, size, first_seed=2 * half), folder / f"val{SUFFIX}")
 
 
 def styled_facades(folder: Path, config: FacadeSettings) -> None:
@@ -58,8 +58,7 @@ def styled_facades(folder: Path, config: FacadeSettings) -> None:
             domain = names[seed % len(names)]
             yield LabelledImage(styled(seed, size, domain), domain, f"{domain}_{seed}")
 
-    held = max(config.facades // HELD_OUT_SHARE, len(names))
-    last = config.facades + held
+    last = config.facades + max(config.facades // HELD_OUT_SHARE, len(names))
     write_images(images(range(config.facades)), folder / f"train{SUFFIX}")
     write_images(images(range(config.facades, last)), folder / f"val{SUFFIX}")
 
@@ -85,7 +84,7 @@ def facade_size(config: Settings) -> int:
     if size is None:
         raise Pix2PixError(
             f"size: expected at most {SIZES[-1]} for procedural facades, found "
-            f"{max(config.shape)}; give data of your own"
+            f"{max(config.shape)}; give your own data"
         )
     return size
 

@@ -1,4 +1,4 @@
-"""What an epoch takes of domains, and batches of it.
+"""Batches of images from named domains.
 
 The idea: an epoch is a table drawn from (seed, epoch): for each column of a batch, which image of
 which domain. Images are decoded, jittered and batched by the table.
@@ -11,12 +11,12 @@ import numpy as np
 
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.domains import Domain, DomainData
-from pix2pix_ms.data.images import decode, fitted
-from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut
-from pix2pix_ms.data.records import IMAGE, from_pixels, rows_of
+from pix2pix_ms.data.images import decode, fitted, from_pixels
+from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut, jitter
+from pix2pix_ms.data.records import IMAGE, rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import share, shared
+from pix2pix_ms.machine.ranks import share
 
 WHICH = "which"
 Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
@@ -35,11 +35,12 @@ def unpaired(
     for number, domain in enumerate(data.train[:2]):
         rounds = [rng.permutation(len(domain)) for _ in range(-(-length // len(domain)))]
         columns.append([(number, int(place)) for place in np.concatenate(rounds)[:length]])
-    yield from epoch_images(columns, data, config, epoch, rank)
+    for (x, _), (y, _) in epoch_images(columns, data, config, epoch, rank):
+        yield x, y
 
 
 def larger(data: DomainData) -> int:
-    """Return how many images `unpaired` takes of either domain in an epoch."""
+    """Return how many images of either domain an epoch of `unpaired` has."""
     return max(map(len, data.train[:2]))
 
 
@@ -48,11 +49,8 @@ def labelled(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
     rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    chosen = shuffled(data.train, rng)
-    labels = labels_of(shared(chosen, config, rank), config.batch_size)
-    batches = epoch_images([chosen], data, config, epoch, rank)
-    for (images,), label in zip(batches, labels, strict=False):
-        yield images, label
+    for (batch,) in epoch_images([shuffled(data.train, rng)], data, config, epoch, rank):
+        yield batch
 
 
 def with_references(
@@ -75,15 +73,12 @@ def with_references(
         for which in range(2)
     )
     batches = epoch_images([sources, first, second], data, config, epoch, rank)
-    labels = (
-        labels_of(shared(chosen, config, rank), config.batch_size) for chosen in (sources, first)
-    )
-    for (x, one, other), own, target in zip(batches, *labels, strict=False):
-        yield x, own, one, other, target
+    for (x, domain), (one, target), (other, _) in batches:
+        yield x, domain, one, other, target
 
 
 def every(data: DomainData) -> int:
-    """Return how many images `labelled` and `with_references` take in an epoch."""
+    """Return how many images an epoch of `labelled` or `with_references` has."""
     return sum(map(len, data.train))
 
 
@@ -93,13 +88,6 @@ def shuffled(domains: Sequence[Domain], rng: np.random.Generator) -> list[tuple[
     return [images[index] for index in rng.permutation(len(images)).tolist()]
 
 
-def labels_of(chosen: Chosen, batch_size: int) -> Iterator[np.ndarray]:
-    """Yield the domains of chosen images batch by batch, int32 [N]."""
-    labels = np.array([number for number, _ in chosen], np.int32)
-    for start in range(0, len(labels), batch_size):
-        yield labels[start : start + batch_size]
-
-
 def check_images(data: DomainData, config: Settings, wanted: int, count: int) -> None:
     """Refuse images of other channels than the networks have, or fewer than a batch holds.
 
@@ -107,58 +95,58 @@ def check_images(data: DomainData, config: Settings, wanted: int, count: int) ->
         wanted: the channels of the networks' images.
         count: the images of an epoch.
     """
-    place = data.train[0].path
     if data.channels != wanted:
         raise Pix2PixError(
-            f"{place}: expected images with {wanted} channels, as the settings have it, found "
-            f"{data.channels}; change the setting or prepare the images again"
+            f"{data.records[0]}: expected images with {wanted} channels, as the settings have "
+            f"it, found {data.channels}; change the setting or prepare the images again"
         )
     check_batch(count, config, "images")
 
 
 def epoch_images(
     columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int, rank: int
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yield batches of a rank's share of chosen images, float32 [N, C, H, W] for each column.
+) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+    """Yield batches of a rank's share of chosen images: (images, their domains) for each column.
 
-    In [-1, 1]. Each image has crop and mirroring of its own, the same for any number of ranks; an
-    incomplete last batch is left out.
+    Images are float32 [N, C, H, W] in [-1, 1], domains int32 [N]. Each image is cropped and
+    mirrored by itself, the same for any number of ranks; an incomplete last batch is left out.
     """
     check_batch(len(columns[0]), config, "images")
     rng = random(config.seed, Stream.PIPELINE, epoch)
-    room = np.subtract(config.jitter_shape, config.shape) + 1
-    streams, mine = [], share(len(columns[0]), config, rank)
+    streams, labels, mine = [], [], share(len(columns[0]), config, rank)
     for number, chosen in enumerate(columns):
-        jitter = {
-            "top": rng.integers(room[0], size=len(chosen)),
-            "left": rng.integers(room[1], size=len(chosen)),
-            "mirror": rng.integers(2, size=len(chosen)) * config.mirror,
-        }
-        jitter = {name: drawn[mine] for name, drawn in jitter.items()}
-        stream = jittered(shared(chosen, config, rank), data, config, jitter)
-        streams.append(stream.rename([IMAGE], [str(number)]))
-    rows = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
-    batches = rows.batch(config.batch_size, drop_remainder=True)
-    for row in rows_of(batches, data.train[0].path):
-        yield tuple(row[str(number)] for number in range(len(columns)))
+        crops = jitter(rng, len(chosen), config, mine)
+        rows = [chosen[place] for place in mine]
+        streams.append(jittered(rows, data, config, crops).rename([IMAGE], [str(number)]))
+        labels.append(np.array([domain for domain, _ in rows], np.int32))
+    together = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
+    batches = together.batch(config.batch_size, drop_remainder=True)
+    for count, batch in enumerate(rows_of(batches, data.records[0])):
+        some = slice(count * config.batch_size, (count + 1) * config.batch_size)
+        yield [(batch[str(number)], domains[some]) for number, domains in enumerate(labels)]
 
 
 def jittered(
-    chosen: Chosen, data: DomainData, config: Settings, jitter: dict[str, np.ndarray]
+    chosen: Chosen, data: DomainData, config: Settings, crops: dict[str, np.ndarray]
 ) -> ds.Dataset:
-    """Return chosen training images under given jitter, in a column `image`."""
+    """Return chosen training images, cropped and mirrored as drawn, in a column `image`."""
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
-    rows = [data.train[number].rows[place] for number, place in chosen]
+    rows = [data.train[number].indices[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    path = data.train[0].path
+    path = str(data.records[0])
     # A sampler takes no more rows than the record has (MindSpore 2.7 to 2.10).
-    most = 1 + max(max(domain.rows) for domain in data.train)
+    most = data.train[0].record.rows
     parts = [ds.SubsetSampler(rows[start : start + most]) for start in range(0, len(rows), most)]
-    stored = ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=parts[0])
+    stored = ds.MindDataset(path, kinds, num_parallel_workers=1, sampler=parts[0])
     for part in parts[1:]:
-        stored = stored + ds.MindDataset(str(path), kinds, num_parallel_workers=1, sampler=part)
-    drawn = ds.NumpySlicesDataset({WHICH: which, **jitter}, shuffle=False)
-    draw = Jitter(config, data.channels)
+        stored = stored + ds.MindDataset(path, kinds, num_parallel_workers=1, sampler=part)
+
+    def draw(which: int, top: int, left: int, mirror: int, *encoded: np.ndarray) -> np.ndarray:
+        picture = decode(encoded[int(which)].tobytes(), data.channels)
+        grown = fitted(picture, config.jitter_shape, config.fit)
+        return from_pixels(cut(grown, top, left, mirror, config.shape))
+
+    drawn = ds.NumpySlicesDataset({WHICH: which, **crops}, shuffle=False)
     return (
         stored.zip(drawn)
         .map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
@@ -166,28 +154,12 @@ def jittered(
     )
 
 
-class Jitter:
-    """Decodes an image, resizes it, takes a window, mirrors it, and scales it for the networks."""
-
-    def __init__(self, config: Settings, channels: int) -> None:
-        self.config, self.channels = config, channels
-
-    def __call__(
-        self, which: int, top: int, left: int, mirror: int, *encoded: np.ndarray
-    ) -> np.ndarray:
-        """Return float32 [C, H, W] in [-1, 1] of the image that `which` says."""
-        picture = decode(encoded[int(which)].tobytes(), self.channels)
-        grown = fitted(picture, self.config.jitter_shape, self.config.fit)
-        return from_pixels(cut(grown, top, left, mirror, self.config.shape))
-
-
 def plain_images(
     domain: Domain, config: Settings, channels: int, count: int | None = None
 ) -> Iterator[np.ndarray]:
     """Yield images of a domain without jitter, float32 [1, C, H, W]; all, or the first `count`."""
-    stored = ds.MindDataset(
-        str(domain.path), [domain.column], sampler=ds.SubsetSampler(list(domain.rows[:count]))
-    )
-    for row in rows_of(stored, domain.path):
+    path = domain.record.path
+    sampler = ds.SubsetSampler(list(domain.indices[:count]))
+    for row in rows_of(ds.MindDataset(str(path), [domain.column], sampler=sampler), path):
         picture = decode(row[domain.column].tobytes(), channels)
         yield from_pixels(fitted(picture, config.shape, config.fit))[None]

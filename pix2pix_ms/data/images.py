@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from pix2pix_ms.config.settings import Fit
+from pix2pix_ms.config.settings import Colours, Fit
 from pix2pix_ms.errors import Pix2PixError
 
 Pixels = npt.NDArray[np.uint8]
+HALF = 127.5  # a network's -1 to 1 stands for 0 to twice this
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2",
@@ -79,32 +80,36 @@ def opened(path: Path) -> Iterator[Image.Image]:
                 yield image
     except Pix2PixError:
         raise
-    except UnidentifiedImageError as error:
-        found = "something else" if path.stat().st_size else "an empty file"
-        raise Pix2PixError(
-            f"{path}: expected an image, found {found}; remove it or replace it"
-        ) from error
-    except FileNotFoundError as error:
-        raise Pix2PixError(f"{path}: expected an image, found no such file") from error
-    except IsADirectoryError as error:
-        raise Pix2PixError(f"{path}: expected an image, found a folder") from error
-    except PermissionError as error:
-        raise Pix2PixError(
-            f"{path}: expected an image, found no permission to read it; change its permissions"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise too_large(path, "far more") from error
-    except Exception as error:  # each of Pillow's decoders raises others for a damaged file
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise Pix2PixError(
-            f"{path}: expected a whole image, found a damaged one ({reason}); fetch it again"
-        ) from error
+    except Exception as error:
+        raise Pix2PixError(f"{path}: expected {mismatch(error, path)}") from error
+
+
+def mismatch(error: Exception, path: Path) -> str:
+    """Return what was expected of a file that does not open, what was found, and what to do."""
+    match error:
+        case UnidentifiedImageError():
+            found = "something else" if path.stat().st_size else "an empty file"
+            return f"an image, found {found}; remove it or replace it"
+        case FileNotFoundError():
+            return "an image, found no such file"
+        case IsADirectoryError():
+            return "an image, found a folder"
+        case PermissionError():
+            return "an image, found no permission to read it; change its permissions"
+        case Image.DecompressionBombError():
+            return f"at most {LARGEST // 10**6} million pixels, found far more; shrink it"
+        case _:  # each of Pillow's decoders raises others for a damaged file
+            reason = " ".join(str(error).split()) or type(error).__name__
+            return f"a whole image, found a damaged one ({reason}); fetch it again"
 
 
 def check(image: Image.Image, path: Path) -> None:
     """Refuse what would lose something without a word, or fill the memory."""
     if image.width * image.height > LARGEST:
-        raise too_large(path, f"{image.width}x{image.height}")
+        raise Pix2PixError(
+            f"{path}: expected at most {LARGEST // 10**6} million pixels, found "
+            f"{image.width}x{image.height}; shrink it"
+        )
     # A phone's MPO is a photo, followed by previews of itself.
     frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
     if frames > 1:
@@ -112,8 +117,10 @@ def check(image: Image.Image, path: Path) -> None:
             f"{path}: expected one picture, found an animation or {frames} pages; "
             "save the one you mean"
         )
-    # Pillow reads 16-bit colour as 8-bit without saying so; how it unpacks the file tells.
-    if image.mode in ("I", "F") or ";16" in image.mode + unpacked(image):
+    # Pillow reads 16-bit colour as 8-bit without saying so; how it unpacks the file tells. A
+    # bitmap's three colours in 16 bits are not meant.
+    unpacked = image.mode + str(getattr(image, "tile", "")).replace("BGR;16", "")
+    if image.mode in ("I", "F") or ";16" in unpacked:
         raise Pix2PixError(
             f"{path}: expected 8 bits a channel, found 16 or more; convert it to 8 bits"
         )
@@ -122,18 +129,6 @@ def check(image: Image.Image, path: Path) -> None:
             f"{path}: expected grey, RGB or a palette, with or without alpha, found mode "
             f"{image.mode}; convert it to RGB"
         )
-
-
-def unpacked(image: Image.Image) -> str:
-    """Tell how Pillow unpacks a file; a bitmap's three colours in 16 bits are not meant."""
-    return str(getattr(image, "tile", "")).replace("BGR;16", "")
-
-
-def too_large(path: Path, found: str) -> Pix2PixError:
-    """Return the error of an image of too many pixels."""
-    return Pix2PixError(
-        f"{path}: expected at most {LARGEST // 10**6} million pixels, found {found}; shrink it"
-    )
 
 
 def header(path: Path) -> Header:
@@ -218,6 +213,16 @@ def channelled(pixels: Pixels, channels: int) -> Pixels:
     return to_array(in_channels(to_image(pixels), channels))
 
 
+def to_pixels(images: np.ndarray) -> Pixels:
+    """Turn float [N, C, H, W] in [-1, 1] into uint8 [N, H, W, C]; without N likewise."""
+    return np.round((np.moveaxis(images, -3, -1) + 1) * HALF).astype(np.uint8)
+
+
+def from_pixels(images: np.ndarray) -> np.ndarray:
+    """Turn uint8 [N, H, W, C] into float32 [N, C, H, W] in [-1, 1]; without N likewise."""
+    return np.ascontiguousarray(np.moveaxis(images.astype(np.float32) / HALF - 1, -1, -3))
+
+
 def shown(pixels: Pixels) -> Pixels:
     """Return an image of any channels as people see it: uint8 [H, W, 3], alpha over white."""
     return channelled(pixels, 3)
@@ -246,13 +251,13 @@ def fitted(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
     "resize" changes its proportions, "pad" keeps them and mirrors it beyond its edges, "crop" keeps
     them and cuts out the middle.
     """
-    own = pixels.shape[:2]
+    size = pixels.shape[:2]
     if fit == "pad":
-        (tall, wide), (top, left) = window(own, shape)
+        (tall, wide), (top, left) = window(size, shape)
         around = (top, shape[0] - tall - top), (left, shape[1] - wide - left), (0, 0)
         return np.pad(resized(pixels, tall, wide), around, "symmetric")
     if fit == "crop":
-        (tall, wide), (top, left) = window(shape, own)
+        (tall, wide), (top, left) = window(shape, size)
         pixels = pixels[top : top + tall, left : left + wide]
     return resized(pixels, *shape)
 
@@ -266,15 +271,16 @@ class Pair(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A pair as it is stored: two encoded images (PNG or JPEG) and what to call them."""
+    """A pair as a record stores it, a column for each field; the images are PNG or JPEG."""
 
-    a: bytes
-    b: bytes
+    input_images: bytes
+    target_images: bytes
     name: str
+    colours: Colours
 
 
 class ImageRow(NamedTuple):
-    """An image as it is stored: encoded, its domain, and what to call it."""
+    """An image that is no pair as a record stores it, a column for each field."""
 
     image: bytes
     domain: str

@@ -43,7 +43,7 @@ def write_sums(record: Path) -> None:
         with closing(sqlite3.connect(index_of(record))) as db, db:
             if TABLE in tables_of(db):
                 return
-            sums = sha256(record, *state(record)), rows_sum(db)
+            sums = file_sum(record), rows_sum(db)
             db.execute(f"PRAGMA application_id = {MARK}")
             db.execute(f"CREATE TABLE {TABLE} (RECORD TEXT, ROWS TEXT)")
             db.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", sums)
@@ -58,15 +58,15 @@ def mark_own(record: Path) -> None:
 
 
 def is_own(record: Path) -> bool:
-    """Tell whether a training made this record for itself."""
+    """Return whether a training made this record for itself."""
     try:
-        with closing(opened(index_of(record))) as db:
+        with closing(read_only(index_of(record))) as db:
             return bool(db.execute("PRAGMA user_version").fetchone() == (OWN,))
     except sqlite3.Error:
         return False
 
 
-def opened(index: Path) -> sqlite3.Connection:
+def read_only(index: Path) -> sqlite3.Connection:
     """Open an index to read."""
     return sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)
 
@@ -77,27 +77,27 @@ def check_sums(record: Path) -> bool:
     Raises:
         DamagedError: if one is not what was written.
     """
-    index = index_of(record)
-    try:
-        expected, rows = sums_in(index, *state(index))
-    except (sqlite3.Error, TypeError, ValueError) as error:
-        raise damaged(index) from error
-    if not rows:
-        raise damaged(index)
-    if expected not in (None, sha256(record, *state(record))):
-        raise damaged(record)
-    return expected is not None
+    return checked(record, *state(record), *state(index_of(record)))
 
 
 @lru_cache(maxsize=16)
-def sums_in(index: Path, *_: int) -> tuple[str | None, bool]:
-    """Return the checksum of its record that an index in a given state has, and if it is whole."""
-    with closing(opened(index)) as db:
-        (mark,) = db.execute("PRAGMA application_id").fetchone()
-        if mark != MARK and TABLE not in tables_of(db):
-            return None, True
-        ((expected, rows),) = db.execute(f"SELECT * FROM {TABLE}").fetchall()
-        return expected, rows == rows_sum(db)
+def checked(record: Path, *_: int) -> bool:
+    """Check the sums of files in a given state; once a process, for hashing takes long."""
+    index = index_of(record)
+    try:
+        with closing(read_only(index)) as db:
+            (mark,) = db.execute("PRAGMA application_id").fetchone()
+            if mark != MARK and TABLE not in tables_of(db):
+                return False
+            ((expected, rows),) = db.execute(f"SELECT * FROM {TABLE}").fetchall()
+            whole = rows == rows_sum(db)
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise damaged(index) from error
+    if not whole:
+        raise damaged(index)
+    if expected != file_sum(record):
+        raise damaged(record)
+    return True
 
 
 def tables_of(db: sqlite3.Connection) -> list[str]:
@@ -126,14 +126,13 @@ def damaged(file: Path) -> DamagedError:
 
 
 def state(file: Path) -> tuple[int, int]:
-    """Return the size and time of a file, by which to tell that it has not changed."""
+    """Return the size and time of a file, which differ when it has changed."""
     found = file.stat()
     return found.st_size, found.st_mtime_ns
 
 
-@lru_cache(maxsize=16)
-def sha256(file: Path, *_: int) -> str:
-    """Return the sha256 of a file in a given state."""
+def file_sum(file: Path) -> str:
+    """Return the sha256 of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from skimage.color import lab2rgb, rgb2lab
 
-from pix2pix_ms.data.images import Pixels, shown
+from pix2pix_ms.data.images import Pixels, shown, to_pixels
 
 HALF_LIGHT = 50.0  # L is 0..100
 MOST_COLOUR = 110.0  # a and b of sRGB are within -108..99
@@ -29,7 +29,7 @@ def colours_of(photo: Pixels) -> np.ndarray:
 
 def lightness(photo: Pixels) -> Pixels:
     """Return the L of a photo as a grey image: uint8 [H, W, C] to uint8 [H, W, 1]."""
-    return np.round((lab_of(photo)[:1] + 1) * 127.5).astype(np.uint8)[0, ..., None]
+    return to_pixels(lab_of(photo)[:1])
 
 
 def coloured(light: np.ndarray, colours: np.ndarray) -> np.ndarray:

@@ -7,11 +7,11 @@ other channels; those are left to Pillow.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import mindspore.dataset as ds
 import numpy as np
@@ -20,7 +20,7 @@ from mindspore.dataset import vision
 from pix2pix_ms.config.pix2pix import LAB, Config
 from pix2pix_ms.config.settings import Direction, Settings
 from pix2pix_ms.data.facades import is_label_map
-from pix2pix_ms.data.images import Pixels, fitted, shown
+from pix2pix_ms.data.images import HALF, Pixels, fitted, shown
 from pix2pix_ms.data.integrity import index_of
 from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, rows_of
@@ -37,38 +37,44 @@ NETWORK_COLUMNS: dict[Direction, tuple[str, str]] = {"AtoB": ("x", "y"), "BtoA":
 
 @dataclass(frozen=True)
 class Subset:
-    """Some pairs of a record."""
+    """Some pairs or images of a record."""
 
     record: Record
     indices: tuple[int, ...]
 
     def __len__(self) -> int:
-        """Return the number of pairs."""
+        """Return the number of pairs or images."""
         return len(self.indices)
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run trains on, what it is measured on, and a sentence that says which is which."""
+Part = TypeVar("Part", bound=Subset)
 
-    train: Subset
-    held_out: Subset
+
+@dataclass(frozen=True)
+class Data:
+    """Which records a run trains on and is measured on; the sentence says which images of them."""
+
     description: str
+    records: tuple[Path, Path]
 
     @property
     def fingerprint(self) -> str:
-        """What tells these records from others: the sha256 of their indexes."""
-        return fingerprint_of(self.train.record.path, self.held_out.record.path)
+        """The sha256 of the records' indexes, by which to recognise them."""
+        indexes = b"".join(index_of(path).read_bytes() for path in self.records)
+        return hashlib.sha256(indexes).hexdigest()
 
     def identity(self) -> dict[str, str]:
         """Return what a run notes of its data: where it is, which it is, and the sentence."""
-        place = str(self.train.record.path.absolute())
+        place = str(self.records[0].absolute())
         return {"train": place, "pairs": self.description, "fingerprint": self.fingerprint}
 
 
-def fingerprint_of(*records: Path) -> str:
-    """Return what tells records from others: the sha256 of their indexes."""
-    return hashlib.sha256(b"".join(index_of(path).read_bytes() for path in records)).hexdigest()
+@dataclass(frozen=True)
+class TrainingData(Data):
+    """The pairs a run trains on and those it is measured on."""
+
+    train: Subset
+    held_out: Subset
 
 
 def held_out_beside(path: Path) -> tuple[Path, Path | None]:
@@ -88,16 +94,14 @@ def training_data(path: Path, seed: int) -> TrainingData:
         Pix2PixError: if there is no record, it is unfit, or too small to hold a pair out.
     """
     path, val = held_out_beside(path)
-    record = open_record(path)
+    train = whole(open_record(path))
     if val is not None:
-        held = open_record(val)
-        train, held_out = whole(record), whole(held)
-        origin = str(val)
+        held_out, origin = whole(open_record(val)), str(val)
     else:
-        train, held_out = last_tenth(record, seed)
+        train, held_out = without_tenth(train, "pairs", seed)
         origin = "the last tenth by seed"
     sentence = f"{len(train)} pairs from {path}; held out: {len(held_out)}, {origin}"
-    return TrainingData(train, held_out, sentence)
+    return TrainingData(sentence, (path, val or path), train, held_out)
 
 
 def whole(record: Record) -> Subset:
@@ -106,7 +110,7 @@ def whole(record: Record) -> Subset:
 
 
 def label_maps(subset: Subset) -> list[bool]:
-    """Tell of A and of B whether it is a label map, judged by the first pair.
+    """Return of A and of B whether it is a label map, judged by the first pair.
 
     Raises:
         Pix2PixError: if that cannot be read.
@@ -115,23 +119,23 @@ def label_maps(subset: Subset) -> list[bool]:
     return [is_label_map(shown(row[column])) for column in COLUMNS]
 
 
-def last_tenth(record: Record, seed: int) -> tuple[Subset, Subset]:
-    """Divide a record into training and held-out pairs by the seed."""
-    if len(record) < 2:
+def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Part, Part]:
+    """Divide pairs or images into nine tenths and the last tenth of an order the seed decides.
+
+    Raises:
+        Pix2PixError: if there is only one.
+    """
+    if len(part) < 2:
         raise Pix2PixError(
-            f"{record.path}: expected 2 pairs or more, one to hold out, found {len(record)}"
+            f"{part.record.path}: expected 2 {kind} or more, one to hold out, found {len(part)}; "
+            "add some"
         )
-    train, held_out = without_tenth(range(len(record)), seed)
-    return Subset(record, train), Subset(record, held_out)
-
-
-def without_tenth(
-    rows: Sequence[int], seed: int, *position: int
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Divide rows into nine tenths and the last tenth of an order the seed decides."""
-    order = random(seed, Stream.SPLIT, *position).permutation(np.asarray(rows)).tolist()
-    held = -(-len(order) // HELD_OUT_SHARE)
-    return tuple(order[:-held]), tuple(order[-held:])
+    order = random(seed, Stream.SPLIT, *position).permutation(np.asarray(part.indices)).tolist()
+    last = -(-len(order) // HELD_OUT_SHARE)
+    return (
+        replace(part, indices=tuple(order[:-last])),
+        replace(part, indices=tuple(order[-last:])),
+    )
 
 
 def epoch_data(
@@ -149,22 +153,31 @@ def epoch_data(
     check_channels(subset.record, config)
     rng = random(config.seed, Stream.PIPELINE, epoch)
     order = rng.permutation(np.asarray(subset.indices))
-    room = np.subtract(config.jitter_shape, config.shape) + 1
-    jitter = {
-        "top": rng.integers(room[0], size=len(order)),
-        "left": rng.integers(room[1], size=len(order)),
-        "mirror": rng.integers(2, size=len(order)) * config.mirror,
-    }
     mine = share(len(order), config, rank)
-    jitter = {name: drawn[mine] for name, drawn in jitter.items()}
     rows = reshaped(subset, order[mine], config, config.jitter_shape, workers)
-    rows = rows.zip(ds.NumpySlicesDataset(jitter, shuffle=False))
-    rows = rows.map(
-        Cut(config.shape), [*COLUMNS, *JITTER], list(COLUMNS), num_parallel_workers=workers
+    crops = jitter(rng, len(order), config, mine)
+    rows = rows.zip(ds.NumpySlicesDataset(crops, shuffle=False)).map(
+        partial(cut_pair, shape=config.shape),
+        [*COLUMNS, *JITTER],
+        list(COLUMNS),
+        num_parallel_workers=workers,
     )
     rows = rows.project(list(COLUMNS))
     rows = normalised(rows, subset.record, config, workers)
     return rows.batch(config.batch_size, drop_remainder=True)
+
+
+def jitter(
+    rng: np.random.Generator, count: int, config: Settings, mine: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Draw crops and mirrorings for `count` images; return those of the images `mine`."""
+    room = np.subtract(config.jitter_shape, config.shape) + 1
+    drawn = {
+        "top": rng.integers(room[0], size=count),
+        "left": rng.integers(room[1], size=count),
+        "mirror": rng.integers(2, size=count) * config.mirror,
+    }
+    return {name: values[mine] for name, values in drawn.items()}
 
 
 def check_batch(count: int, config: Settings, kind: str = "pairs") -> None:
@@ -194,15 +207,15 @@ def check_channels(record: Record, config: Config) -> None:
             )
 
 
-def plain_data(subset: Subset, config: Config, workers: int = 1) -> ds.Dataset:
+def plain_data(subset: Subset, config: Config) -> ds.Dataset:
     """Return the pairs one by one without jitter: columns x and y, float32 [1, C, height, width].
 
     Raises:
         Pix2PixError: if they have other channels than the config.
     """
     check_channels(subset.record, config)
-    rows = reshaped(subset, subset.indices, config, config.shape, workers)
-    return normalised(rows, subset.record, config, workers).batch(1)
+    rows = reshaped(subset, subset.indices, config, config.shape, workers=1)
+    return normalised(rows, subset.record, config, workers=1).batch(1)
 
 
 def pairs_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -237,7 +250,7 @@ def normalised(rows: ds.Dataset, record: Record, config: Config, workers: int) -
     """Turn uint8 [H, W, C] into float32 [C, H, W] in [-1, 1] and name the network's input x."""
     names = NETWORK_COLUMNS[config.direction]
     for column, name, channels in zip(COLUMNS, names, record.channels, strict=True):
-        half = [127.5] * channels
+        half = [HALF] * channels
         steps = [vision.Normalize(half, half), vision.HWC2CHW()]
         if config.colours == "lab" and name == "y":
             steps = [colours_of]
@@ -245,20 +258,14 @@ def normalised(rows: ds.Dataset, record: Record, config: Config, workers: int) -
     return rows.rename(list(COLUMNS), list(names))
 
 
-class Cut:
+def cut_pair(
+    a: Pixels, b: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]
+) -> tuple[Pixels, Pixels]:
     """Crop and mirror both images of a pair in the same way.
 
     MindSpore's own random crop draws inside the worker, so its result depends on their number.
     """
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.shape = shape
-
-    def __call__(
-        self, a: Pixels, b: Pixels, top: int, left: int, mirror: int
-    ) -> tuple[Pixels, ...]:
-        """Return the window at (top, left) of both, mirrored if `mirror` is 1."""
-        return tuple(cut(image, top, left, mirror, self.shape) for image in (a, b))
+    return cut(a, top, left, mirror, shape), cut(b, top, left, mirror, shape)
 
 
 def cut(image: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]) -> Pixels:

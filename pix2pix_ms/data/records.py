@@ -21,8 +21,8 @@ from mindspore.mindrecord import FileReader
 from PIL import Image
 
 from pix2pix_ms.config.settings import Colours, check_choice
-from pix2pix_ms.data.images import MODES, Pair, Pixels, decode
-from pix2pix_ms.data.integrity import check_readable, check_sums, index_of, opened, state
+from pix2pix_ms.data.images import MODES, Pair, Pixels, decode, to_pixels
+from pix2pix_ms.data.integrity import check_readable, check_sums, index_of, read_only, state
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import ranks
 
@@ -37,7 +37,7 @@ SUFFIX = ".mindrecord"
 class Record:
     """A MindRecord file that was checked, in either layout; `batched` is the published one.
 
-    `named` tells whether its pairs have names; ours do, others' may not. `channels` are those of A
+    `named` says whether its pairs have names; ours do, others' may not. `channels` are those of A
     and of B, and `colours` what is learned of them, as `Config.colours` has it.
     """
 
@@ -80,7 +80,7 @@ class Record:
 
     @cached_property
     def unbatched(self) -> list[tuple[Pixels, Pixels]]:
-        """The published layout taken apart: each pair as uint8 [H, W, 3].
+        """The pairs of the published layout, uint8 [H, W, 3] each.
 
         Raises:
             Pix2PixError: if a row's shapes or values are not as that layout has them.
@@ -89,7 +89,7 @@ class Record:
         pairs: list[tuple[Pixels, Pixels]] = []
         for number, row in enumerate(rows_of(rows, self.path)):
             batches = [row[column] for column in COLUMNS]
-            check_batch(self.path, number, *batches)
+            check_published(self.path, number, *batches)
             pairs += zip(*map(to_pixels, batches), strict=True)
         return pairs
 
@@ -105,24 +105,10 @@ def decoder(channels: int) -> Callable[[np.ndarray], Pixels]:
     """Return what decodes a row's image to that many channels; MindSpore's own knows only RGB."""
     if channels == 3:
         return vision.Decode()
-
-    def decode_row(data: np.ndarray) -> Pixels:
-        return decode(data.tobytes(), channels)
-
-    return decode_row
+    return lambda data: decode(data.tobytes(), channels)
 
 
-def to_pixels(images: np.ndarray) -> Pixels:
-    """Turn float [N, C, H, W] in [-1, 1] into uint8 [N, H, W, C]; without N likewise."""
-    return np.round((np.moveaxis(images, -3, -1) + 1) * 127.5).astype(np.uint8)
-
-
-def from_pixels(images: np.ndarray) -> np.ndarray:
-    """Turn uint8 [N, H, W, C] into float32 [N, C, H, W] in [-1, 1]; without N likewise."""
-    return np.ascontiguousarray(np.moveaxis(images.astype(np.float32) / 127.5 - 1, -1, -3))
-
-
-def check_batch(path: Path, row: int, a: np.ndarray, b: np.ndarray) -> None:
+def check_published(path: Path, row: int, a: np.ndarray, b: np.ndarray) -> None:
     """Refuse a row of the published layout whose shapes or values are off."""
     for column, batch in zip(COLUMNS, (a, b), strict=True):
         if batch.ndim != 4 or batch.shape[1] != 3 or batch.shape != a.shape:
@@ -190,7 +176,7 @@ def inspect(path: Path) -> Inspected:
 
 
 def channels_of(data: bytes, path: Path) -> int:
-    """Tell how many channels an encoded image has."""
+    """Return how many channels an encoded image has."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             return {mode: count for count, mode in MODES.items()}.get(image.mode, 3)
@@ -212,7 +198,7 @@ def check_files(path: Path) -> None:
         )
     known = check_sums(path)
     try:
-        with closing(opened(index)) as db:
+        with closing(read_only(index)) as db:
             written = Path(db.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0])
     except (sqlite3.Error, TypeError) as error:
         raise Pix2PixError(

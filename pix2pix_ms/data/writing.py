@@ -12,17 +12,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from mindspore.mindrecord import FileWriter
 
 from pix2pix_ms.config.settings import Colours
 from pix2pix_ms.data.images import ImageRow, Pair, Pixels, Row, encode
 from pix2pix_ms.data.integrity import mark_own, write_sums
-from pix2pix_ms.data.records import COLOURS, COLUMNS, DOMAIN, IMAGE, NAME, SUFFIX
+from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.errors import Pix2PixError
-
-BYTES, STRING = {"type": "bytes"}, {"type": "string"}
 
 
 class LabelledImage(NamedTuple):
@@ -33,23 +31,6 @@ class LabelledImage(NamedTuple):
     name: str
 
 
-class Layout(NamedTuple):
-    """How rows are stored: a column for each of their fields, and columns that are all alike."""
-
-    schema: dict[str, dict[str, str]]
-    fields: tuple[str, ...]
-    alike: dict[str, str]
-
-
-def pairs_layout(colours: Colours) -> Layout:
-    """Return the layout of a record of pairs, `Row`s."""
-    schema = dict.fromkeys(COLUMNS, BYTES) | dict.fromkeys((NAME, COLOURS), STRING)
-    return Layout(schema, (*COLUMNS, NAME), {COLOURS: colours})
-
-
-IMAGES = Layout(
-    {IMAGE: BYTES, DOMAIN: STRING, NAME: STRING}, (IMAGE, DOMAIN, NAME), {}
-)  # of `ImageRow`s
 # With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. Pages just
 # large enough for a row, and a header with room for an entry a page, take what the images take.
 SMALLEST_HEADER = 2**14
@@ -71,16 +52,16 @@ def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") ->
     Raises:
         Pix2PixError: if there are no pairs, no room, or what reading them raises.
     """
-    rows = (Row(encode(pair.a), encode(pair.b), pair.name) for pair in pairs)
+    rows = (Row(encode(a), encode(b), name, colours) for a, b, name in pairs)
     with appearing_records(path.parent) as folder:
-        return write_rows(rows, folder / path.name, pairs_layout(colours))
+        return write_rows(rows, folder / path.name)
 
 
 def write_images(images: Iterable[LabelledImage], path: Path) -> int:
     """Write images that are no pairs likewise, and return how many; raises the same."""
     rows = (ImageRow(encode(image), domain, name) for image, domain, name in images)
     with appearing_records(path.parent) as folder:
-        return write_rows(rows, folder / path.name, IMAGES)
+        return write_rows(rows, folder / path.name)
 
 
 @contextmanager
@@ -123,7 +104,7 @@ def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
 
 
 def is_running(process: str) -> bool:
-    """Tell whether a process of that number is there."""
+    """Return whether a process of that number is running."""
     try:
         os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):
@@ -133,7 +114,7 @@ def is_running(process: str) -> bool:
     return True
 
 
-def write_rows(rows: Iterable[Row | ImageRow], path: Path, layout: Layout) -> int:
+def write_rows(rows: Iterable[Row | ImageRow], path: Path) -> int:
     """Write encoded rows, pages and header no larger than they need; return how many."""
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         sizes = []
@@ -151,35 +132,27 @@ def write_rows(rows: Iterable[Row | ImageRow], path: Path, layout: Layout) -> in
         page = min(max(SMALLEST_PAGE, 4 * 2 ** max(sizes).bit_length()), LARGEST_PAGE)
         pages = 2 + 2 * sum(sizes) // page  # a page may be left half empty
         header = max(SMALLEST_HEADER, 2 ** (pages * HEADER_BYTES_A_PAGE).bit_length())
+        # Our own pickles: the spool has no name under which others could write.
+        columns = (pickle.load(spool)._asdict() for _ in sizes)
         try:
-            write_file(spooled(spool, len(sizes)), path, layout, page, header)
+            write_file(columns, path, page, header)
         except RuntimeError as error:
-            raise OSError(0, reason_of(error)) from error
+            lines = str(error).splitlines()
+            reason = next((line for line in lines if line.startswith("[ERROR]")), lines[0])
+            raise OSError(0, reason) from error
     return len(sizes)
 
 
-def spooled(spool: IO[bytes], count: int) -> Iterator[Row | ImageRow]:
-    """Read rows back one by one."""
-    for _ in range(count):
-        yield pickle.load(spool)  # our own: the file has no name under which others could write
-
-
-def write_file(
-    rows: Iterator[Row | ImageRow], path: Path, layout: Layout, page: int, header: int
-) -> None:
-    """Write rows with MindRecord's own writer, a few at a time."""
+def write_file(rows: Iterator[dict[str, bytes | str]], path: Path, page: int, header: int) -> None:
+    """Write rows by column with MindRecord's own writer, a few at a time."""
+    some = list(islice(rows, ROWS_AT_ONCE))
+    kinds = {bytes: {"type": "bytes"}, str: {"type": "string"}}
     writer = FileWriter(str(path), shard_num=1)
     writer.set_header_size(header)
     writer.set_page_size(page)
-    writer.add_schema(layout.schema, "a pair or an image a row")
-    while some := list(islice(rows, ROWS_AT_ONCE)):
-        writer.write_raw_data(
-            [dict(zip(layout.fields, row, strict=True)) | layout.alike for row in some]
-        )
+    schema = {column: kinds[type(value)] for column, value in some[0].items()}
+    writer.add_schema(schema, "a pair or an image a row")
+    while some:
+        writer.write_raw_data(some)
+        some = list(islice(rows, ROWS_AT_ONCE))
     writer.commit()
-
-
-def reason_of(error: RuntimeError) -> str:
-    """Return the sentence in an error of MindRecord's that says what went wrong."""
-    lines = str(error).splitlines()
-    return next((line for line in lines if line.startswith("[ERROR]")), lines[0])

@@ -17,17 +17,19 @@ from pix2pix_ms.data.images import (
     Pixels,
     channelled,
     fitted,
+    from_pixels,
     header,
     read_image,
     resized,
     shown,
     to_image,
+    to_pixels,
     window,
 )
 from pix2pix_ms.data.lab import coloured, lab_of, lightness
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.prepare.folders import check_halves, halves, images_in
-from pix2pix_ms.data.records import from_pixels, rows_of, to_pixels
+from pix2pix_ms.data.records import rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.machine.precision import array_of

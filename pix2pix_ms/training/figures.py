@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.data.images import Pixels, shown
-from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.data.images import Pixels, shown, to_pixels
 
 SAMPLE_TITLES = ("input", "generated", "target")
 CELL_INCHES = 1.7

@@ -1,6 +1,6 @@
 """A pair as its record stores it: two encoded images, cut, made, converted and shrunk as asked.
 
-The idea: bytes that need no change are kept. What was a lossy photo and changes is encoded again
+The idea: bytes that need no change stay. What was a lossy photo and changes is encoded again
 at its own quality, so that a record is about as large as the photos in it; all else becomes PNG.
 """
 
@@ -36,13 +36,15 @@ def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
         Pix2PixError: if a file is unfit.
     """
     channels_a, channels_b = recipe.stored
-    if files.b is not None:
-        a = encode_file(files.a, channels_a, recipe.shrink)
-        return Row(a, encode_file(files.b, channels_b, recipe.shrink), files.name)
     if recipe.make is not None:
         a = encode(MAKERS[recipe.make](read_shrunk(files.a, recipe.shrink)))
-        return Row(a, encode_file(files.a, channels_b, recipe.shrink), files.name)
-    return Row(*encode_halves(files.a, recipe), files.name)
+        b = encode_file(files.a, channels_b, recipe.shrink)
+    elif files.b is not None:
+        a = encode_file(files.a, channels_a, recipe.shrink)
+        b = encode_file(files.b, channels_b, recipe.shrink)
+    else:
+        a, b = encode_halves(files.a, recipe)
+    return Row(a, b, files.name, "lab" if recipe.make == "lab" else "rgb")
 
 
 def encode_image(files: PairFiles, recipe: Recipe) -> ImageRow:
@@ -56,12 +58,12 @@ def encode_file(path: Path, channels: int, shrink: int | None) -> bytes:
     with opened(path) as image:
         before = upright_size(image)
         size = target(*before, shrink)
-        if size == before and kept(image, channels):
+        if size == before and fits_as_it_is(image, channels):
             image.load()  # only now it is known to be whole
             return path.read_bytes()
         how = jpeg_settings(image, path, size != before)
         draft(image, size)
-        return packed(fitted(upright(image, channels), size), how)
+        return packed(scaled(upright(image, channels), size), how)
 
 
 def encode_halves(path: Path, recipe: Recipe) -> tuple[bytes, bytes]:
@@ -74,8 +76,8 @@ def encode_halves(path: Path, recipe: Recipe) -> tuple[bytes, bytes]:
         draft(image, (2 * size[0], size[1]))
         whole = {channels: upright(image, channels) for channels in set(recipe.stored)}
         left, right = recipe.stored[::-1] if recipe.swap else recipe.stored
-        first = packed(fitted(whole[left], size, side=0), how)
-        second = packed(fitted(whole[right], size, side=1), how)
+        first = packed(scaled(whole[left], size, side=0), how)
+        second = packed(scaled(whole[right], size, side=1), how)
     return (second, first) if recipe.swap else (first, second)
 
 
@@ -84,7 +86,7 @@ def read_shrunk(path: Path, shrink: int | None) -> Pixels:
     with opened(path) as image:
         size = target(*upright_size(image), shrink)
         draft(image, size)
-        return to_array(fitted(upright(image, 3), size))
+        return to_array(scaled(upright(image, 3), size))
 
 
 def target(width: int, height: int, shrink: int | None) -> tuple[int, int]:
@@ -108,8 +110,8 @@ def draft(image: Image.Image, size: tuple[int, int]) -> None:
             return
 
 
-def kept(image: Image.Image, channels: int) -> bool:
-    """Tell whether a file's bytes decode to the wanted channels, the right way up, everywhere."""
+def fits_as_it_is(image: Image.Image, channels: int) -> bool:
+    """Return whether a file's bytes decode to the wanted channels, the right way up, everywhere."""
     return (
         image.format in ("JPEG", "PNG")
         and image.mode == MODES[channels]
@@ -118,7 +120,7 @@ def kept(image: Image.Image, channels: int) -> bool:
     )
 
 
-def fitted(image: Image.Image, size: tuple[int, int], side: int | None = None) -> Image.Image:
+def scaled(image: Image.Image, size: tuple[int, int], side: int | None = None) -> Image.Image:
     """Return an image, or its half (0 left, 1 right), resized to `size`."""
     width, height = image.size
     left, right = (0.0, width) if side is None else (side * width / 2, (side + 1) * width / 2)

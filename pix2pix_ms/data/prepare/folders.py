@@ -115,7 +115,7 @@ def counting(path: Path) -> tuple[int, str, str]:
 
 
 def is_image(path: Path, entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry of a folder is a file that is called an image."""
+    """Return whether an entry of a folder is a file that is called an image."""
     named = path.suffix.lower() in SUFFIXES
     if named:
         check_name(path)
@@ -179,7 +179,7 @@ def find(folder: Path, *, photos: bool = False, swap: bool = False) -> Found:
 
     Args:
         photos: its images are B of which A is to be made, rather than pairs side by side.
-        swap: take A for B and B for A; of images side by side it is their reader's task.
+        swap: exchange A and B; of images side by side their reader does it.
 
     Raises:
         Pix2PixError: if there is no image, or two have the same name.
@@ -216,7 +216,7 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
     """Return the images of a folder's subfolders, each a domain.
 
     Args:
-        names: of the subfolders to take, and of their domains; unless given, all, under their own.
+        names: of the subfolders to read, with their domains; unless given, all, by their names.
 
     Raises:
         Pix2PixError: if there is none, or one holds no image, or two of the same name.

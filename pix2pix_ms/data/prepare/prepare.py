@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -11,14 +10,11 @@ from pix2pix_ms.data.prepare.encoding import encode_image, encode_pair
 from pix2pix_ms.data.prepare.folders import SPLITS, Found, refuse_lonely
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits, lonely_in
-from pix2pix_ms.data.prepare.survey import lines, refuse_unfit, survey
-from pix2pix_ms.data.prepare.workers import Workers
+from pix2pix_ms.data.prepare.survey import each, lines, look, refuse_unfit, workers
 from pix2pix_ms.data.records import SUFFIX
-from pix2pix_ms.data.writing import IMAGES, appearing_records, pairs_layout, write_rows
+from pix2pix_ms.data.writing import appearing_records, write_rows
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import held
-
-PAIRS_AT_ONCE = 4  # a process goes on to the next before this one has taken the last
 
 
 def quiet(_: str) -> None:
@@ -92,30 +88,23 @@ def write_splits(
 
     With `own` they are marked as a training's.
     """
-    with Workers(sum(len(found.pairs) for found in splits.values())) as workers:
-        seen = survey(splits, recipe, workers)
+    every = [pair for found in splits.values() for pair in found.pairs]
+    with workers(len(every)) as processes:
+        seen = list(each(look, every, recipe, processes))
         for line in lines(splits, seen, recipe):
             report(line)
         if not skip_unpaired:
             refuse_lonely(lonely_in(splits))
         refuse_unfit(seen)
         refuse_empty(splits)
-        encode, layout, unit = (
-            (encode_image, IMAGES, "image")
-            if recipe.unpaired
-            else (encode_pair, pairs_layout("lab" if recipe.make == "lab" else "rgb"), "pair")
-        )
+        encode = encode_image if recipe.unpaired else encode_pair
+        unit = "image" if recipe.unpaired else "pair"
         with appearing_records(out, own) as room:
             for name, found in splits.items():
-                rows = workers.map(encode, found.pairs, recipe, PAIRS_AT_ONCE)
-                shown = progress(rows, name, len(found.pairs), unit)
-                write_rows(shown, room / f"{name}{SUFFIX}", layout)
+                rows = each(encode, found.pairs, recipe, processes)
+                bar = tqdm(rows, name, len(found.pairs), unit=unit, disable=None, leave=False)
+                write_rows(bar, room / f"{name}{SUFFIX}")
     return [out / f"{name}{SUFFIX}" for name in splits]
-
-
-def progress(rows: Iterable[Any], name: str, total: int, unit: str) -> Iterable[Any]:
-    """Show a progress bar on a terminal, nothing elsewhere."""
-    return tqdm(rows, desc=name, total=total, unit=unit, disable=None, leave=False)
 
 
 def refuse_empty(splits: dict[str, Found]) -> None:

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pix2pix_ms.data.images import (
-    MODES,
-    Pixels,
-    to_array,
-    to_image,
-)
+from pix2pix_ms.data.images import MODES, Pixels, to_array, to_image
 from pix2pix_ms.errors import Pix2PixError
 
 SIGMA = 2.0  # pixels: finer structure than this makes no edge

@@ -50,8 +50,7 @@ def found_splits(
         raise Pix2PixError(f"val_ratio: expected a share from 0 to below 1, found {val_ratio}")
     if seed < 0:
         raise Pix2PixError(f"seed: expected at least 0, found {seed}")
-    splits = present_splits(source, recipe)
-    splits = splits or {name: found_in(source, recipe)}
+    splits = present_splits(source, recipe) or {name: found_in(source, recipe)}
     refuse_other_domains(splits, source)
     if val_ratio == 0:
         return splits
@@ -61,10 +60,10 @@ def found_splits(
             f"{', '.join(splits)}; leave val_ratio out"
         )
     train = splits["train"]
-    rest, held = divided_by_domain(train.pairs, val_ratio, seed)
+    rest, val = divided(train.pairs, val_ratio, seed)
     return splits | {
         "train": train._replace(pairs=rest),
-        "val": Found(f"drawn from train with seed {seed}", held, [], []),
+        "val": Found(f"drawn from train with seed {seed}", val, [], []),
     }
 
 
@@ -116,7 +115,7 @@ def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:
 
 
 def is_side_by_side(source: Path) -> bool:
-    """Tell a folder of images, or of splits of such, from one with a folder for each domain."""
+    """Return whether there are images in a folder or its splits, not a folder for each domain."""
     places = [source, *(source / split for split in SPLITS)]
     return any(entries(place)[0] for place in places if place.is_dir())
 
@@ -126,28 +125,25 @@ def lonely_in(splits: dict[str, Found]) -> list[Path]:
     return [path for found in splits.values() for path in found.lonely]
 
 
-def divided_by_domain(
+def divided(
     files: list[PairFiles], share: float, seed: int
 ) -> tuple[list[PairFiles], list[PairFiles]]:
-    """Split each domain as `divided` does; pairs are all of one."""
-    rest, held = [], []
+    """Split files in two at random, the second with about `share` of each domain; pairs have one.
+
+    Raises:
+        Pix2PixError: if none is left for the first.
+    """
+    rest: list[PairFiles] = []
+    drawn: list[PairFiles] = []
     for domain in dict.fromkeys(file.domain for file in files):
         members = [file for file in files if file.domain == domain]
-        stays, leaves = divided(members, share, seed)
-        rest += stays
-        held += leaves
-    return rest, held
-
-
-def divided(
-    pairs: list[PairFiles], share: float, seed: int
-) -> tuple[list[PairFiles], list[PairFiles]]:
-    """Split a list in two at random, the second with about `share` of it and at least one."""
-    held = max(1, round(len(pairs) * share))
-    if held >= len(pairs):
-        raise Pix2PixError(
-            f"val_ratio: expected some left to train on, found {len(pairs)} in all; add images"
-        )
-    chosen = set(random(seed, Stream.SPLIT).permutation(len(pairs))[-held:].tolist())
-    rest = [pair for index, pair in enumerate(pairs) if index not in chosen]
-    return rest, [pairs[index] for index in sorted(chosen)]
+        count = max(1, round(len(members) * share))
+        if count >= len(members):
+            raise Pix2PixError(
+                f"val_ratio: expected some left to train on, found {len(members)} in all; "
+                "add images"
+            )
+        chosen = set(random(seed, Stream.SPLIT).permutation(len(members))[-count:].tolist())
+        for index, file in enumerate(members):
+            (drawn if index in chosen else rest).append(file)
+    return rest, drawn

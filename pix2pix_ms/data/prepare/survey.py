@@ -1,19 +1,40 @@
-"""What the headers of all files say before anything is written: a report, and what is unfit."""
+"""What the headers of all files say before anything is written: a report, and what is unfit.
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+Headers are read, and pairs encoded, on all cores. Threads would wait for each other (Pillow holds
+the interpreter's lock while it encodes), `fork` is unsafe beside MindSpore's threads, and
+`multiprocessing`'s other ways import the user's script again; joblib's processes do not. This
+module must not import MindSpore: each process would load it.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from joblib import cpu_count
+from joblib.externals.loky import ProcessPoolExecutor
 
 from pix2pix_ms.data.images import MODES, Header, header
 from pix2pix_ms.data.prepare.folders import Found, PairFiles, check_equal, check_halves, short
 from pix2pix_ms.data.prepare.recipe import Recipe
-from pix2pix_ms.data.prepare.workers import Workers
 from pix2pix_ms.errors import Pix2PixError
 
-MOST_KINDS = 4  # of sizes, modes and ignored files a line tells
+Result = TypeVar("Result")
+Use = Callable[[PairFiles, Recipe], Result]
+
+WORTH_IT = 32  # pairs: fewer are done sooner than processes start
+AT_ONCE = 4  # pairs a call: an exchange with a process costs about as much as reading a header
+AHEAD = 3  # calls a process, one of them at work
+MOST_KINDS = 4  # of sizes, modes and ignored files that a line names
 LABEL = 10  # columns
-HEADERS_AT_ONCE = 8  # an exchange with a process costs about as much as reading one
 
 
 class Seen(NamedTuple):
@@ -23,10 +44,66 @@ class Seen(NamedTuple):
     fault: str | None
 
 
-def survey(splits: dict[str, Found], recipe: Recipe, workers: Workers) -> list[Seen]:
-    """Read the headers of all pairs."""
-    every = [pair for found in splits.values() for pair in found.pairs]
-    return list(workers.map(look, every, recipe, HEADERS_AT_ONCE))
+@contextmanager
+def workers(pairs: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Start a process for each core; None where so few pairs are done sooner without."""
+    if pairs < WORTH_IT or cpu_count() == 1:
+        yield None
+        return
+    with ProcessPoolExecutor(
+        cpu_count(), initializer=end_with, initargs=(os.getpid(),)
+    ) as processes:
+        yield processes
+
+
+def end_with(parent: int) -> None:
+    """End this process with its parent, even one that was killed, and not by Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def each(
+    function: Use[Result],
+    pairs: list[PairFiles],
+    recipe: Recipe,
+    processes: ProcessPoolExecutor | None,
+) -> Iterator[Result]:
+    """Yield `function(pair, recipe)` of every pair, in order, a few results in memory at a time.
+
+    Raises:
+        Pix2PixError: what the function raises, or if a process dies.
+    """
+    if processes is None:
+        yield from (function(pair, recipe) for pair in pairs)
+        return
+    calls = (
+        processes.submit(several, function, pairs[first : first + AT_ONCE], recipe)
+        for first in range(0, len(pairs), AT_ONCE)
+    )
+    waiting: deque[Future[list[Result]]] = deque(islice(calls, AHEAD * cpu_count()))
+    done = 0
+    while waiting:
+        try:
+            results = waiting.popleft().result()
+            waiting.extend(islice(calls, 1))
+        except BrokenProcessPool as error:
+            raise Pix2PixError(
+                f"{pairs[done].a}: expected it and the next to be read, found that a process "
+                "reading them ended; is there enough memory?"
+            ) from error
+        yield from results
+        done += len(results)
+
+
+def several(function: Use[Result], pairs: list[PairFiles], recipe: Recipe) -> list[Result]:
+    """Call a function on some pairs; in one of the processes."""
+    return [function(pair, recipe) for pair in pairs]
 
 
 def look(pair: PairFiles, recipe: Recipe) -> Seen:
@@ -110,9 +187,8 @@ def alphas(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
     """Yield what becomes of each file's alpha."""
     for head, channels in uses(seen, stored):
         if head.transparent:
-            kept = {count in (2, 4) for count in channels}
-            words = {True: "kept", False: "put over white"}
-            yield f"{head.mode} " + " and ".join(words[how] for how in sorted(kept))
+            fates = {"kept" if count in (2, 4) else "put over white" for count in channels}
+            yield f"{head.mode} " + " and ".join(sorted(fates, reverse=True))
 
 
 def uses(seen: list[Seen], stored: tuple[int, int]) -> Iterator[tuple[Header, tuple[int, ...]]]:

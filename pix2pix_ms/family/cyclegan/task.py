@@ -46,7 +46,7 @@ class UnpairedTask(DomainsTask):
         check_images(data, config, config.channels, larger(data))
         if len(data.names) != 2:
             raise Pix2PixError(
-                f"{data.train[0].path}: expected two domains to translate between, found "
+                f"{data.records[0]}: expected two domains to translate between, found "
                 f"{', '.join(data.names)}; stargan takes any number"
             )
         self.config, self.data = config, data

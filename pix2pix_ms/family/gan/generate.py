@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pix2pix_ms.config.family import GANConfig
-from pix2pix_ms.data.images import shown, to_image
-from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.data.images import shown, to_image, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.gan.task import model_of
 from pix2pix_ms.machine.files import appearing_whole

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 
 from pix2pix_ms.config.family import StarGANConfig
 from pix2pix_ms.config.settings import Direction, Fit
-from pix2pix_ms.data.images import Pixels, channelled, fitted, read_image
-from pix2pix_ms.data.records import to_pixels
+from pix2pix_ms.data.images import Pixels, channelled, fitted, read_image, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder

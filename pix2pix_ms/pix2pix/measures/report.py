@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.images import Pixels, shown, to_image
+from pix2pix_ms.data.images import Pixels, shown, to_image, to_pixels
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, label_maps, whole
-from pix2pix_ms.data.records import Record, open_record, to_pixels
+from pix2pix_ms.data.records import Record, open_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.pix2pix.measures import quality
 from pix2pix_ms.pix2pix.measures.colours import LAB_BINS, intersection, lab_counts

@@ -19,7 +19,7 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.data import records
 from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.images import Pixels
+from pix2pix_ms.data.images import Pixels, to_pixels
 from pix2pix_ms.data.pair_batches import (
     Subset,
     TrainingData,
@@ -29,7 +29,6 @@ from pix2pix_ms.data.pair_batches import (
     label_maps,
     plain_data,
 )
-from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import held
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
