@@ -30,7 +30,7 @@ from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.prepare.folders import check_halves, halves, images_in
 from pix2pix_ms.data.records import from_pixels, rows_of, to_pixels
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import appearing_whole
+from pix2pix_ms.machine.files import appearing_whole, check_new
 from pix2pix_ms.machine.precision import array_of
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import interruptible
@@ -180,6 +180,7 @@ def translate(
     style: Style | None = None,
     seed: Seed | None = None,
     dropout: bool = True,
+    force: bool = False,
 ) -> list[Path]:
     """Translate images, or all images of folders, to PNG files of the same names in `out`.
 
@@ -194,9 +195,11 @@ def translate(
         direction: which of CycleGAN's two generators; unless given, that of its config.
         style: for StarGAN, what to turn the images into.
         seed, dropout: those of the `Translator`; StarGAN's seed draws a style, "each" one an image.
+        force: replace files that are there.
 
     Raises:
-        Pix2PixError: if something cannot be read or changes nothing, or two would have one name.
+        Pix2PixError: if something cannot be read or changes nothing, two would have one name, or a
+            file exists.
     """
     sources = input_files(inputs)
     if pairs and style is not None:
@@ -211,7 +214,7 @@ def translate(
         if pairs:
             check_halves(source, head.width, head.height, any_width=True)
     written = [out / f"{source.stem}.png" for source in sources]
-    refuse_to_overwrite(sources, written)
+    check_new(*written, force=force)
     out.mkdir(parents=True, exist_ok=True)
     bar = tqdm(sources, "images", unit="image", disable=None, leave=False)
     for index, (source, path) in enumerate(zip(bar, written, strict=True)):
@@ -244,13 +247,6 @@ def open_translator(
             f"{config.model}; leave --domain out"
         )
     return Translator(*generator_of(found, config, path, direction), mode or "paper", **noise)
-
-
-def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:
-    """Refuse to write a generated image over an input."""
-    lost = {path.resolve() for path in written} & {source.resolve() for source in sources}
-    for path in sorted(lost):
-        raise Pix2PixError(f"{path}: expected a new file to write, found an input; change --out")
 
 
 def input_files(inputs: Iterable[Path]) -> list[Path]:

@@ -375,7 +375,7 @@ def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> Non
 def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
     """A closed stream's number is not a file's: what a library prints would be written there."""
     program = (
-        "import os; from pix2pix_ms.cli.options import prepare_streams\n"
+        "import os; from pix2pix_ms.cli.console import prepare_streams\n"
         "prepare_streams()\n"
         f"with open({str(tmp_path / 'file')!r}, 'w') as file: assert file.fileno() > 2\n"
         "os.write(1, b'1'); os.write(2, b'2'); print('3', flush=True)"

@@ -22,6 +22,7 @@ from pix2pix_ms.data.images import Pixels, shown, to_image
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, label_maps, whole
 from pix2pix_ms.data.records import Record, open_record, to_pixels
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.files import check_new
 from pix2pix_ms.pix2pix.measures import quality
 from pix2pix_ms.pix2pix.measures.colours import LAB_BINS, intersection, lab_counts
 from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS
@@ -103,25 +104,6 @@ class Report:
         lines += [line(name, *map(printed, measure)) for name, measure in rows.items()]
         lines.append(ABOUT_KID if self.kid else NO_KID)
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
-
-
-def check_replaceable(place: Path) -> None:
-    """Refuse to put a report in the place of anything but an older one, or an empty file.
-
-    Raises:
-        Pix2PixError: if there is something else.
-    """
-    if not place.exists() or (place.is_file() and place.stat().st_size == 0):
-        return
-    try:
-        older = json.loads(place.read_text()) if place.is_file() else None
-    except (ValueError, RecursionError):
-        older = None
-    if not isinstance(older, dict) or not {"checkpoint", "data", "l1"} <= older.keys():
-        raise Pix2PixError(
-            f"{place}: expected a new file, or an older report, found something else; choose "
-            "another with --json"
-        )
 
 
 ABOUT_KID = (
@@ -218,6 +200,7 @@ def evaluate_checkpoint(
     target: Target | None = None,
     images: Path | None = None,
     direction: Direction | None = None,
+    force: bool = False,
 ) -> Report:
     """Measure a generator on held-out pairs, in the direction and at the size of its config.
 
@@ -229,6 +212,7 @@ def evaluate_checkpoint(
         target: what the target images are; unless given, the first pair's colours decide.
         images: a new folder for PNG files, `input/`, `generated/` and `target/`.
         direction: which of CycleGAN's two generators; unless given, that of its config.
+        force: write to a folder that is in use, where images of the same names are replaced.
 
     Raises:
         Pix2PixError: if something cannot be read, the images folder is in use, or there is a
@@ -236,7 +220,7 @@ def evaluate_checkpoint(
     """
     generator, config = load_generator(checkpoint, direction)
     translator = Translator(generator, config, mode)
-    with new_folder(images) as writing, tempfile.TemporaryDirectory() as made:
+    with new_folder(images, force) as writing, tempfile.TemporaryDirectory() as made:
         path, description = held_out_record(data, Path(made), recipe_for(config))
         pairs = whole(open_record(path))
         seen = target_of(pairs, config.direction)
@@ -298,26 +282,20 @@ def check_segmenter(segmenter: Path | None, target: Target) -> None:
 
 
 @contextmanager
-def new_folder(folder: Path | None) -> Iterator[Path | None]:
-    """Give a place to write a folder's files, which appears under its name when all are written.
-
-    Raises:
-        Pix2PixError: if there is a folder of that name with something in it.
-    """
+def new_folder(folder: Path | None, force: bool) -> Iterator[Path | None]:
+    """Give a place for a folder's files, which move to the folder when all have been written."""
     if folder is None:
         yield None
         return
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise Pix2PixError(
-            f"{folder}: expected a new or empty folder for the images, found one in use; "
-            "choose another with --save-images"
-        )
+    check_new(folder, force=force, folder=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
-        writing = Path(place) / folder.name
-        writing.mkdir()
-        yield writing
-        writing.replace(folder)
+    disk = folder if folder.is_dir() else folder.parent
+    with tempfile.TemporaryDirectory(dir=disk, prefix=".writing-") as place:
+        yield (writing := Path(place))
+        for file in sorted(writing.rglob("*.png")):
+            target = folder / file.relative_to(writing)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
 
 
 def file_names(record: Record) -> list[str]:

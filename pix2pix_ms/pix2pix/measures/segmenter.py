@@ -31,7 +31,7 @@ from pix2pix_ms.data.pair_batches import (
 )
 from pix2pix_ms.data.records import to_pixels
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import held
+from pix2pix_ms.machine.files import check_new, held
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.measures.segmentation import (
@@ -80,25 +80,29 @@ class Labeller:
 
 
 def train_segmenter(
-    config: Config, data: TrainingData, out: Path, report: Callable[[str], None] = print
+    config: Config,
+    data: TrainingData,
+    out: Path,
+    report: Callable[[str], None] = print,
+    force: bool = False,
 ) -> SegmentationScores:
     """Train a segmenter, write it to the file `out` at the end, and return its held-out scores.
 
     Args:
         config: as `segmenter_config` makes it; the place of the label maps decides its direction.
         report: called with a line an epoch.
+        force: replace a file that is there.
 
     Raises:
-        Pix2PixError: if `out` does not end in .ckpt, is there already or another process is at it,
-            not just one image of a pair is a label map, or the data cannot be read.
+        Pix2PixError: if `out` does not end in .ckpt, exists, or is in use by another process, not
+            just one image of a pair is a label map, or the data cannot be read.
     """
     if out.suffix != checkpoints.SUFFIX:
         raise Pix2PixError(
             f"{out}: expected a file to end in {checkpoints.SUFFIX}, found {out.name}; change --out"
         )
     with held(out, is_file=True):
-        if out.exists():
-            raise Pix2PixError(f"{out}: expected a new file to write, found one; change --out")
+        check_new(out, force=force)
         return train_and_write(config, data, out, report)
 
 
