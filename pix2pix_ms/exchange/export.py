@@ -81,8 +81,8 @@ def export_graph(
 def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
     """Write what translates, generates or segments of a checkpoint to `out`, config.json beside.
 
-    The two files are what `load_generator` and `load_segmenter` read, and the folder stands for
-    them. Kernels are rounded to float16: half the size of a run's `epoch_NNN.ckpt`.
+    `load_generator` and `load_segmenter` read the two, given their folder. Kernels are rounded to
+    float16: half the size of a run's `epoch_NNN.ckpt`.
 
     Args:
         source: as `checkpoints.file_of` takes it.
@@ -95,17 +95,13 @@ def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
     Raises:
         Pix2PixError: if the source cannot be read or holds neither network, or a file exists.
     """
-    if out.suffix != weights.SUFFIX:
-        raise Pix2PixError(
-            f"{out}: expected a name ending in {weights.SUFFIX}, found "
-            f"{out.suffix or 'no ending'}; change --out"
-        )
+    format_of(out, "safetensors")
     beside = checkpoints.config_beside(out)
     check_new(out, beside, force=force)
     path = checkpoints.file_of(source)
     found, config = checkpoints.plain(*checkpoints.load(path)[:2])
-    held = {name.split(".")[0] for name in found}
-    networks = SEGMENTER if held >= {*SEGMENTER} else config.networks
+    present = {name.split(".")[0] for name in found}
+    networks = SEGMENTER if present >= {*SEGMENTER} else config.networks
     for network in networks:
         checkpoints.check_holds(network, found, path)
     arrays = {

@@ -181,10 +181,10 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
             f"{path}: expected networks of {Config.model}, found those of {config.model}, which "
             "are not converted; give another checkpoint"
         )
-    held = {name.split(".")[0] for name in found}
-    if not held & {"generator", "discriminator"}:
+    present = {name.split(".")[0] for name in found} & {"generator", "discriminator"}
+    if not present:
         checkpoints.check_holds("generator", found, path)
-    if "generator" in held and not config.skips:
+    if "generator" in present and not config.skips:
         raise Pix2PixError(
             f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "
             "reference does not have; convert another run"
@@ -194,9 +194,9 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
             f"{out}: expected a file for the generator and another for the discriminator, found "
             "one for both; change --discriminator"
         )
-    kind = "generator" if "generator" in held else "discriminator"
+    kind = "generator" if "generator" in present else "discriminator"
     files = {kind: out} | ({"discriminator": discriminator} if discriminator else {})
-    if discriminator and not {"generator", "discriminator"} <= held:
+    if discriminator and len(present) < 2:
         raise Pix2PixError(
             f"{path}: expected a generator and a discriminator, found a {kind} alone; "
             "leave --discriminator out, or convert the last checkpoint of a run"

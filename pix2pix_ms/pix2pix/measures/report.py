@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -166,6 +166,21 @@ class Tally:
             for side, picture in pictures.items():
                 self.confusion[side] += confusion(truth, self.read(picture))
 
+    def measures(self) -> dict[str, Any]:
+        """Return every measure under its name in a `Report`."""
+        l1, psnr, ssim = mean_scores(self.scores)
+        kid, kid_spread = self.kid()
+        return {
+            "l1": Measure(l1, 0.0),
+            "psnr": Measure(psnr if math.isfinite(psnr) else None, None),
+            "ssim": Measure(ssim, 1.0),
+            "kid": kid,
+            "kid_spread": kid_spread,
+            "weave": Measure(*(quality.weave(self.pictures[side]) for side in SIDES)),
+            "histogram_intersection": self.histogram_intersection(),
+            "segmentation": self.segmentation(),
+        }
+
     def histogram_intersection(self) -> dict[str, Measure]:
         """Compare the colours of all images with those of all targets."""
         generated, target = (self.lab[side] for side in SIDES)
@@ -207,16 +222,14 @@ def evaluate_checkpoint(
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
         data: as `held_out_record` takes it.
-        segmenter: the checkpoint of the segmenter that reads photos; unless given, the one that
-            ships, where it is there and the colours show label maps and photos.
+        segmenter: the checkpoint of what reads photos; unless given, as `segmenter_for` has it.
         target: what the target images are; unless given, the first pair's colours decide.
         images: a new folder for PNG files, `input/`, `generated/` and `target/`.
         direction: which of CycleGAN's two generators; unless given, that of its config.
         force: write to a folder that is in use, where images of the same names are replaced.
 
     Raises:
-        Pix2PixError: if something cannot be read, the images folder is in use, or there is a
-            segmenter and nothing for it to read.
+        Pix2PixError: if something cannot be read, or the images folder is in use.
     """
     generator, config = load_generator(checkpoint, direction)
     translator = Translator(generator, config, mode)
@@ -225,9 +238,7 @@ def evaluate_checkpoint(
         pairs = whole(open_record(path))
         seen = target_of(pairs, config.direction)
         target = target or seen
-        check_segmenter(segmenter, target)
-        if segmenter is None and target == seen == "photos":
-            segmenter = shipped_segmenter()
+        segmenter = segmenter_for(segmenter, target, seen)
         labeller = load_segmenter(segmenter) if segmenter else None
         names = file_names(pairs.record) if writing else [""] * len(pairs)
         tally = Tally(target, labeller)
@@ -236,49 +247,35 @@ def evaluate_checkpoint(
             tally.add(*triple)
             if writing:
                 save(writing, name, triple)
-    l1, psnr, ssim = mean_scores(tally.scores)
-    kid, kid_spread = tally.kid()
     return Report(
-        checkpoint=str(checkpoint),
-        data=description,
-        images=len(pairs),
-        height=config.shape[0],
-        width=config.shape[1],
-        direction=config.direction,
-        mode=mode,
-        target=target,
-        segmenter=str(segmenter) if segmenter else None,
-        l1=Measure(l1, 0.0),
-        psnr=Measure(psnr if math.isfinite(psnr) else None, None),
-        ssim=Measure(ssim, 1.0),
-        kid=kid,
-        kid_spread=kid_spread,
-        weave=Measure(*(quality.weave(tally.pictures[side]) for side in SIDES)),
-        histogram_intersection=tally.histogram_intersection(),
-        segmentation=tally.segmentation(),
-    )
+        checkpoint=str(checkpoint), data=description, images=len(pairs),
+        height=config.shape[0], width=config.shape[1], direction=config.direction, mode=mode,
+        target=target, segmenter=str(segmenter) if segmenter else None, **tally.measures(),
+    )  # fmt: skip
 
 
 def target_of(pairs: Subset, direction: Direction) -> Target:
-    """Tell what the targets are by the colours of the first pair."""
+    """Judge what the targets are by the colours of the first pair."""
     labels = dict(zip(NETWORK_COLUMNS[direction], label_maps(pairs), strict=True))
     return "labels" if labels["y"] else "photos" if labels["x"] else "other"
 
 
-def shipped_segmenter() -> Path | None:
-    """Return the segmenter that ships, if it is there."""
-    shipped = checkpoints.SHIPPED_SEGMENTER
-    return shipped if shipped.is_dir() else None
+def segmenter_for(named: Path | None, target: Target, seen: Target) -> Path | None:
+    """Return the segmenter to read photos with: as named, or the one that ships.
 
+    That reads only where the colours, too, show photos and label maps.
 
-def check_segmenter(segmenter: Path | None, target: Target) -> None:
-    """Refuse a segmenter where there are no photos to read or no label maps to compare with."""
-    if segmenter and target != "photos":
+    Raises:
+        Pix2PixError: if one is named where there are no photos, or no label maps to compare with.
+    """
+    if named and target != "photos":
         found = "label maps as targets" if target == "labels" else "no label maps"
         raise Pix2PixError(
-            f"{segmenter}: expected photos as targets and label maps as inputs for the segmenter, "
+            f"{named}: expected photos as targets and label maps as inputs for the segmenter, "
             f"found {found}; leave --segmenter out, or say what they are with --target"
         )
+    ships = checkpoints.SHIPPED_SEGMENTER
+    return ships if not named and target == seen == "photos" and ships.is_dir() else named
 
 
 @contextmanager
