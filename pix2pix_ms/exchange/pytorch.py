@@ -66,7 +66,7 @@ def convert(
 
 
 def check_suffix(path: Path, wanted: tuple[str, ...]) -> None:
-    """Refuse a file whose name does not say what it is."""
+    """Refuse a file with another ending."""
     if path.suffix not in wanted:
         raise Pix2PixError(
             f"{path}: expected a name ending in {' or '.join(wanted)}, found "
