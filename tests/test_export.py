@@ -13,12 +13,11 @@ from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.pix2pix.measures.segmenter import Segmenter, load_segmenter
-from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, to_network
 from pix2pix_ms.training import checkpoints
-from tests.runs import output
+from tests.runs import output, saved
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +58,7 @@ def test_its_folder_stands_for_it(run: Path, tmp_path: Path) -> None:
 
 def test_a_segmenter_is_exported_too(tmp_path: Path) -> None:
     config = segmenter_config(size=64, ngf=4)
-    network = Segmenter(config)
-    initialise(network, replace(config, init_gain=0.3))
-    checkpoints.save(network.get_parameters(), tmp_path / "s.ckpt", config)
+    saved(Segmenter(config), replace(config, init_gain=0.3), tmp_path / "s.ckpt")
     export(tmp_path / "s.ckpt", tmp_path / "mine" / "segmenter.safetensors")
     photo = facade(1, 64).photo
     exact, rounded = (load_segmenter(tmp_path / name)(photo) for name in ("s.ckpt", "mine"))

@@ -22,19 +22,12 @@ from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
 from pix2pix_ms.pix2pix.measures.scores import score
 from pix2pix_ms.pix2pix.measures.segmentation import confusion, segmentation_scores
 from pix2pix_ms.pix2pix.measures.segmenter import Segmenter, load_segmenter
-from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import Translator, to_network
 from pix2pix_ms.training import checkpoints
-from tests.runs import call, output, refusal
+from tests.runs import call, output, refusal, saved
 
 SEEDS = range(50, 53)
-
-
-def saved(network: UNet, config: Config, path: Path) -> Path:
-    initialise(network, config)
-    checkpoints.save(network.get_parameters(), path, config)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -186,15 +179,10 @@ def test_images_are_saved_under_equal_names(folder: Path, images: Path, tmp_path
     assert sorted(tmp_path.iterdir()) == [images, out.parent]
 
 
-def test_images_without_splits_are_all_taken(folder: Path, images: Path) -> None:
-    said = output("evaluate", folder / "photos", "--data", images / "test")
-    assert f"3 images, all pairs of {images / 'test'}" in said
-
-
-def test_a_file_is_taken_as_it_is(folder: Path) -> None:
-    path = folder / "records" / "train.mindrecord"
-    said = output("evaluate", folder / "photos", "--data", path)
-    assert f"3 images, all pairs of {path}" in said
+def test_images_without_splits_and_files_are_taken_whole(folder: Path, images: Path) -> None:
+    for place in (images / "test", folder / "records" / "train.mindrecord"):
+        said = output("evaluate", folder / "photos", "--data", place)
+        assert f"3 images, all pairs of {place}" in said
 
 
 def test_what_is_neither_photo_nor_label_map_still_has_colours(

@@ -28,7 +28,7 @@ from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import to_network
 from pix2pix_ms.training import checkpoints
-from tests.runs import options, output, refusal, weights
+from tests.runs import options, output, refusal, saved, weights
 
 SMALL = {"size": 64, "ngf": 8, "epochs": 8}
 
@@ -217,9 +217,7 @@ def test_a_second_at_the_same_file_is_refused(facades: Path, tmp_path: Path) -> 
 def test_a_generator_is_no_segmenter_nor_the_other_way_round(
     tmp_path: Path, tiny: Config, trained: tuple[Path, str]
 ) -> None:
-    generator = UNet(tiny)
-    initialise(generator, tiny)
-    checkpoints.save(generator.get_parameters(), tmp_path / "g.ckpt", tiny)
+    saved(UNet(tiny), tiny, tmp_path / "g.ckpt")
     with pytest.raises(Pix2PixError, match=r"g\.ckpt: expected a checkpoint with a segmenter"):
         load_segmenter(tmp_path / "g.ckpt")
     with pytest.raises(Pix2PixError, match="expected a checkpoint with a generator"):
