@@ -161,7 +161,7 @@ def test_the_label_maps_are_found_on_either_side(photo_first: bool, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--data {tmp}/none", "{tmp}/none/train.mindrecord: expected a MindRecord file"),
+        ("--data {tmp}/none", "{tmp}/none: expected a MindRecord file"),
         ("--data {tmp}/photos", "{tmp}/photos/train.mindrecord: expected pairs of a photo and a"),
         ("--data {facades} --size 100", "size: expected a multiple of 32"),
     ],

@@ -1,5 +1,6 @@
 """How the command reports: errors as one line, an exit status, standard streams as they come."""
 
+import errno
 import os
 import signal
 import sys
@@ -32,8 +33,10 @@ class Friendly(click.Group):
         except Pix2PixError as error:
             self.fail(ctx, str(error))
         except OSError as error:
-            place = error.filename or "a file"
+            if error.filename is None and error.errno in (errno.ENOSPC, errno.EPIPE):
+                self.fail(ctx, unwritten(error))  # a command's help
             found = f"{error.strerror or error}; {remedy(error)}"
+            place = error.filename or "a file"
             self.fail(ctx, f"{place}: expected to read or write it, found: {found}")
         except MemoryError as error:
             found = first_line(error) or "too little"
@@ -92,7 +95,7 @@ def streams() -> Iterator[None]:
     prepare_streams()
     try:
         yield
-    except OSError as error:  # of the help; and of click's words on standard error, unseen
+    except OSError as error:  # of the help, or unseen of click's words on standard error
         complain(unwritten(error))
         sys.exit(1)
     except SystemExit as end:
