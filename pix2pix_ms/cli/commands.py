@@ -16,7 +16,7 @@ from pix2pix_ms.cli.console import say
 from pix2pix_ms.cli.options import (
     AT_LEAST_0,
     AT_LEAST_1,
-    NAMED,
+    FROM,
     Device,
     Direction,
     Force,
@@ -87,11 +87,7 @@ def train(
     preset: Annotated[str | None, "[quick]", {"type": click.Choice(PRESETS)}] = None,
     data: Annotated[Path | None, "Records or images [made on the spot]."] = None,
     out: Annotated[Path | None, "Run folder [runs/PRESET, or runs/MODEL-PRESET]."] = None,
-    start_from: Annotated[
-        str | None,
-        "Run or network to start a new run with.",
-        {"flag": "--from", "type": NAMED},
-    ] = None,
+    start_from: Annotated[str | None, "Run or network to start a new run with.", FROM] = None,
     resume: Annotated[bool, "Continue the run in --out, or start it."] = False,
     distributed: Annotated[bool, "Train together with others, started by msrun."] = False,
     **settings: Any,
@@ -214,8 +210,7 @@ def convert(
     out: Path,
     *,
     discriminator: Annotated[
-        Path | None,
-        "The discriminator's .pth: read with a generator's SOURCE, or written beside its OUT.",
+        Path | None, "D's .pth: read with SOURCE or written beside OUT."
     ] = None,
     force: Force = False,
     **settings: Any,
@@ -279,10 +274,7 @@ def evaluate(
     data: Annotated[Path, "Pairs, as records or images."],
     json: Annotated[Path | None, "Write the numbers to this file."] = None,
     save_images: Annotated[Path | None, "New folder for PNGs: input, generated, target."] = None,
-    segmenter: Annotated[
-        Path | None,
-        "Checkpoint of a segmenter, to read photos with [checkpoints/segmenter, which ships].",
-    ] = None,
+    segmenter: Annotated[Path | None, "To read photos with [checkpoints/segmenter]."] = None,
     target: Annotated[
         Literal["labels", "photos", "other"] | None,
         "What the target images are [judged by the colours of the first pair].",
@@ -353,9 +345,7 @@ def download(name: str, *, out: Annotated[Path, "Folder."] = Path("data")) -> No
 def info(
     *,
     check: Annotated[bool, "Train 3 steps of a small pix2pix, and say all of it."] = False,
-    device: Annotated[
-        str | None, "What to compute on, with --check: auto, CPU, GPU or Ascend [auto]."
-    ] = None,
+    device: Annotated[str | None, "With --check: auto, CPU, GPU or Ascend [auto]."] = None,
 ) -> None:
     """Print versions and devices: what a report of a problem should say."""
     import platform

@@ -30,7 +30,7 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
-PATH, NAMED = Place(path_type=Path), Place(path_type=str)
+PATH = Place(path_type=Path)
 Mode = Annotated[
     Literal["paper", "eval"] | None,
     "paper: the image's own statistics, dropout on; eval: moving statistics, dropout off [paper].",
@@ -40,6 +40,7 @@ Direction = Annotated[
 ]
 Device = Annotated[str, "auto, CPU, GPU or Ascend."]
 Force = Annotated[bool, "Replace what is there."]
+FROM = {"flag": "--from", "type": Place(path_type=str)}  # as it was given, for the settings
 AT_LEAST_0, AT_LEAST_1 = {"type": click.IntRange(0)}, {"type": click.IntRange(1)}
 
 
