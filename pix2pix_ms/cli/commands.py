@@ -209,9 +209,7 @@ def convert(
     source: Path,
     out: Path,
     *,
-    discriminator: Annotated[
-        Path | None, "D's .pth: read with SOURCE or written beside OUT."
-    ] = None,
+    discriminator: Annotated[Path | None, "D's .pth: read with SOURCE, written with OUT."] = None,
     force: Force = False,
     **settings: Any,
 ) -> None:

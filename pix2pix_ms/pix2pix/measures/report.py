@@ -1,60 +1,30 @@
-"""How good a checkpoint is: every measure over the held-out pairs, as JSON and as a table.
-
-The idea: one pass over the pairs, each generated image measured as it comes. Beside every number
-of the generated images stands what the real target images score in the same way.
-"""
+"""How good a checkpoint is: every measure over the held-out pairs, as JSON and as a table."""
 
 import json
-import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.images import Pixels, shown, to_image
+from pix2pix_ms.data.images import to_image
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, label_maps, whole
 from pix2pix_ms.data.records import Record, open_record, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new
-from pix2pix_ms.pix2pix.measures import quality
-from pix2pix_ms.pix2pix.measures.colours import LAB_BINS, intersection, lab_counts
 from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS
 from pix2pix_ms.pix2pix.measures.held_out import held_out_record, recipe_for
 from pix2pix_ms.pix2pix.measures.quality import FEWEST
-from pix2pix_ms.pix2pix.measures.scores import Scores, mean_scores, score
-from pix2pix_ms.pix2pix.measures.segmentation import (
-    CLASSES,
-    SegmentationScores,
-    confusion,
-    segmentation_scores,
-)
-from pix2pix_ms.pix2pix.measures.segmenter import Labeller, load_segmenter
+from pix2pix_ms.pix2pix.measures.segmenter import load_segmenter
+from pix2pix_ms.pix2pix.measures.tally import Measure, Tally, Target
 from pix2pix_ms.pix2pix.translate import Mode, Translator, Triple, triples
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import load_generator
 
 FOLDERS = ("input", "generated", "target")
-
-Target = Literal["labels", "photos", "other"]
-Read = Callable[[Pixels], Pixels]  # a picture, uint8 [H, W, 3], to class indices, uint8 [H, W]
-SIDES = ("generated", "target")
-
-
-class Measure(NamedTuple):
-    """A number of the generated images and the same of the target images.
-
-    None where it is infinite, as is the PSNR of equal images.
-    """
-
-    generated: float | None
-    target: float | None
 
 
 @dataclass(frozen=True)
@@ -135,76 +105,6 @@ def plain(value: object) -> object:
     if isinstance(value, dict):
         return {name: plain(entry) for name, entry in value.items()}
     return value
-
-
-class Tally:
-    """What is counted while the images pass: input, generated and target, float32 [C, H, W] each.
-
-    Args:
-        target: what the targets are, which decides where the true labels are.
-        labeller: the segmenter that reads photos; without it they are not read.
-    """
-
-    def __init__(self, target: Target, labeller: Labeller | None) -> None:
-        self.labels_are_targets = target == "labels"
-        self.read: Read | None = classes_of if self.labels_are_targets else labeller
-        self.scores: list[Scores] = []
-        self.pictures: dict[str, list[Pixels]] = {side: [] for side in SIDES}
-        self.lab = {side: {name: np.zeros(1, np.int64) for name in LAB_BINS} for side in SIDES}
-        self.confusion = {side: np.zeros((CLASSES, CLASSES), np.int64) for side in SIDES}
-
-    def add(self, x: np.ndarray, generated: np.ndarray, y: np.ndarray) -> None:
-        """Count one pair and what was generated of it."""
-        self.scores.append(score(generated, y))
-        pictures = dict(zip(SIDES, (shown(to_pixels(generated)), shown(to_pixels(y))), strict=True))
-        for side, picture in pictures.items():
-            self.pictures[side].append(picture)
-            for name, counts in lab_counts(picture).items():
-                self.lab[side][name] = self.lab[side][name] + counts
-        if self.read is not None:
-            truth = classes_of(shown(to_pixels(y if self.labels_are_targets else x)))
-            for side, picture in pictures.items():
-                self.confusion[side] += confusion(truth, self.read(picture))
-
-    def measures(self) -> dict[str, Any]:
-        """Return every measure under its name in a `Report`."""
-        l1, psnr, ssim = mean_scores(self.scores)
-        kid, kid_spread = self.kid()
-        return {
-            "l1": Measure(l1, 0.0),
-            "psnr": Measure(psnr if math.isfinite(psnr) else None, None),
-            "ssim": Measure(ssim, 1.0),
-            "kid": kid,
-            "kid_spread": kid_spread,
-            "weave": Measure(*(quality.weave(self.pictures[side]) for side in SIDES)),
-            "histogram_intersection": self.histogram_intersection(),
-            "segmentation": self.segmentation(),
-        }
-
-    def histogram_intersection(self) -> dict[str, Measure]:
-        """Compare the colours of all images with those of all targets."""
-        generated, target = (self.lab[side] for side in SIDES)
-        return {name: Measure(intersection(generated[name], target[name]), 1.0) for name in target}
-
-    def kid(self) -> tuple[Measure | None, Measure | None]:
-        """Return the KID of the generated images and of real ones with real ones, and spreads."""
-        generated, target = self.pictures.values()
-        if len(target) < FEWEST or not quality.available():
-            return None, None
-        real = quality.features(target)
-        found = quality.kid(quality.features(generated), real), quality.kid_of_halves(real)
-        mean, spread = (Measure(*values) for values in zip(*found, strict=True))
-        return mean, spread
-
-    def segmentation(self) -> dict[str, Measure] | None:
-        """Score how the images were read, or return None where they were not."""
-        if self.read is None:
-            return None
-        both = zip(*(segmentation_scores(self.confusion[side]) for side in SIDES), strict=True)
-        return {
-            name: Measure(*pair)
-            for name, pair in zip(SegmentationScores._fields, both, strict=True)
-        }
 
 
 def evaluate_checkpoint(
