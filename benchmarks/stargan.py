@@ -147,7 +147,7 @@ def main() -> None:
         "runs": rows,
     }  # fmt: skip
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    export(runs["with the diversity loss"], SHIPPED / "averages.safetensors")
+    export(runs["with the diversity loss"], SHIPPED / "averages.safetensors", force=True)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
+from mindspore import nn
 
 from pix2pix_ms.cli.commands import command
+from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.run import Run
 
@@ -51,6 +53,13 @@ def refusal(*words: object, about: object = "") -> str:
     assert line.startswith(f"error: {about}"), line
     assert "unexpected" not in line
     return line
+
+
+def saved(network: nn.Cell, config: Any, path: Path) -> Path:
+    """Save an untrained network as a checkpoint."""
+    initialise(network, config)
+    checkpoints.save(network.get_parameters(), path, config)
+    return path
 
 
 def weights(place: Path, *networks: str) -> dict[str, bytes]:

@@ -14,30 +14,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
 from pix2pix_ms.cli.commands import command
+from pix2pix_ms.config.family import GANConfig
 from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
+from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.exchange.export import export
+from pix2pix_ms.family.gan.task import model_of
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.run import Run
+from tests.runs import TINY, call, options, output, refusal
 
-SMALL = ["--ngf", "4", "--ndf", "4", "--epochs", "2", "--device", "CPU"]
-TINY = [*SMALL, "--facades", "6"]
-
-
-def call(*words: str | Path) -> Result:
-    return CliRunner().invoke(command, [str(word) for word in words])
+SMALL = [*options(TINY), "--epochs", "2"]
+COMPILED = ["--ngf", "4", "--ndf", "4", "--epochs", "2", "--device", "CPU"]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("cli") / "run"
-    result = call("train", *TINY, "--out", folder)
-    assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1].startswith(f"open {folder}/samples/epoch_002.png")
+    said = output("train", *COMPILED, "--facades", 6, "--out", folder)
+    assert said.splitlines()[-1].startswith(f"open {folder}/samples/epoch_002.png")
     return Run(folder)
 
 
@@ -51,58 +50,45 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_help_names_every_command_and_setting() -> None:
-    words = call("--help").output
-    names = [
-        "prepare",
-        "train",
-        "translate",
-        "generate",
-        "evaluate",
-        "segmenter",
-        "convert",
-        "export",
-        "download",
-        "info",
-    ]
-    assert sorted(command.commands) == sorted(names)
-    assert all(name in words for name in names)
-    settings = call("train", "--help").output
+    words = output("--help")
+    names = "prepare train translate generate evaluate segmenter convert export download info"
+    assert sorted(command.commands) == sorted(names.split())
+    assert all(name in words for name in names.split())
+    settings = output("train", "--help")
     offered = {entry.name for entry in fields(Config)} - {"ranks", "start_from"}
     assert all(f"--{name.replace('_', '-')}" in settings for name in offered)
     assert "--ranks" not in settings  # which msrun decides
     assert "--from" in settings and "--start-from" not in settings
 
 
-def test_train_prints_a_line_an_epoch(run: Run) -> None:
+def test_help_loads_no_mindspore() -> None:
+    code = (
+        "import sys; from pix2pix_ms.cli.commands import command\n"
+        "command(['train', '--help'], standalone_mode=False)\n"
+        "sys.exit('mindspore' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_run_is_logged_and_continued_with_its_settings(run: Run) -> None:
     assert [row["epoch"] for row in run.log()] == [0, 1, 2]
     assert run.config().ngf == 4
-
-
-def test_a_run_is_continued_with_the_settings_it_had(run: Run) -> None:
-    result = call("train", "--resume", "--out", run.folder)
-    assert result.exit_code == 0, result.output
-    assert "epoch 1" not in result.output
-
-
-def test_a_run_is_not_overwritten(run: Run) -> None:
-    result = call("train", *TINY, "--out", run.folder)
-    assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith(f"error: {run.folder}: expected a new folder")
+    assert "epoch 1" not in output("train", "--resume", "--out", run.folder)
+    line = refusal("train", *SMALL, "--out", run.folder, about=run.folder)
+    assert "expected a new folder" in line
 
 
 def test_prepare_and_train_and_translate(images: Path, tmp_path: Path) -> None:
-    result = call("prepare", images, tmp_path / "records", "--val-ratio", "0.25")
-    assert result.output.splitlines()[-2:] == [
-        f"{tmp_path}/records/train.mindrecord: 3 pairs",
-        f"{tmp_path}/records/val.mindrecord: 1 pairs",
-    ]
-    trained = call("train", *SMALL, "--epochs", "1", "--direction", "BtoA",
-                   "--data", tmp_path / "records", "--out", tmp_path / "run")  # fmt: skip
-    assert trained.exit_code == 0, trained.output
+    records = tmp_path / "records"
+    said = output("prepare", images, records, "--val-ratio", "0.25").splitlines()
+    pairs = [f"{records}/train.mindrecord: 3 pairs", f"{records}/val.mindrecord: 1 pairs"]
+    assert said[-2:] == pairs
+    words = ["--epochs", 1, "--direction", "BtoA", "--data", records, "--out", tmp_path / "run"]
+    output("train", *SMALL, *words)
     for mode in ("paper", "eval"):
-        result = call("translate", images, "--out", tmp_path / mode, "--mode", mode,
+        said = output("translate", images, "--out", tmp_path / mode, "--mode", mode,
                       "--checkpoint", tmp_path / "run", "--side-by-side", "--pairs")  # fmt: skip
-        assert result.output == f"4 images in {tmp_path / mode}\n"
+        assert said == f"4 images in {tmp_path / mode}\n"
         shown = np.asarray(Image.open(tmp_path / mode / "0.png"))
         np.testing.assert_array_equal(shown[:, :64], facade(0, 64).photo)
 
@@ -114,71 +100,126 @@ def test_translate_takes_the_generator_that_ships(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(checkpoints, "SHIPPED_GENERATOR", tmp_path / "shipped")
     words = ("translate", "one.png", "--out")
-    said = call(*words, "a").output
-    assert f"{tmp_path / 'shipped'}: expected the generator that comes with a clone" in said
-    assert said.endswith("name one with --checkpoint\n")
+    assert refusal(*words, "a", about=tmp_path / "shipped").endswith("with --checkpoint")
     export(run.last, tmp_path / "shipped" / "generator.safetensors")
-    assert call(*words, "a").output == "1 images in a\n"
-    call(*words, "b", "--checkpoint", tmp_path / "shipped")
+    assert output(*words, "a") == "1 images in a\n"
+    output(*words, "b", "--checkpoint", tmp_path / "shipped")
     assert (tmp_path / "a/one.png").read_bytes() == (tmp_path / "b/one.png").read_bytes()
 
 
-def test_a_flat_folder_gets_the_name_given(images: Path, tmp_path: Path) -> None:
-    assert call("prepare", images, tmp_path / "out", "--split", "mine").exit_code == 0
-    assert (tmp_path / "out" / "mine.mindrecord").is_file()
-
-
 def test_train_takes_a_folder_of_images(images: Path, tmp_path: Path) -> None:
-    result = call("train", *SMALL, "--epochs", "1", "--data", images, "--out", tmp_path / "run")
-    assert result.exit_code == 0, result.output
+    output("train", *SMALL, "--epochs", 1, "--data", images, "--out", tmp_path / "run")
     assert (tmp_path / "run" / "data" / "train.mindrecord").is_file()
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--data", "none"], "none: expected a folder of images"),
-        (
-            ["--batch-size", "50", "--facades", "6"],
-            "batch_size: expected at most the 5 training pairs, found 50",
-        ),
-        (["--size", "32", "--n-layers", "4"], "n_layers: expected at most 3"),
-        (["--size", "2048", "--jitter-size", "2048"], "size: expected at most 1024"),
+        ("train --data none", "none: expected a folder of images"),
+        ("train --batch-size 50 --facades 6", "batch_size: expected at most the 5 training pairs"),
+        ("train --size 32 --n-layers 4", "n_layers: expected at most 3"),
+        ("train --size 2048 --jitter-size 2048", "size: expected at most 1024"),
+        ("train --size 50 --jitter-size 50", "size: expected a multiple of 32 (32 or 64)"),
+        ("train --size 100 --jitter-size 100", "size: expected a multiple of 64 (64 or 128)"),
+        ("train --data {images} --input-channels 1", "runs/quick/data/train.mindrecord: expected"),
+        ("train --device Ascend", "device: expected Ascend, found only"),
+        ("prepare nowhere out", "nowhere: expected a folder of images"),
+        ("translate x.png --out out --checkpoint x.ckpt", "x.ckpt: expected a checkpoint, found"),
+        ("download nothing", "data set: expected one of"),
     ],
 )
-def test_what_does_not_fit_leaves_no_run_behind(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_does_not_fit_is_one_line_and_leaves_no_run(
+    words: str, message: str, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that the same words work once the mistake is mended."""
     monkeypatch.chdir(tmp_path)
-    result = call("train", *SMALL, *words, "--out", "run")
-    assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith(f"error: {message}")
-    assert not Run(tmp_path / "run").exists()
+    name, *more = words.format(images=images).split()
+    line = refusal(name, *(SMALL if name == "train" else []), *more)
+    assert line.startswith(f"error: {message}")
+    assert not Run(tmp_path / "runs/quick").exists()
+
+
+# What each command writes, where `out` is a folder in which something is, and what it must name.
+OUTPUTS = {
+    "prepare": ("prepare {images} {out}", "train.mindrecord"),
+    "prepare, held out": ("prepare {images} {out}", "val.mindrecord"),
+    "translate": ("translate {images} --checkpoint {run} --out {out}", "2.png"),
+    "generate": ("generate {gan} --count 2 --out {out}", "0001.png"),
+    "evaluate": ("evaluate {run} --data {records} --json {out}/x.json", "x.json"),
+    "evaluate, images": ("evaluate {run} --data {records} --save-images {out}",
+                         "target/facade_1.png"),
+    "segmenter": ("segmenter --data {records} --out {out}/s.ckpt --size 32 --ngf 4 --epochs 1 "
+                  "--device CPU", "s.ckpt"),
+    "convert": ("convert {run} {out}/g.pth", "g.pth"),
+    "convert, both": ("convert {run} {out}/g.pth --discriminator {out}/d.pth", "d.pth"),
+    "convert, back": ("convert {pth} {out}/g.ckpt", "g.ckpt"),
+    "export": ("export {run} --out {out}/g.safetensors", "g.safetensors"),
+    "export, config": ("export {run} --out {out}/g.safetensors", "config.json"),
+    "export, graph": ("export {run} --out {out}/g.onnx", "g.onnx"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sources(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What the commands read."""
+    folder = tmp_path_factory.mktemp("sources")
+    gan = GANConfig(ngf=4, ndf=4)
+    checkpoints.save(model_of(gan).kept(), folder / "gan.ckpt", gan)
+    write_record(facade_pairs(6, 32), folder / "pairs.mindrecord")
+    output("convert", run.folder, folder / "g.pth")
+    names = {"gan": "gan.ckpt", "records": "pairs.mindrecord", "pth": "g.pth"}
+    return {"run": run.folder} | {name: folder / file for name, file in names.items()}
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_no_output_replaces_what_is_there_without_force(
+    case: str, sources: dict[str, Path], images: Path, tmp_path: Path
+) -> None:
+    words, file = OUTPUTS[case]
+    out = tmp_path / "out"
+    there, other = out / file, out / "other"
+    there.parent.mkdir(parents=True)
+    for place in (there, other):
+        place.write_text("mine")
+    parts = words.format(**sources, images=images, out=out).split()
+    line = refusal(*parts, about=out if "--save-images" in words else there)
+    assert line.endswith(" exists; give another name, or --force to replace it")
+    assert sorted(path for path in out.rglob("*") if path.is_file()) == sorted([there, other])
+    assert there.read_text() == "mine"
+    output(*parts, "--force")
+    assert other.read_text() == "mine"
+    assert not there.exists() or there.read_bytes() != b"mine"
+
+
+def test_what_is_empty_may_be_filled_and_a_folder_is_no_file(
+    sources: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "x.json").touch()  # as mktemp makes it
+    words = ("evaluate", sources["run"], "--data", sources["records"], "--json")
+    output(*words, tmp_path / "x.json", "--save-images", tmp_path / "folder")
+    line = refusal(*words, tmp_path / "folder", "--force", about=tmp_path / "folder")
+    assert line.endswith("is a folder; give the name of a file")
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    result = call("train", *TINY, "--out", tmp_path / "file")
-    assert result.exit_code == 1
-    assert f"error: {tmp_path / 'file'}" in result.output
+    refusal("train", *SMALL, "--out", tmp_path / "file", about=tmp_path / "file")
 
 
 def test_a_run_is_not_continued_on_other_data(images: Path, run: Run, tmp_path: Path) -> None:
-    assert call("prepare", images, tmp_path / "records").exit_code == 0
-    result = call("train", "--resume", "--data", tmp_path / "records", "--out", run.folder)
-    assert result.exit_code == 1
-    assert "data.json: expected the pairs the run began with" in result.output
+    output("prepare", images, tmp_path / "records")
+    words = ("train", "--resume", "--data", tmp_path / "records", "--out", run.folder)
+    refusal(*words, about=run.data_file)
 
 
 def test_a_run_finds_its_data_again(images: Path, tmp_path: Path) -> None:
     """Without --data it goes on with the records it began with, not with procedural facades."""
-    call("prepare", images, tmp_path / "records")
-    words = ["train", "--out", tmp_path / "run", "--resume", "--epochs"]
-    assert call(*words, 1, *TINY[:4], "--data", tmp_path / "records").exit_code == 0
-    again = call(*words, 2)
-    assert again.exit_code == 0, again.output
-    assert f"3 pairs from {tmp_path}/records/train.mindrecord" in again.output
+    record = tmp_path / "records" / "mine.mindrecord"
+    output("prepare", images, record.parent, "--split", "mine")
+    words = ["train", *SMALL, "--out", tmp_path / "run", "--resume", "--epochs"]
+    output(*words, 1, "--data", record)
+    assert f"3 pairs from {record}" in output(*words, 2)
     assert not (tmp_path / "run" / "data").exists()
 
 
@@ -195,56 +236,26 @@ def test_the_installed_command_translates(tmp_path: Path) -> None:
     half.write_bytes(checkpoint.read_bytes()[:1_000_000])
     failed = subprocess.run([*program, half], capture_output=True, text=True, check=False)
     assert failed.returncode == 1
-    assert f"error: {half}: expected a MindSpore checkpoint" in failed.stderr
+    assert f"error: {half}: " in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
 def test_info_says_what_is_installed() -> None:
-    words = call("info").output
+    words = output("info")
     assert "mindspore 2." in words
     assert "devices: CPU" in words
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["train", "--data", "nowhere"], "nowhere: expected a folder of images, found none"),
-        (["train", "--size", "50"], "size: expected a multiple of 32 (32 or 64)"),
-        (
-            ["train", "--size", "100", "--jitter-size", "100"],
-            "size: expected a multiple of 64 (64 or 128)",
-        ),
-        (["train", "--device", "Ascend"], "device: expected Ascend, found only"),
-        (["prepare", "nowhere", "out"], "nowhere: expected a folder of images"),
-        (
-            ["translate", "x.png", "--out", "out", "--checkpoint", "x.ckpt"],
-            "x.ckpt: expected a checkpoint, found none",
-        ),
-        (["download", "nothing"], "data set: expected one of"),
-    ],
-)
-def test_errors_are_one_line(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    result = call(*words)
-    assert result.exit_code == 1
-    (line,) = [line for line in result.output.splitlines() if line.startswith("error: ")]
-    assert any(part in line for part in message.split("|")), line
-    assert "Traceback" not in result.output
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     result = call("--debug", "prepare", tmp_path / "nowhere", tmp_path / "out")
     assert result.exit_code == 1
-    assert result.exception is not None
-    assert "expected a folder" in str(result.exception)
+    assert "nowhere" in str(result.exception)
 
 
-def test_wrong_words_are_usage_errors() -> None:
-    assert call("train", "--norm", "layer").exit_code == 2
-    assert call("train", "--device", "TPU").exit_code == 2
-    assert call("paint").exit_code == 2
+@pytest.mark.parametrize("words", ["train --norm layer", "train --device TPU", "paint", "prepare",
+                                   "evaluate x", "generate x --out y --count 0"])  # fmt: skip
+def test_wrong_words_are_usage_errors(words: str) -> None:
+    assert call(*words.split()).exit_code == 2
 
 
 def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]:
@@ -278,7 +289,8 @@ def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]
 def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
     """In the middle of an epoch, as a person would press it; then go on with what it printed."""
     run = Run(tmp_path / "a run")
-    words = ["train", *TINY, "--epochs", "40", "--facades", "150", "--out", str(run.folder)]
+    begun = ["train", *COMPILED, "--epochs", "40", "--facades", "150"]
+    words = [*begun, "--out", str(run.folder)]
 
     def saved_epoch_2() -> bool:
         """The checkpoint is written after the log, and only then does epoch 2 count."""
@@ -291,11 +303,9 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) 
     status, line = interrupted(words, saved_epoch_2)
     assert status == 130
     assert re.search(r"last.ckpt holds epoch \d+( and \d+ steps? more)?; go on with: pix2pix", line)
-    assert f"train {' '.join(TINY)}" in line
-    assert f"--out '{run.folder}' --resume" in line
+    assert line.endswith(f"{' '.join(begun)} --out '{run.folder}' --resume")
     epochs = len(run.log())
-    again = call(*words, "--resume", "--epochs", epochs)
-    assert again.exit_code == 0, again.output
+    output(*words, "--resume", "--epochs", epochs)
     assert len(run.log()) == epochs + 1
 
 
@@ -312,43 +322,28 @@ def test_ctrl_c_while_a_graph_compiles_is_answered(
     moment: str, message: str, tmp_path: Path
 ) -> None:
     run = Run(tmp_path / "run")
-    words = ["train", *TINY, "--facades", "20", "--out", str(run.folder)]
+    words = ["train", *COMPILED, "--facades", "20", "--out", str(run.folder)]
     status, line = interrupted(words, getattr(run, moment).is_file)
     assert status == 130
     assert message in line
 
 
-@pytest.mark.parametrize(
-    ("make", "sides", "mode"), [("lab", (1, 2), "RGB"), ("edges", (1, 3), "RGB")]
-)
+@pytest.mark.parametrize(("make", "sides"), [("lab", (1, 2)), ("edges", (1, 3))])
 def test_the_three_commands_for_pictures_of_your_own(
-    tmp_path: Path, make: str, sides: tuple[int, int], mode: str
+    tmp_path: Path, make: str, sides: tuple[int, int]
 ) -> None:
     photos, records, run = tmp_path / "my photos", tmp_path / "records", tmp_path / "run"
     photos.mkdir()
     for seed in range(5):
         photo = Image.fromarray(facade(seed, 128).photo[:80])
         photo.save(photos / f"房子 {seed}.jpg", quality=90)
-    result = call("prepare", photos, records, "--make", make, "--val-ratio", 0.2)
-    assert result.exit_code == 0, result.output
-    assert "4 pairs" in result.output
-    shape = ["--size", 32, "--width", 64, "--jitter-size", 36, "--n-layers", 1, "--fit", "crop"]
-    result = call("train", *SMALL, *shape, "--data", records, "--out", run)
-    assert result.exit_code == 0, result.output
-    assert "64x32" in result.output
+    assert "4 pairs" in output("prepare", photos, records, "--make", make, "--val-ratio", 0.2)
+    words = ["train", *SMALL, "--width", 64, "--fit", "crop", "--data", records, "--out", run]
+    assert "64x32" in output(*words)
     config = Run(run).config()
     assert (config.input_channels, config.target_channels) == sides
     assert config.colours == ("lab" if make == "lab" else "rgb")
-    result = call("train", *SMALL, *shape, "--data", records, "--out", run, "--resume")
-    assert result.exit_code == 0, result.output
-    result = call("translate", photos, "--checkpoint", run, "--out", tmp_path / "out")
-    assert result.exit_code == 0, result.output
+    output(*words, "--resume")
+    output("translate", photos, "--checkpoint", run, "--out", tmp_path / "out")
     with Image.open(tmp_path / "out/房子 1.png") as image:
-        assert (image.size, image.mode) == ((128, 80), mode)
-
-
-def test_settings_that_the_records_contradict_are_refused(tmp_path: Path, images: Path) -> None:
-    result = call("train", *SMALL, "--data", images, "--input-channels", 1, "--out", tmp_path / "r")
-    assert result.exit_code == 1
-    assert "expected pairs with input_channels 1, as the settings have it, found 3" in result.output
-    assert "Traceback" not in result.output
+        assert (image.size, image.mode) == ((128, 80), "RGB")

@@ -18,11 +18,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from click.testing import CliRunner
 from mindspore import Tensor, nn
 from PIL import Image
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
@@ -41,6 +39,7 @@ from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import STATISTICS, Mode, Translator
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
+from tests.runs import output, refusal
 
 SERVER = Path(__file__).parents[1] / "notebooks" / "serve.py"
 RNG = np.random.default_rng(5)
@@ -157,7 +156,7 @@ def test_cyclegans_generators_have_a_graph(norm: Any, tmp_path: Path) -> None:
     x = RNG.uniform(-1, 1, (2, 3, 16, 24)).astype(np.float32)
     for way, network in ways.items():
         choices = {"width": 24, "direction": way, "mode": "eval"}
-        (out,) = export_as(tmp_path / "c.ckpt", tmp_path / "g.onnx", **choices)
+        (out,) = export_as(tmp_path / "c.ckpt", tmp_path / f"{way}.onnx", **choices)
         expected = wanted(network, x, "eval", ())
         np.testing.assert_allclose(ran(onnx.load(out), x), expected, atol=1e-3)
     (out,) = export_as(tmp_path / "c.ckpt", tmp_path / "g.mindir", direction="BtoA", mode="eval")
@@ -226,41 +225,35 @@ def test_the_network_that_ships_runs_as_onnx(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "choices", "said"),
+    ("words", "message"),
     [
-        ("g.onnx", {"size": 100}, r"size: expected a multiple of 64 \(64 or 128\).*found 100"),
-        ("g.onnx", {"height": 32}, r"height: expected a multiple of 64 \(64\).*found 32"),
-        ("g.mindir", {"width": 65}, r"width: expected a multiple of 64"),
-        ("g.onnx", {"mode": "train"}, r"mode: expected one of paper, eval, found 'train'"),
-        ("g.pb", {}, r"ending in .safetensors or .mindir or .onnx, found .pb; change --out$"),
-        ("g", {"kind": "onnx"}, r"ending in .onnx, found no ending; change --out or --format"),
-        ("g.onnx", {"kind": "mindir"}, r"expected a name ending in .mindir, found .onnx"),
-        ("g.safetensors", {"size": 64}, r"size: expected it with a graph"),
-        ("g.onnx", {"direction": "BtoA"}, r"expected the direction it was trained in"),
+        ("{unet} --out {tmp}/g.onnx --size 100", "size: expected a multiple of 64 (64 or 128)"),
+        ("{unet} --out {tmp}/g.onnx --height 32", "height: expected a multiple of 64 (64) "),
+        ("{unet} --out {tmp}/g.mindir --width 65", "width: expected a multiple of 64"),
+        ("{unet} --out {tmp}/g.pb", "{tmp}/g.pb: expected a name ending in .safetensors or "),
+        ("{unet} --out {tmp}/g --format onnx", "{tmp}/g: expected a name ending in .onnx"),
+        ("{unet} --out {tmp}/g.onnx --format mindir", "{tmp}/g.onnx: expected a name ending in "),
+        ("{unet} --out {tmp}/g.safetensors --size 64", "size: expected it with a graph"),
+        ("{unet} --out {tmp}/g.onnx --direction BtoA", "{unet}: expected the direction it was"),
+        ("{segmenter} --out {tmp}/g.onnx", "{segmenter}/segmenter.safetensors: expected a check"),
+        ("{stargan} --out {tmp}/g.mindir", "{stargan}/averages.safetensors: expected a network"),
+        ("{no} --out {tmp}/g.onnx", "{no}: expected a MindSpore checkpoint, found a damaged file"),
     ],
 )
-def test_what_does_not_fit_leaves_nothing(
-    unet: Path, tmp_path: Path, name: str, choices: dict[str, Any], said: str
+def test_what_cannot_be_exported_leaves_nothing(
+    unet: Path, tmp_path: Path, words: str, message: str
 ) -> None:
-    with pytest.raises(Pix2PixError, match=said):
-        export_as(unet, tmp_path / name, **choices)
+    places = {
+        "unet": unet, "tmp": tmp_path, "segmenter": SHIPPED_SEGMENTER,
+        "stargan": SHIPPED_AVERAGES, "no": SHIPPED_GENERATOR / "log.csv",
+    }  # fmt: skip
+    refusal("export", *words.format(**places).split(), about=message.format(**places))
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        (SHIPPED_SEGMENTER, "expected a checkpoint with a generator, found one with segmenter"),
-        (SHIPPED_AVERAGES, "expected a network that makes one image of another.*found stargan"),
-        (SHIPPED_GENERATOR / "log.csv", "expected a MindSpore checkpoint, found a damaged file"),
-    ],
-    ids=["segmenter", "stargan", "no checkpoint"],
-)
-@pytest.mark.parametrize("name", ["g.onnx", "g.mindir"])
-def test_other_networks_are_refused(source: Path, said: str, name: str, tmp_path: Path) -> None:
-    with pytest.raises(Pix2PixError, match=said):
-        export_as(source, tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
+def test_there_are_two_modes() -> None:
+    with pytest.raises(Pix2PixError, match="mode: expected one of paper, eval, found 'train'"):
+        freeze(UNet(narrow()), narrow(), "train")  # type: ignore[arg-type]
 
 
 def test_a_network_without_dropout_takes_no_masks() -> None:
@@ -275,21 +268,12 @@ def test_a_network_too_large_for_one_file_is_told_in_time(monkeypatch: pytest.Mo
         freeze(UNet(narrow()), narrow())
 
 
-def test_the_command_writes_each_format(unet: Path, tmp_path: Path) -> None:
-    def call(*words: object) -> Any:
-        return CliRunner().invoke(command, ["export", str(unet), *map(str, words)])
-
+def test_the_command_says_what_it_wrote(unet: Path, tmp_path: Path) -> None:
     out = tmp_path / "g.onnx"
-    result = call("--out", out, "--format", "onnx", "--mode", "eval", "--dropout-seed", 1)
-    assert (result.exit_code, result.output) == (0, f"{out}: {out.stat().st_size / 1e6:.1f} MB\n")
-    (tmp_path / "folder.onnx").mkdir()
-    result = call("--out", tmp_path / "folder.onnx")
-    assert result.exit_code == 1
-    assert re.fullmatch(r"error: .*: expected a file to write, found a folder; .*\n", result.output)
-    result = call("--out", tmp_path / "g.safetensors", "--mode", "eval")
-    assert re.fullmatch(r"error: mode: expected it with a graph, .*\n", result.output)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.onnx", "g.onnx"]
-    assert list((tmp_path / "folder.onnx").iterdir()) == []
+    words = ("--out", out, "--format", "onnx", "--mode", "eval", "--dropout-seed", 1)
+    said = output("export", unet, *words)
+    assert said == f"{out}: {out.stat().st_size / 1e6:.1f} MB\n"
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_an_interrupted_export_leaves_the_file_as_it_was(
@@ -298,7 +282,7 @@ def test_an_interrupted_export_leaves_the_file_as_it_was(
     (tmp_path / "g.onnx").write_text("the old one")
     monkeypatch.setattr("pix2pix_ms.exchange.onnx_graph.model_of", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export_as(unet, tmp_path / "g.onnx")
+        export_as(unet, tmp_path / "g.onnx", force=True)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["the old one"]
 
 

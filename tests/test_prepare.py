@@ -46,7 +46,7 @@ def save(path: Path, width: int = 32, height: int = 16, channels: int = 3, **how
 
 
 def written(source: Path, **how: object) -> dict[str, list[Pair]]:
-    paths = prepare(source, source.parent / "out", **how)  # type: ignore[arg-type]
+    paths = prepare(source, source.parent / "out", force=True, **how)  # type: ignore[arg-type]
     return {path.stem: list(read_record(path)) for path in paths}
 
 
@@ -313,7 +313,7 @@ def test_a_failure_in_val_leaves_the_older_train(tmp_path: Path) -> None:
     path = tmp_path / "in/val/1.png"
     path.write_bytes(path.read_bytes()[:-5000])  # its header is whole
     with pytest.raises(Pix2PixError, match=r"val/1\.png: expected a whole image"):
-        prepare(tmp_path / "in", tmp_path / "out")
+        prepare(tmp_path / "in", tmp_path / "out", force=True)
     assert (tmp_path / "out/train.mindrecord").read_bytes() == before
     assert len(list((tmp_path / "out").iterdir())) == 4
 

@@ -123,7 +123,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
 
 def evaluated(checkpoint: Path, name: str) -> tuple[str, dict[str, dict[str, float]]]:
     out = checkpoint.with_name("scores.json")
-    words = ["evaluate", checkpoint, "--data", checkpoint.with_name(name), "--json", out]
+    words = ["evaluate", checkpoint, "--data", checkpoint.with_name(name), "--json", out, "--force"]
     result = CliRunner().invoke(command, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     return result.output, json.loads(out.read_text())

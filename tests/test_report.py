@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config, segmenter_config
 from pix2pix_ms.data.builtin import facade_pairs
@@ -23,22 +21,12 @@ from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
 from pix2pix_ms.pix2pix.measures.scores import score
 from pix2pix_ms.pix2pix.measures.segmentation import confusion, segmentation_scores
 from pix2pix_ms.pix2pix.measures.segmenter import Segmenter, load_segmenter
-from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import Translator, to_network
 from pix2pix_ms.training import checkpoints
+from tests.runs import call, output, refusal, saved
 
 SEEDS = range(50, 53)
-
-
-def call(*words: str | Path) -> Result:
-    return CliRunner().invoke(command, ["evaluate", *(str(word) for word in words)])
-
-
-def saved(network: UNet, config: Config, path: Path) -> Path:
-    initialise(network, config)
-    checkpoints.save(network.get_parameters(), path, config)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +55,7 @@ def images(tmp_path: Path) -> Path:
 
 
 def numbers(*words: str | Path, json_file: Path) -> dict[str, Any]:
-    result = call(*words, "--json", json_file)
-    assert result.exit_code == 0, result.output
+    output(*words, "--json", json_file)
     found: dict[str, Any] = json.loads(json_file.read_text())
     return found
 
@@ -77,7 +64,7 @@ def test_photos_without_a_segmenter(
     folder: Path, tmp_path: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SHIPPED_SEGMENTER", tmp_path / "not there")
-    words = [folder / "photos", "--data", folder / "records"]
+    words = ["evaluate", folder / "photos", "--data", folder / "records"]
     found = numbers(*words, json_file=tmp_path / "new" / "x.json")
     assert {"l1", "psnr", "ssim", "histogram_intersection", "segmentation"} < found.keys()
     assert found["images"] == 3
@@ -97,7 +84,7 @@ def test_photos_without_a_segmenter(
         assert found[name]["generated"] == pytest.approx(mean, rel=1e-5)
         assert found[name]["target"] == perfect
 
-    lines = call(*words).output.splitlines()
+    lines = output(*words).splitlines()
     assert lines[0].startswith(f"3 images, the split val of {folder / 'records'}; AtoB at 64x64")
     assert lines[1].split() == ["generated", "target"]
     assert lines[3].split() == ["PSNR,", "dB", f"{found['psnr']['generated']:.3f}", "-"]
@@ -109,18 +96,18 @@ def test_without_one_named_the_segmenter_that_ships_reads(
 ) -> None:
     monkeypatch.setattr(checkpoints, "SHIPPED_SEGMENTER", tmp_path / "shipped")
     export(folder / "segmenter.ckpt", tmp_path / "shipped" / "segmenter.safetensors")
-    words = [folder / "photos", "--data", folder / "records"]
+    words = ["evaluate", folder / "photos", "--data", folder / "records"]
     found = numbers(*words, json_file=tmp_path / "x.json")
     assert found["segmenter"] == str(tmp_path / "shipped")
     assert found["segmentation"].keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
-    assert f"photos read by {tmp_path / 'shipped'}" in call(*words).output
-    assert "photos read by" not in call(*words, "--target", "other").output
-    words = [folder / "labels.ckpt", "--data", folder / "records"]
+    assert f"photos read by {tmp_path / 'shipped'}" in output(*words)
+    assert "photos read by" not in output(*words, "--target", "other")
+    words = ["evaluate", folder / "labels.ckpt", "--data", folder / "records"]
     assert numbers(*words, json_file=tmp_path / "y.json")["segmenter"] is None
 
 
 def test_photos_are_read_by_the_segmenter(folder: Path, tmp_path: Path) -> None:
-    words = [folder / "photos", "--data", folder / "records", "--segmenter"]
+    words = ["evaluate", folder / "photos", "--data", folder / "records", "--segmenter"]
     found = numbers(*words, folder / "segmenter.ckpt", json_file=tmp_path / "x.json")
     scores = found["segmentation"]
     assert scores.keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
@@ -132,7 +119,7 @@ def test_photos_are_read_by_the_segmenter(folder: Path, tmp_path: Path) -> None:
 
 
 def test_label_maps_need_no_segmenter(folder: Path, tmp_path: Path, tiny: Config) -> None:
-    words = [folder / "labels.ckpt", "--data", folder / "records"]
+    words = ["evaluate", folder / "labels.ckpt", "--data", folder / "records"]
     found = numbers(*words, json_file=tmp_path / "x.json")
     assert found["target"] == "labels"
     generate = Translator(checkpoints.load_generator(folder / "labels.ckpt")[0], tiny)
@@ -165,7 +152,7 @@ def test_a_perfect_generator_scores_as_the_targets_do(
 
 
 def test_runs_and_modes_repeat_and_modes_differ(folder: Path, tmp_path: Path) -> None:
-    words = [folder / "photos", "--data", folder / "records", "--segmenter"]
+    words = ["evaluate", folder / "photos", "--data", folder / "records", "--segmenter"]
     words = [*words, folder / "segmenter.ckpt", "--mode"]
     for name, mode in (("1", "paper"), ("2", "paper"), ("3", "eval"), ("4", "eval")):
         numbers(*words, mode, json_file=tmp_path / name)
@@ -178,9 +165,8 @@ def test_runs_and_modes_repeat_and_modes_differ(folder: Path, tmp_path: Path) ->
 def test_images_are_saved_under_equal_names(folder: Path, images: Path, tmp_path: Path) -> None:
     """From pictures of another size than the network's; of the splits, test is taken."""
     out = tmp_path / "out" / "pngs"
-    result = call(folder / "photos", "--data", images, "--save-images", out)
-    assert result.exit_code == 0, result.output
-    assert f"3 images, the split test of {images}" in result.output
+    said = output("evaluate", folder / "photos", "--data", images, "--save-images", out)
+    assert f"3 images, the split test of {images}" in said
     names = [f"facade_{seed}.png" for seed in SEEDS]
     for place in ("input", "generated", "target"):
         assert sorted(file.name for file in (out / place).iterdir()) == names
@@ -192,14 +178,10 @@ def test_images_are_saved_under_equal_names(folder: Path, images: Path, tmp_path
     assert sorted(tmp_path.iterdir()) == [images, out.parent]
 
 
-def test_images_without_splits_are_all_taken(folder: Path, images: Path) -> None:
-    result = call(folder / "photos", "--data", images / "test")
-    assert f"3 images, all pairs of {images / 'test'}" in result.output
-
-
-def test_a_file_is_taken_as_it_is(folder: Path) -> None:
-    path = folder / "records" / "train.mindrecord"
-    assert f"3 images, all pairs of {path}" in call(folder / "photos", "--data", path).output
+def test_images_without_splits_and_files_are_taken_whole(folder: Path, images: Path) -> None:
+    for place in (images / "test", folder / "records" / "train.mindrecord"):
+        said = output("evaluate", folder / "photos", "--data", place)
+        assert f"3 images, all pairs of {place}" in said
 
 
 def test_what_is_neither_photo_nor_label_map_still_has_colours(
@@ -207,55 +189,50 @@ def test_what_is_neither_photo_nor_label_map_still_has_colours(
 ) -> None:
     pairs = (Pair(pair.b, pair.b, pair.name) for pair in facade_pairs(2, 64))
     write_record(pairs, tmp_path / "x.mindrecord")
-    words = [folder / "photos", "--data", tmp_path / "x.mindrecord"]
-    lines = call(*words).output.splitlines()
+    words = ["evaluate", folder / "photos", "--data", tmp_path / "x.mindrecord"]
+    lines = output(*words).splitlines()
     assert lines[-1].startswith("segmentation: needs label maps in the colours of CMP Facade")
-    result = call(*words, "--segmenter", folder / "segmenter.ckpt")
-    assert result.exit_code == 1
-    assert "for the segmenter, found no label maps; leave --segmenter out" in result.output
-    told = call(*words, "--segmenter", folder / "segmenter.ckpt", "--target", "photos")
-    assert told.exit_code == 0
+    reader = folder / "segmenter.ckpt"
+    assert "no label maps" in refusal(*words, "--segmenter", reader, about=reader)
+    output(*words, "--segmenter", reader, "--target", "photos")
     # Where the colours show no label map, the segmenter that ships is not asked of its own accord.
-    assert "photos read by" not in call(*words, "--target", "photos").output
+    assert "photos read by" not in output(*words, "--target", "photos")
 
 
-def test_bad_words_are_one_line_and_write_nothing(
-    folder: Path, images: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("{good} --data {tmp}/none", "{tmp}/none: expected a folder of images"),
+        ("{good} --data {tmp}/none.mindrecord", "{tmp}/none.mindrecord: expected"),
+        ("{good} --data {tmp}/empty", "{tmp}/empty: expected images"),
+        ("{good} --data {tmp}/trained", "{tmp}/trained: expected a held-out split"),
+        ("{good} --data {images}", "{images}: expected a held-out split"),
+        ("{good} --data {tmp}/twice.mindrecord", "{tmp}/twice.mindrecord: expected plain names"),
+        ("{tmp}/x.ckpt --data {data}", "{tmp}/x.ckpt: expected a checkpoint, found none"),
+        ("{reader} --data {data}", "{reader}: expected a checkpoint with a generator"),
+        ("{good} --data {data} --segmenter {last}", "{last}: expected a checkpoint with a segm"),
+        ("{good} --data {data} --segmenter {tmp}/x", "{tmp}/x: expected a checkpoint"),
+        ("{labels} --data {data} --segmenter {reader}", "{reader}: expected photos as targets"),
+        ("{good} --data {data} --device Ascend", "device: expected Ascend"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line_and_writes_nothing(
+    folder: Path, images: Path, tmp_path: Path, words: str, message: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     twice = (Pair(pair.a, pair.b, "same") for pair in facade_pairs(2, 64))
     write_record(twice, tmp_path / "twice.mindrecord")
     write_record(facade_pairs(2, 64), tmp_path / "trained" / "train.mindrecord")
     (images / "test").rename(tmp_path / "elsewhere")
-    good, data, reader = folder / "photos", folder / "records", folder / "segmenter.ckpt"
-    cases: list[tuple[list[str | Path], str]] = [
-        ([good, "--data", tmp_path / "none"], "none: expected a folder of images, found none"),
-        ([good, "--data", tmp_path / "none.mindrecord"], "expected a MindRecord file, found none"),
-        ([good, "--data", tmp_path / "empty"], "empty: expected images"),
-        ([good, "--data", tmp_path / "trained"], "val or test, found only train; prepare one"),
-        ([good, "--data", images], "val or test, found only train; prepare one"),
-        ([good, "--data", tmp_path / "twice.mindrecord"], "found 'same' again; prepare"),
-        ([tmp_path / "x.ckpt", "--data", data], "x.ckpt: expected a checkpoint, found none"),
-        ([reader, "--data", data], "expected a checkpoint with a generator, found one with seg"),
-        ([good, "--data", data, "--segmenter", good / "checkpoints/last.ckpt"], "with a segmenter"),
-        ([good, "--data", data, "--segmenter", tmp_path / "x"], "x: expected a checkpoint"),
-        ([folder / "labels.ckpt", "--data", data, "--segmenter", reader], "found label maps as"),
-        ([good, "--data", data, "--device", "Ascend"], "device: expected Ascend, found only"),
-    ]
+    places = {
+        "good": folder / "photos", "data": folder / "records", "labels": folder / "labels.ckpt",
+        "reader": folder / "segmenter.ckpt", "last": folder / "photos/checkpoints/last.ckpt",
+        "tmp": tmp_path, "images": images,
+    }  # fmt: skip
     before = sorted(tmp_path.rglob("*"))
-    for words, message in cases:
-        result = call(*words, "--json", tmp_path / "x.json", "--save-images", tmp_path / "pngs")
-        assert result.exit_code == 1, words
-        (line,) = result.output.splitlines()
-        assert line.startswith("error: ")
-        assert message in line
-        assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_images_do_not_go_where_others_are(folder: Path, images: Path) -> None:
-    result = call(folder / "photos", "--data", folder / "records", "--save-images", images)
-    assert result.exit_code == 1
-    assert "images: expected a new or empty folder for the images" in result.output
+    out = ("--json", tmp_path / "x.json", "--save-images", tmp_path / "pngs")
+    refusal("evaluate", *words.format(**places).split(), *out, about=message.format(**places))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_interruption_leaves_no_images(
@@ -264,10 +241,10 @@ def test_an_interruption_leaves_no_images(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report, "mean_scores", interrupt)
     monkeypatch.setattr(report.Tally, "add", interrupt)
-    words = [folder / "photos", "--data", folder / "records", "--json", tmp_path / "x.json"]
-    assert call(*words, "--save-images", tmp_path / "pngs").exit_code == 130
+    words = ["evaluate", folder / "photos", "--data", folder / "records"]
+    outputs = ["--json", tmp_path / "x.json", "--save-images", tmp_path / "pngs"]
+    assert call(*words, *outputs).exit_code == 130
     assert list(tmp_path.iterdir()) == []
 
 

@@ -189,7 +189,7 @@ def test_resume_with_other_settings_is_refused(
 def test_a_log_that_lost_rows_is_refused(tmp_path: Path, tiny: Config, data: TrainingData) -> None:
     run = train(tiny, data, tmp_path / "run", stop_after=2, report=quiet)
     run.write_log(run.log()[:1])
-    with pytest.raises(Pix2PixError, match="the 3 rows that last.ckpt was saved with, found others"):
+    with pytest.raises(Pix2PixError, match="the 3 rows that last.ckpt was saved with"):
         train(tiny, data, tmp_path / "run", resume=True, report=quiet)
 
 

@@ -3,11 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from mindspore import Tensor
 from PIL import Image
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
@@ -16,15 +14,12 @@ from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import Translator, input_image, to_network, translate
 from pix2pix_ms.training import checkpoints
+from tests.runs import output, refusal, saved
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
-    generator = UNet(tiny)
-    initialise(generator, tiny)
-    path = tmp_path_factory.mktemp("run") / "checkpoints" / "last.ckpt"
-    checkpoints.save(generator.get_parameters(), path, tiny)
-    return path
+    return saved(UNet(tiny), tiny, tmp_path_factory.mktemp("run") / "checkpoints" / "last.ckpt")
 
 
 @pytest.fixture
@@ -39,17 +34,12 @@ def photos(tmp_path: Path) -> Path:
 def test_folders_become_pngs_of_the_same_names(
     photos: Path, tmp_path: Path, checkpoint: Path
 ) -> None:
-    written = translate([photos], tmp_path / "out", checkpoint)
+    """A run's folder stands for its last checkpoint."""
+    written = translate([photos], tmp_path / "out", checkpoint.parents[1])
     assert [path.name for path in written] == ["1.png", "2.png"]
     assert np.asarray(Image.open(written[0])).shape == (64, 64, 3)
-
-
-def test_a_run_folder_stands_for_its_last_checkpoint(
-    photos: Path, tmp_path: Path, checkpoint: Path
-) -> None:
-    for name, source in (("a", checkpoint), ("b", checkpoint.parents[1])):
-        translate([photos / "1.png"], tmp_path / name, source)
-    assert (tmp_path / "a/1.png").read_bytes() == (tmp_path / "b/1.png").read_bytes()
+    (alone,) = translate([photos / "1.png"], tmp_path / "a", checkpoint)
+    assert alone.read_bytes() == written[0].read_bytes()
 
 
 def test_side_by_side_has_the_input_on_the_left(
@@ -66,18 +56,10 @@ def test_pairs_are_read_in_the_direction_of_training(
     tmp_path: Path, tiny: Config, direction: str, left: bool
 ) -> None:
     config = replace(tiny, direction=direction)
-    generator = UNet(config)
-    initialise(generator, config)
-    checkpoints.save(generator.get_parameters(), tmp_path / "x.ckpt", config)
-    pair = facade(1, 64)
-    Image.fromarray(np.hstack(pair)).save(tmp_path / "pair.png")
-    (path,) = translate(
-        [tmp_path / "pair.png"],
-        tmp_path / "out",
-        tmp_path / "x.ckpt",
-        side_by_side=True,
-        pairs=True,
-    )
+    network = saved(UNet(config), config, tmp_path / "x.ckpt")
+    pair, image = facade(1, 64), tmp_path / "pair.png"
+    Image.fromarray(np.hstack(pair)).save(image)
+    (path,) = translate([image], tmp_path / "out", network, side_by_side=True, pairs=True)
     shown = np.asarray(Image.open(path))[:, :64]
     np.testing.assert_array_equal(shown, pair.label_map if left else pair.photo)
 
@@ -136,9 +118,7 @@ def test_a_batch_has_the_masks_of_one_image(checkpoint: Path, jit: bool) -> None
 def test_the_seed_decides_the_noise(frames: Path, tmp_path: Path, checkpoint: Path) -> None:
     def made(*words: str) -> list[bytes]:
         out = tmp_path / "-".join(["out", *words])
-        options = ["translate", frames, "--checkpoint", checkpoint, "--out", out, *words]
-        result = CliRunner().invoke(command, [str(word) for word in options])
-        assert result.exit_code == 0, result.output
+        output("translate", frames, "--checkpoint", checkpoint, "--out", out, *words)
         return [path.read_bytes() for path in sorted(out.iterdir())]
 
     seeds = {seed: made("--seed", seed) for seed in ("0", "1", "2")}
@@ -164,48 +144,46 @@ def test_without_dropout_the_image_has_its_own_statistics(checkpoint: Path) -> N
     assert not np.array_equal(Translator(generator, config, "eval")(x), own)
 
 
+@pytest.mark.parametrize(
+    ("dropout", "words"),
+    [
+        (True, "--seed 1 --mode eval"),
+        (True, "--seed each --no-dropout"),
+        (True, "--no-dropout --mode eval"),
+        (False, "--seed 1"),
+        (False, "--no-dropout"),
+    ],
+)
 def test_noise_that_would_change_nothing_is_refused(
-    photos: Path, tmp_path: Path, checkpoint: Path, tiny: Config
+    photos: Path, tmp_path: Path, tiny: Config, dropout: bool, words: str
 ) -> None:
-    plain = replace(tiny, dropout=False)
-    checkpoints.save(UNet(plain).get_parameters(), tmp_path / "plain.ckpt", plain)
-    for place, words in (
-        (checkpoint, "--seed 1 --mode eval"),
-        (checkpoint, "--seed each --no-dropout"),
-        (checkpoint, "--no-dropout --mode eval"),
-        (tmp_path / "plain.ckpt", "--seed 1"),
-        (tmp_path / "plain.ckpt", "--no-dropout"),
-    ):
-        options = ["translate", photos, "--checkpoint", place, "--out", tmp_path / "out"]
-        result = CliRunner().invoke(command, [*map(str, options), *words.split()])
-        assert result.exit_code == 1
-        (line,) = result.output.splitlines()
-        assert line.endswith(f"leave {words.split()[0]} out")
+    config = replace(tiny, dropout=dropout)
+    place = saved(UNet(config), config, tmp_path / "x.ckpt")
+    options = ["translate", photos, "--checkpoint", place, "--out", tmp_path / "out"]
+    first, *others = words.split()
+    assert refusal(*options, first, *others).endswith(f"leave {first} out")
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("inputs", "subject"),
+    [
+        (["photos"], "photos/3.png"),
+        (["empty"], "empty"),
+        (["none.png"], "none.png"),
+        (["photos/1.png", "1.png"], "1.png"),
+    ],
+)
 def test_inputs_that_cannot_be_used_write_nothing(
-    photos: Path, tmp_path: Path, checkpoint: Path
+    photos: Path, tmp_path: Path, checkpoint: Path, inputs: list[str], subject: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (photos / "3.png").write_text("hello")
     (tmp_path / "1.png").write_bytes((photos / "1.png").read_bytes())
-    for inputs, words in (
-        ([photos], r"3\.png: expected an image"),
-        ([tmp_path / "empty"], "expected images in this folder, found none"),
-        ([tmp_path / "none.png"], "found no such file"),
-        ([photos / "1.png", tmp_path / "1.png"], "expected one input called 1, found also"),
-    ):
-        with pytest.raises(Pix2PixError, match=words):
-            translate(inputs, tmp_path / "out", checkpoint)
+    places = [tmp_path / name for name in inputs]
+    words = ("--checkpoint", checkpoint, "--out", tmp_path / "out")
+    refusal("translate", *places, *words, about=f"{tmp_path / subject}: expected ")
     assert not (tmp_path / "out").exists()
-
-
-def test_an_input_is_never_overwritten(photos: Path, checkpoint: Path) -> None:
-    before = (photos / "1.png").read_bytes()
-    with pytest.raises(Pix2PixError, match=r"1\.png: expected a new file to write, found an input"):
-        translate([photos], photos, checkpoint)
-    assert (photos / "1.png").read_bytes() == before
 
 
 def test_weights_loaded_later_reach_a_network_that_has_run(checkpoint: Path, tiny: Config) -> None:
@@ -225,18 +203,17 @@ def test_pairs_of_any_shape_and_channels_are_read(
     tmp_path: Path, tiny: Config, channels: int
 ) -> None:
     config = replace(tiny, input_channels=channels)
-    checkpoints.save(UNet(config).get_parameters(), tmp_path / "x.ckpt", config)
+    network = saved(UNet(config), config, tmp_path / "x.ckpt")
     pixels = np.zeros((20, 120, 4), np.uint8)  # transparent on the left
     pixels[:, 60:] = 255
     (tmp_path / "in").mkdir()
     Image.fromarray(pixels).save(tmp_path / "in/pair.png")
-    assert (
-        input_image(tmp_path / "in/pair.png", config, True)[0, 0] == (0, 255)[channels == 1]
-    ).all()
-    (path,) = translate([tmp_path / "in"], tmp_path / "out", tmp_path / "x.ckpt", pairs=True)
+    corner = input_image(tmp_path / "in/pair.png", config, True)[0, 0]
+    assert (corner == (0, 255)[channels == 1]).all()
+    (path,) = translate([tmp_path / "in"], tmp_path / "out", network, pairs=True)
     with Image.open(path) as image:
         assert image.size == (60, 20)
     Image.fromarray(pixels[:, :101]).save(tmp_path / "in/odd.png")
     with pytest.raises(Pix2PixError, match=r"odd\.png: expected an even width"):
-        translate([tmp_path / "in"], tmp_path / "new", tmp_path / "x.ckpt", pairs=True)
+        translate([tmp_path / "in"], tmp_path / "new", network, pairs=True)
     assert not (tmp_path / "new").exists()

@@ -3,39 +3,34 @@
 MindSpore is imported inside the commands that compute, so `--help` answers at once.
 """
 
-import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import click
 
 from pix2pix_ms import __version__
+from pix2pix_ms.cli import console
+from pix2pix_ms.cli.console import say
 from pix2pix_ms.cli.options import (
-    FILE,
-    NAMED,
-    PATH,
-    SIGNALLED,
-    Friendly,
-    config_option,
+    AT_LEAST_0,
+    AT_LEAST_1,
+    FROM,
+    Device,
+    Direction,
+    Force,
+    Mode,
     config_options,
-    device_option,
-    direction_option,
-    mode_option,
+    declared,
     model_options,
-    prepare_streams,
-    say,
-    seed_or_each,
-    settle_streams,
 )
 from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.config.pix2pix import PRESETS, SEGMENTER, Config, segmenter_config
-from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
 
 
-@click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=console.Friendly, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pix2pix-ms")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
 def command(debug: bool) -> None:
@@ -47,26 +42,22 @@ def command(debug: bool) -> None:
 
 
 @command.command()
-@click.argument("source", type=PATH)
-@click.argument("out_folder", type=PATH)
-@click.option("--make", help="Photos only: make A of each as gray, edges or lab (colourisation).")
-@click.option("--channels", type=(int, int), metavar="A B", help="1 to 4 of each [3 3].")
-@click.option("--swap", is_flag=True, help="B is on the left, or in the folder A.")
-@click.option("--halves", is_flag=True, help="Cut any even width down the middle.")
-@click.option("--shrink", type=int, metavar="PIXELS", help="Shrink to this shorter side.")
-@click.option("--split", default="train", show_default=True, help="Name for a flat folder.")
-@click.option("--val-ratio", default=0.0, show_default=True, help="Share of train to become val.")
-@click.option("--seed", default=0, show_default=True, help="Draws that share.")
-@click.option("--skip-unpaired", is_flag=True, help="Leave out files without a partner.")
-@click.option("--unpaired", is_flag=True, help="No pairs: each subfolder is a domain of images.")
+@declared
 def prepare(
     source: Path,
     out_folder: Path,
-    split: str,
-    val_ratio: float,
-    seed: int,
-    skip_unpaired: bool,
-    **settings: Any,
+    *,
+    make: Annotated[str | None, "Photos only: A is made of each as gray, edges or lab."] = None,
+    channels: Annotated[tuple[int, int] | None, "1 to 4 of each [3 3].", {"metavar": "A B"}] = None,
+    swap: Annotated[bool, "B is on the left, or in the folder A."] = False,
+    halves: Annotated[bool, "Cut any even width down the middle."] = False,
+    shrink: Annotated[int | None, "Shrink to this shorter side.", {"metavar": "PIXELS"}] = None,
+    split: Annotated[str, "Name for a flat folder."] = "train",
+    val_ratio: Annotated[float, "Share of train to become val."] = 0.0,
+    seed: Annotated[int, "Draws that share."] = 0,
+    skip_unpaired: Annotated[bool, "Leave out files without a partner."] = False,
+    unpaired: Annotated[bool, "No pairs: each subfolder is a domain of images."] = False,
+    force: Force = False,
 ) -> None:
     """Write the pairs in SOURCE to OUT_FOLDER/train.mindrecord, and val and test likewise.
 
@@ -79,30 +70,26 @@ def prepare(
     from pix2pix_ms.data.prepare.recipe import Recipe
     from pix2pix_ms.data.records import inspect
 
-    recipe = Recipe(**settings)
+    recipe = Recipe(channels, make, swap, halves, shrink, unpaired)
     for path in preparing.prepare(
-        source, out_folder, split, val_ratio, seed, recipe, skip_unpaired, report=say
+        source, out_folder, split, val_ratio, seed, recipe, skip_unpaired, say, force
     ):
-        kind = "images" if recipe.unpaired else "pairs"
+        kind = "images" if unpaired else "pairs"
         say(f"{path}: {inspect(path).rows} {kind}")
 
 
 @command.command()
-@click.option("--model", type=click.Choice(list(MODELS)), help="What to train [pix2pix].")
-@click.option("--preset", "preset_name", type=click.Choice(list(PRESETS)), help="[quick]")
-@click.option("--data", type=PATH, help="Records or images [made on the spot].")
-@click.option("--out", type=PATH, help="Run folder [runs/PRESET, or runs/MODEL-PRESET].")
-@click.option("--from", "start_from", type=NAMED, help="Run or network to start a new run with.")
-@click.option("--resume", is_flag=True, help="Continue the run in --out, or start it.")
-@click.option("--distributed", is_flag=True, help="Train together with others, started by msrun.")
+@declared
 @model_options
 def train(
-    model: str | None,
-    preset_name: str | None,
-    data: Path | None,
-    out: Path | None,
-    resume: bool,
-    distributed: bool,
+    *,
+    model: Annotated[str | None, "What to train [pix2pix].", {"type": click.Choice(MODELS)}] = None,
+    preset: Annotated[str | None, "[quick]", {"type": click.Choice(PRESETS)}] = None,
+    data: Annotated[Path | None, "Records or images [made on the spot]."] = None,
+    out: Annotated[Path | None, "Run folder [runs/PRESET, or runs/MODEL-PRESET]."] = None,
+    start_from: Annotated[str | None, "Run or network to start a new run with.", FROM] = None,
+    resume: Annotated[bool, "Continue the run in --out, or start it."] = False,
+    distributed: Annotated[bool, "Train together with others, started by msrun."] = False,
     **settings: Any,
 ) -> None:
     """Train a model and leave a run folder: config, log, sample grids, loss plot, checkpoints.
@@ -119,11 +106,12 @@ def train(
     from pix2pix_ms.training.run import Run
     from pix2pix_ms.training.start import start
 
-    folder = out or Path("runs") / "-".join(filter(None, (model, preset_name or "quick")))
-    given = {name: value for name, value in settings.items() if value is not None}
+    folder = out or Path("runs") / "-".join(filter(None, (model, preset or "quick")))
+    if start_from is not None:
+        settings["start_from"] = start_from
     if distributed:
-        given["ranks"] = launched()
-    start(Run(folder), model, preset_name, data, resume, given, resume_command(sys.argv[1:]), say)
+        settings["ranks"] = launched()
+    start(Run(folder), model, preset, data, resume, settings, resume_command(sys.argv[1:]), say)
 
 
 def resume_command(words: list[str]) -> str:
@@ -132,45 +120,40 @@ def resume_command(words: list[str]) -> str:
     return f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
 
 
+def seed_or_each(text: str) -> Any:
+    """Read a seed, or the word each."""
+    return text if text == "each" else click.IntRange(0)(text)
+
+
 @command.command()
-@click.argument("inputs", nargs=-1, required=True, type=PATH)
-@click.option("--out", required=True, type=PATH, help="Folder for the PNG files.")
-@click.option(
-    "--checkpoint",
-    type=PATH,
-    help="Checkpoint file, run folder or exported network [checkpoints/facades-128, which ships].",
-)
-@mode_option
-@click.option("--side-by-side", is_flag=True, help="Put the input to the left of the result.")
-@click.option("--pairs", is_flag=True, help="Inputs are side-by-side pairs: take the input half.")
-@click.option(
-    "--fit",
-    type=click.Choice(["resize", "pad"]),
-    help="How an image of another shape comes to the network's: squeezed, or its edges mirrored "
-    "[resize, or pad where the network was trained so].",
-)
-@direction_option
-@click.option("--domain", help="What to turn images into, with a checkpoint of stargan.")
-@click.option("--reference", type=FILE, help="stargan: an image of that domain, for its style.")
-@click.option("--seed", type=seed_or_each, metavar="N|each", help="Draws dropout [as trained] or "
-              "stargan's style [0], one for all images; each: its own.")  # fmt: skip
-@click.option("--no-dropout", "dropout", is_flag=True, flag_value=False, default=True,
-              help="Mode paper: the image's own statistics alone.")  # fmt: skip
-@device_option
+@declared
 def translate(
     inputs: tuple[Path, ...],
-    out: Path,
-    checkpoint: Path | None,
-    mode: Literal["paper", "eval"] | None,
-    side_by_side: bool,
-    pairs: bool,
-    fit: Literal["resize", "pad"] | None,
-    direction: Direction | None,
-    domain: str | None,
-    reference: Path | None,
-    seed: int | Literal["each"] | None,
-    dropout: bool,
-    device: str,
+    *,
+    out: Annotated[Path, "Folder for the PNG files."],
+    checkpoint: Annotated[
+        Path | None,
+        "Checkpoint file, run folder or exported network [checkpoints/facades-128, which ships].",
+    ] = None,
+    mode: Mode = None,
+    side_by_side: Annotated[bool, "Put the input to the left of the result."] = False,
+    pairs: Annotated[bool, "Inputs are side-by-side pairs: take the input half."] = False,
+    fit: Annotated[
+        Literal["resize", "pad"] | None,
+        "How an image of another shape comes to the network's: squeezed, or its edges mirrored "
+        "[resize, or pad where the network was trained so].",
+    ] = None,
+    direction: Direction = None,
+    domain: Annotated[str | None, "stargan: what to turn images into."] = None,
+    reference: Annotated[Path | None, "stargan: an image of that domain, for its style."] = None,
+    seed: Annotated[
+        int | Literal["each"] | None,
+        "Draws dropout [as trained] or stargan's style [0], one for all images; each: its own.",
+        {"type": seed_or_each, "metavar": "N|each"},
+    ] = None,
+    no_dropout: Annotated[bool, "Mode paper: the image's own statistics alone."] = False,
+    device: Device = "auto",
+    force: Force = False,
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.
 
@@ -189,41 +172,47 @@ def translate(
     checkpoint = checkpoint or shipped_generator()
     style = Style(domain, reference) if domain is not None else None
     written = translate_files(
-        inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style, seed, dropout
-    )
+        inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style, seed,
+        not no_dropout, force,
+    )  # fmt: skip
     say(f"{len(written)} images in {out}")
 
 
 @command.command()
-@click.argument("checkpoint", type=PATH)
-@click.option("--out", required=True, type=PATH, help="Folder for the PNG files.")
-@click.option("--count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
-@click.option("--label", type=int, help="The class, of a conditional generator [all in turn].")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The noise.")
-@device_option
+@declared
 def generate(
-    checkpoint: Path, out: Path, count: int, label: int | None, seed: int, device: str
+    checkpoint: Path,
+    *,
+    out: Annotated[Path, "Folder for the PNG files."],
+    count: Annotated[int, "How many.", AT_LEAST_1] = 16,
+    label: Annotated[int | None, "The class, of a conditional generator [all in turn]."] = None,
+    seed: Annotated[int, "The noise.", AT_LEAST_0] = 0,
+    device: Device = "auto",
+    force: Force = False,
 ) -> None:
     """Make images from noise with a CHECKPOINT or run of gan, dcgan, lsgan or wgan."""
     from pix2pix_ms.family.gan.generate import generate as generate_files
     from pix2pix_ms.machine.device import choose_device
 
     choose_device(device)
-    say(f"{len(generate_files(checkpoint, out, count, label, seed))} images in {out}")
+    say(f"{len(generate_files(checkpoint, out, count, label, seed, force))} images in {out}")
 
 
 @command.command()
-@click.argument("source", type=PATH)
-@click.argument("out", type=PATH)
-@click.option(
-    "--discriminator",
-    type=PATH,
-    help="The discriminator's .pth: read with a generator's SOURCE, or written beside its OUT.",
+@declared
+@config_options(
+    size="at which the U-Net ends in one pixel",
+    direction=Config.direction,
+    dropout=Config.dropout,
 )
-@config_option("size", "at which the U-Net ends in one pixel")
-@config_option("direction", Config.direction)
-@config_option("dropout", Config.dropout)
-def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any) -> None:
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    discriminator: Annotated[Path | None, "D's .pth: read with SOURCE, written with OUT."] = None,
+    force: Force = False,
+    **settings: Any,
+) -> None:
     """Convert weights of PyTorch's pix2pix (.pth) to a checkpoint (.ckpt), or back.
 
     SOURCE is latest_net_G.pth or latest_net_D.pth of pytorch-CycleGAN-and-pix2pix, and OUT a .ckpt
@@ -233,36 +222,31 @@ def convert(source: Path, out: Path, discriminator: Path | None, **settings: Any
     """
     from pix2pix_ms.exchange.pytorch import convert as convert_file
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    for line in convert_file(source, out, discriminator, **given):
+    for line in convert_file(source, out, discriminator, force, **settings):
         say(line)
 
 
 @command.command()
-@click.argument("checkpoint", type=PATH)
-@click.option("--out", required=True, type=PATH, help="The file; its ending is the format.")
-@click.option(
-    "--format", "kind", type=click.Choice(["safetensors", "mindir", "onnx"]), help="[by --out]"
-)
-@click.option("--size", type=click.IntRange(1), help="Graph: side of the images [the network's].")
-@click.option("--height", type=click.IntRange(1), help="Graph: their height, where it is not size.")
-@click.option("--width", type=click.IntRange(1), help="Graph: their width, where it is not size.")
-@click.option(
-    "--mode",
-    type=click.Choice(["paper", "eval"]),
-    help="Graph: paper: every image's own statistics; eval: the moving ones [paper].",
-)
-@click.option(
-    "--dropout-seed",
-    type=click.IntRange(0),
-    help="Graph: dropout with masks of this seed, the same for every image [no dropout].",
-)
-@direction_option
+@declared
 def export(
     checkpoint: Path,
-    out: Path,
-    kind: Literal["safetensors", "mindir", "onnx"] | None,
-    **choices: Any,
+    *,
+    out: Annotated[Path, "The file; its ending is the format."],
+    format: Annotated[Literal["safetensors", "mindir", "onnx"] | None, "[by --out]"] = None,
+    size: Annotated[int | None, "Graph: side of the images [the network's].", AT_LEAST_1] = None,
+    height: Annotated[int | None, "Graph: their height, where it is not size.", AT_LEAST_1] = None,
+    width: Annotated[int | None, "Graph: their width, where it is not size.", AT_LEAST_1] = None,
+    mode: Annotated[
+        Literal["paper", "eval"] | None,
+        "Graph: paper: every image's own statistics; eval: the moving ones [paper].",
+    ] = None,
+    dropout_seed: Annotated[
+        int | None,
+        "Graph: dropout with masks of this seed, the same for every image [no dropout].",
+        AT_LEAST_0,
+    ] = None,
+    direction: Direction = None,
+    force: Force = False,
 ) -> None:
     """Write the network of CHECKPOINT for others: weights, or the graph it computes.
 
@@ -273,39 +257,30 @@ def export(
     """
     from pix2pix_ms.exchange.export import export_as
 
-    given = {name: value for name, value in choices.items() if value is not None}
-    for path in export_as(checkpoint, out, kind, **given):
+    for path in export_as(
+        checkpoint, out, format, force, size=size, height=height, width=width, mode=mode,
+        dropout_seed=dropout_seed, direction=direction,
+    ):  # fmt: skip
         say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 @command.command()
-@click.argument("checkpoint", type=PATH)
-@click.option("--data", required=True, type=PATH, help="Pairs, as records or images.")
-@click.option("--json", "json_file", type=FILE, help="Write the numbers to this file.")
-@click.option("--save-images", type=PATH, help="New folder for PNGs: input, generated, target.")
-@click.option(
-    "--segmenter",
-    type=PATH,
-    help="Checkpoint of a segmenter, to read photos with [checkpoints/segmenter, which ships].",
-)
-@click.option(
-    "--target",
-    type=click.Choice(["labels", "photos", "other"]),
-    help="What the target images are [judged by the colours of the first pair].",
-)
-@direction_option
-@mode_option
-@device_option
+@declared
 def evaluate(
     checkpoint: Path,
-    data: Path,
-    json_file: Path | None,
-    save_images: Path | None,
-    segmenter: Path | None,
-    target: Literal["labels", "photos", "other"] | None,
-    direction: Direction | None,
-    mode: Literal["paper", "eval"] | None,
-    device: str,
+    *,
+    data: Annotated[Path, "Pairs, as records or images."],
+    json: Annotated[Path | None, "Write the numbers to this file."] = None,
+    save_images: Annotated[Path | None, "New folder for PNGs: input, generated, target."] = None,
+    segmenter: Annotated[Path | None, "To read photos with [checkpoints/segmenter]."] = None,
+    target: Annotated[
+        Literal["labels", "photos", "other"] | None,
+        "What the target images are [judged by the colours of the first pair].",
+    ] = None,
+    direction: Direction = None,
+    mode: Mode = None,
+    device: Device = "auto",
+    force: Force = False,
 ) -> None:
     """Measure CHECKPOINT, a file, a run folder or an exported network, on held-out pairs.
 
@@ -313,25 +288,32 @@ def evaluate(
     it; of splits it takes val, else test.
     """
     from pix2pix_ms.machine.device import choose_device
-    from pix2pix_ms.machine.files import replace_text
-    from pix2pix_ms.pix2pix.measures.report import check_replaceable, evaluate_checkpoint
+    from pix2pix_ms.machine.files import check_new, replace_text
+    from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
 
-    if json_file is not None:
-        check_replaceable(json_file)
+    if json is not None:
+        check_new(json, force=force)
     choose_device(device)
     report = evaluate_checkpoint(
-        checkpoint, data, mode or "paper", segmenter, target, save_images, direction
+        checkpoint, data, mode or "paper", segmenter, target, save_images, direction, force
     )
     say(report.table())
-    if json_file is not None:
-        replace_text(json_file, report.to_json())
+    if json is not None:
+        replace_text(json, report.to_json())
 
 
 @command.command()
-@click.option("--data", required=True, type=PATH, help="Records of photos and label maps.")
-@click.option("--out", required=True, type=FILE, help="Checkpoint file to write.")
-@config_options(SEGMENTER, "size", "ngf", "epochs", "seed", "device")
-def segmenter(data: Path, out: Path, **settings: Any) -> None:
+@declared
+@config_options(
+    **{name: getattr(SEGMENTER, name) for name in ("size", "ngf", "epochs", "seed", "device")}
+)
+def segmenter(
+    *,
+    data: Annotated[Path, "Records of photos and label maps."],
+    out: Annotated[Path, "Checkpoint file to write."],
+    force: Force = False,
+    **settings: Any,
+) -> None:
     """Train the segmenter that `evaluate` reads generated photos with.
 
     --data takes a MindRecord file, or a folder with train.mindrecord (and val.mindrecord), of
@@ -341,17 +323,15 @@ def segmenter(data: Path, out: Path, **settings: Any) -> None:
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.pix2pix.measures.segmenter import train_segmenter
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    config = segmenter_config(**given)
+    config = segmenter_config(**settings)
     choose_device(config.device)
-    train_segmenter(config, training_data(data, config.seed), out, report=say)
+    train_segmenter(config, training_data(data, config.seed), out, say, force)
     say(f"segmenter in {out}")
 
 
 @command.command()
-@click.argument("name")
-@click.option("--out", type=PATH, default=Path("data"), show_default=True, help="Folder.")
-def download(name: str, out: Path) -> None:
+@declared
+def download(name: str, *, out: Annotated[Path, "Folder."] = Path("data")) -> None:
     """Fetch a published data set: mindspore-facades, facades, …; an interrupted one goes on."""
     from pix2pix_ms.data import download as downloading
 
@@ -359,9 +339,12 @@ def download(name: str, out: Path) -> None:
 
 
 @command.command()
-@click.option("--check", is_flag=True, help="Train 3 steps of a small pix2pix, and say all of it.")
-@click.option("--device", help="What to compute on, with --check: auto, CPU, GPU or Ascend [auto].")
-def info(check: bool, device: str | None) -> None:
+@declared
+def info(
+    *,
+    check: Annotated[bool, "Train 3 steps of a small pix2pix, and say all of it."] = False,
+    device: Annotated[str | None, "With --check: auto, CPU, GPU or Ascend [auto]."] = None,
+) -> None:
     """Print versions and devices: what a report of a problem should say."""
     import platform
     from importlib import metadata
@@ -382,16 +365,6 @@ def info(check: bool, device: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command, whatever its standard streams are."""
-    prepare_streams()
-    try:
+    """Run the command and leave with its exit status."""
+    with console.streams():
         command()
-    except OSError:  # click's own words on standard error
-        sys.exit(1)
-    except SystemExit as end:
-        if isinstance(end.code, int) and end.code > SIGNALLED:
-            settle_streams()
-            os._exit(end.code)  # MindSpore (2.8), half imported, does not survive a proper end
-        raise
-    finally:
-        settle_streams()

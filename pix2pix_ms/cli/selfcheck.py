@@ -1,7 +1,6 @@
-"""What a machine makes of pix2pix: three steps of a small one, and all that a report should say."""
+"""Three training steps of a small pix2pix on this machine, and what a report of a problem needs."""
 
 import json
-import math
 import os
 import re
 import sys
@@ -9,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import mindspore as ms
 import numpy as np
@@ -19,7 +17,7 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.machine import process
 from pix2pix_ms.machine.device import choose_device
-from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
+from pix2pix_ms.pix2pix.step import Pix2Pix
 
 STEPS = 3
 PATIENCE = 60.0  # seconds of graph mode after which the other mode is left out
@@ -28,18 +26,9 @@ VARIABLES = re.compile(
     "LD_PRELOAD|KMP_|TE_PARALLEL"
 )
 NO_VERSION = "not found"
-Say = Callable[[str], None]
 
 
-class Trial(NamedTuple):
-    """Some steps on one batch: all losses, and the seconds of the first and of the last step."""
-
-    losses: list[Losses]
-    first: float
-    last: float
-
-
-def check_device(name: str = "auto", report: Say = print) -> None:
+def check_device(name: str = "auto", report: Callable[[str], None] = print) -> None:
     """Train three steps in graph mode, and operation by operation; report how each went.
 
     Args:
@@ -59,7 +48,7 @@ def check_device(name: str = "auto", report: Say = print) -> None:
             report(f"{mode}: left out, because graph mode took its time")
             continue
         try:
-            report(f"{mode}: {verdict(trial(small(jit)))}")
+            report(f"{mode}: {trial(small(jit))}")
         except Exception as error:  # whatever a device does belongs in the report
             report(f"{mode}: FAILED, {type(error).__name__}: {first_line(error)}")
             failures.append(mode)
@@ -77,33 +66,27 @@ def small(jit: bool) -> Config:
     return config
 
 
-def trial(config: Config) -> Trial:
-    """Train a new model on one batch that is the same everywhere."""
-    rows, columns = np.mgrid[-1:1:32j, -1:1:32j]
-    x = np.stack([rows, columns, rows * columns])[None].astype(np.float32)
-    model = Pix2Pix(config)
-    losses, seconds = [], []
-    for _ in range(STEPS):
-        began = time.perf_counter()
-        losses.append(model.train_step(x, -x))
-        seconds.append(time.perf_counter() - began)
-    return Trial(losses, seconds[0], seconds[-1])
-
-
-def verdict(tried: Trial) -> str:
-    """Say how a trial went.
+def trial(config: Config) -> str:
+    """Train a new model on one batch that is the same everywhere; return losses and seconds.
 
     Raises:
         ArithmeticError: if a loss is not finite.
     """
-    l1 = [step.g_l1 for step in tried.losses]
-    way = "falling" if l1[-1] < l1[0] else "NOT falling"
-    losses = f"L1 {', '.join(f'{value:.4f}' for value in l1)}, {way}"
-    last = tried.losses[-1]
-    losses += f"; last D {last.d_real:.4f} and {last.d_fake:.4f}, G {last.g_gan:.4f}"
-    if not all(math.isfinite(value) for step in tried.losses for value in step):
-        raise ArithmeticError(f"expected finite losses, found {losses}")
-    return f"{tried.last:.3f} s/step, the first {tried.first:.1f} s; {losses}"
+    rows, columns = np.mgrid[-1:1:32j, -1:1:32j]
+    x = np.stack([rows, columns, rows * columns])[None].astype(np.float32)
+    model, losses, times = Pix2Pix(config), [], [time.perf_counter()]
+    for _ in range(STEPS):
+        losses.append(model.train_step(x, -x))
+        times.append(time.perf_counter())
+    l1, last = [step.g_l1 for step in losses], losses[-1]
+    found = (
+        f"L1 {', '.join(f'{value:.4f}' for value in l1)}, "
+        f"{'falling' if l1[-1] < l1[0] else 'NOT falling'}; "
+        f"last D {last.d_real:.4f} and {last.d_fake:.4f}, G {last.g_gan:.4f}"
+    )
+    if not np.isfinite(losses).all():
+        raise ArithmeticError(f"expected finite losses, found {found}")
+    return f"{times[-1] - times[-2]:.3f} s/step, the first {times[1] - times[0]:.1f} s; {found}"
 
 
 def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[str]:
@@ -124,7 +107,7 @@ def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 
 
 def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/Ascend")) -> str:
-    """Return the version of Ascend's toolkit, as its own files say it."""
+    """Return the version of Ascend's toolkit, as its files have it."""
     named = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
     homes = [Path(environment[name]) for name in named if name in environment]
     for folder in (*homes, root / "ascend-toolkit/latest", root / "cann"):
@@ -136,7 +119,7 @@ def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/A
 
 
 def cuda_version(root: Path = Path("/usr/local/cuda")) -> str:
-    """Return the version of CUDA that is installed, as its own file says it."""
+    """Return the version of CUDA that is installed, as its file has it."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((root / "version.json").read_text())["cuda"]["version"])
     with suppress(OSError):
@@ -145,14 +128,14 @@ def cuda_version(root: Path = Path("/usr/local/cuda")) -> str:
 
 
 def memory() -> str:
-    """Say the most memory this process has held, and on an accelerator the device's."""
+    """Report the peak memory of this process, and on an accelerator of the device."""
     host = device = ""
     with suppress(ImportError):  # Windows has none
         import resource
 
         unit = 1 if sys.platform == "darwin" else 2**10  # bytes there, else KiB
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        host = f"at most {held / 2**30:.2f} GiB of the host"
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        host = f"at most {peak / 2**30:.2f} GiB of the host"
     if ms.get_context("device_target") != "CPU":
         with suppress(RuntimeError, ValueError, AttributeError):
             device = f", {ms.runtime.max_memory_allocated() / 2**30:.2f} GiB of the device"

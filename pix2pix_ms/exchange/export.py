@@ -4,10 +4,9 @@ import importlib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pix2pix_ms.config.models import settings_from_json
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import appearing_whole, replace_text
+from pix2pix_ms.machine.files import appearing_whole, check_new, replace_text
 from pix2pix_ms.training import checkpoints, weights
 
 SEGMENTER = ("segmenter",)
@@ -17,7 +16,7 @@ GRAPHS: dict[Format, str] = {"mindir": "mindir", "onnx": "onnx_graph"}  # the mo
 
 
 def export_as(
-    source: Path, out: Path, kind: Format | None = None, **choices: Any
+    source: Path, out: Path, kind: Format | None = None, force: bool = False, **choices: Any
 ) -> tuple[Path, ...]:
     """Write the network of a checkpoint in one of three formats; return the files.
 
@@ -28,22 +27,23 @@ def export_as(
         source: as `checkpoints.file_of` takes it.
         out: a path ending in the format's name.
         kind: the format; unless given, the ending says it.
+        force: replace files that are there.
         choices: for a graph, what `frozen.freeze` takes, and `direction`: which of CycleGAN's two.
 
     Raises:
         Pix2PixError: if the source cannot be read or does not suit the format, the ending does not
-            either, a choice is impossible, or `out` is a folder.
+            either, a choice is impossible, or a file exists.
     """
     kind = format_of(out, kind)
-    if out.is_dir():
-        raise Pix2PixError(f"{out}: expected a file to write, found a folder; change --out")
+    choices = {name: value for name, value in choices.items() if value is not None}
     if kind == "safetensors":
         for name in choices:
             raise Pix2PixError(
                 f"{name}: expected it with a graph, as .mindir or .onnx, found it with "
                 f"{out.name}, which holds weights alone; leave it out, or change --out"
             )
-        return export(source, out)
+        return export(source, out, force)
+    check_new(out, force=force)
     return (export_graph(source, out, kind, **choices),)
 
 
@@ -78,32 +78,30 @@ def export_graph(
     return out
 
 
-def export(source: Path, out: Path) -> tuple[Path, Path]:
+def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
     """Write what translates, generates or segments of a checkpoint to `out`, config.json beside.
 
-    The two files are what `load_generator` and `load_segmenter` read, and the folder stands for
-    them. Kernels are rounded to float16: half the size of a run's `epoch_NNN.ckpt`.
+    `load_generator` and `load_segmenter` read the two, given their folder. Kernels are rounded to
+    float16: half the size of a run's `epoch_NNN.ckpt`.
 
     Args:
         source: as `checkpoints.file_of` takes it.
         out: a path ending in `.safetensors`; each network has a folder of its own.
+        force: replace files that are there.
 
     Returns:
         The two files.
 
     Raises:
-        Pix2PixError: if the source cannot be read, holds neither network, or the folder holds
-            another config.json.
+        Pix2PixError: if the source cannot be read or holds neither network, or a file exists.
     """
-    if out.suffix != weights.SUFFIX:
-        raise Pix2PixError(
-            f"{out}: expected a name ending in {weights.SUFFIX}, found "
-            f"{out.suffix or 'no ending'}; change --out"
-        )
+    format_of(out, "safetensors")
+    beside = checkpoints.config_beside(out)
+    check_new(out, beside, force=force)
     path = checkpoints.file_of(source)
     found, config = checkpoints.plain(*checkpoints.load(path)[:2])
-    held = {name.split(".")[0] for name in found}
-    networks = SEGMENTER if held >= {*SEGMENTER} else config.networks
+    present = {name.split(".")[0] for name in found}
+    networks = SEGMENTER if present >= {*SEGMENTER} else config.networks
     for network in networks:
         checkpoints.check_holds(network, found, path)
     arrays = {
@@ -111,12 +109,6 @@ def export(source: Path, out: Path) -> tuple[Path, Path]:
         for name, parameter in found.items()
         if name.split(".")[0] in networks
     }
-    beside = checkpoints.config_beside(out)
-    if beside.exists() and settings_from_json(beside.read_text(), str(beside)) != config:
-        raise Pix2PixError(
-            f"{beside}: expected none or that of this network, found another; choose a folder of "
-            "its own with --out"
-        )
     replace_text(beside, config.to_json())
     with appearing_whole(out) as writing:
         weights.write(arrays, writing)

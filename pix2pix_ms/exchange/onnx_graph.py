@@ -81,11 +81,11 @@ def _(cell: nn.Identity, graph: Graph, x: str) -> str:
 
 def convolved(operator: str, cell: nn.Cell, graph: Graph, x: str) -> str:
     """Add a convolution, plain or transposed: MindSpore's and ONNX's kernels have one layout."""
-    held = (cell.weight, cell.bias) if cell.has_bias else (cell.weight,)
+    parameters = (cell.weight, cell.bias) if cell.has_bias else (cell.weight,)
     return graph.add(
         operator,
         x,
-        *graph.parameters(*held),
+        *graph.parameters(*parameters),
         strides=list(cell.stride),
         pads=pads(cell),
         kernel_shape=list(cell.kernel_size),
@@ -122,34 +122,28 @@ def _(cell: ComposedUpconvolution, graph: Graph, x: str) -> str:
 
 @emit.register(BatchNorm)
 def _(cell: BatchNorm, graph: Graph, x: str) -> str:
-    held = graph.parameters(cell.gamma, cell.beta)
+    affine = graph.parameters(cell.gamma, cell.beta)
     if cell.statistics == "batch":
-        return graph.add("InstanceNormalization", x, *held, epsilon=EPSILON)
+        return graph.add("InstanceNormalization", x, *affine, epsilon=EPSILON)
     moving = graph.parameters(cell.moving_mean, cell.moving_variance)
-    return graph.add("BatchNormalization", x, *held, *moving, epsilon=EPSILON)
+    return graph.add("BatchNormalization", x, *affine, *moving, epsilon=EPSILON)
 
 
-def instance_normalised(graph: Graph, x: str, channels: int) -> str:
-    """Add instance normalisation without scale and shift."""
+def normalised(norm: nn.Cell, graph: Graph, x: str, channels: int) -> str:
+    """Add a normalisation; `InstanceNorm`, which has no scale and shift, gets ones and zeros."""
+    if not isinstance(norm, InstanceNorm):
+        return emit(norm, graph, x)
     number = len(graph.nodes)
     one = graph.keep(f"one_{number}", np.ones(channels, np.float32))
     zero = graph.keep(f"zero_{number}", np.zeros(channels, np.float32))
     return graph.add("InstanceNormalization", x, one, zero, epsilon=EPSILON)
 
 
-def normalised(norm: nn.Cell, graph: Graph, x: str, channels: int) -> str:
-    """Add a normalisation of so many channels, which `InstanceNorm` does not know itself."""
-    if isinstance(norm, InstanceNorm):
-        return instance_normalised(graph, x, channels)
-    return emit(norm, graph, x)
-
-
 @emit.register(nn.ReflectionPad2d)
 def _(cell: nn.ReflectionPad2d, graph: Graph, x: str) -> str:
     (top, bottom), (left, right) = cell.padding
     amounts = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    held = graph.keep(f"pads_{len(graph.nodes)}", amounts)
-    return graph.add("Pad", x, held, mode="reflect")
+    return graph.add("Pad", x, graph.keep(f"pads_{len(graph.nodes)}", amounts), mode="reflect")
 
 
 @emit.register(Down)

@@ -16,21 +16,26 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange.pytorch_names import SEEN, UNET, State, infer, reference_names
 from pix2pix_ms.machine import pytorch_file
+from pix2pix_ms.machine.files import check_new
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training import checkpoints, weights
-from pix2pix_ms.training.run import Run
 
 NOT_INFERRED = ("size", "direction", "dropout")
 
 
 def convert(
-    source: Path, out: Path, discriminator: Path | None = None, **settings: Any
+    source: Path,
+    out: Path,
+    discriminator: Path | None = None,
+    force: bool = False,
+    **settings: Any,
 ) -> list[str]:
     """Convert PyTorch's weights to a checkpoint, or a checkpoint or a run's last to PyTorch's.
 
     Args:
         discriminator: the discriminator's `.pth`, read or written beside the generator's.
+        force: replace files that are there.
         settings: what a `.pth` does not tell, as `to_checkpoint` takes it.
 
     Returns:
@@ -47,6 +52,8 @@ def convert(
     check_suffix(out, wanted)
     if discriminator:
         check_suffix(discriminator, pytorch_file.SUFFIXES)
+    written = [out, discriminator] if discriminator and not from_torch else [out]
+    check_new(*written, force=force)
     if from_torch:
         sources = [source, discriminator] if discriminator else [source]
         return [f"{out}: {listed(to_checkpoint(sources, out, settings))}"]
@@ -59,7 +66,7 @@ def convert(
 
 
 def check_suffix(path: Path, wanted: tuple[str, ...]) -> None:
-    """Refuse a file whose name does not say what it is."""
+    """Refuse a file with another ending."""
     if path.suffix not in wanted:
         raise Pix2PixError(
             f"{path}: expected a name ending in {' or '.join(wanted)}, found "
@@ -83,17 +90,8 @@ def to_checkpoint(
     `direction`, `dropout`.
 
     Raises:
-        Pix2PixError: if a file holds neither network, the two do not fit together, or a run would
-            lose what it goes on from.
+        Pix2PixError: if a file holds neither network, or the two do not fit together.
     """
-    place = out.parent.resolve() / out.name
-    run = Run(place.parent.parent)
-    of_run = any(file.is_file() for file in (run.config_file, run.data_file, run.log_file))
-    if of_run and place.parent == run.last.parent:
-        raise Pix2PixError(
-            f"{out}: expected a place of its own, found that of the run {run.folder}; choose "
-            "another folder"
-        )
     states = [(path, read_state(path)) for path in sources]
     inferred = infer_all(states)
     config = config_of(inferred, settings)
@@ -183,10 +181,10 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
             f"{path}: expected networks of {Config.model}, found those of {config.model}, which "
             "are not converted; give another checkpoint"
         )
-    held = {name.split(".")[0] for name in found}
-    if not held & {"generator", "discriminator"}:
+    present = {name.split(".")[0] for name in found} & {"generator", "discriminator"}
+    if not present:
         checkpoints.check_holds("generator", found, path)
-    if "generator" in held and not config.skips:
+    if "generator" in present and not config.skips:
         raise Pix2PixError(
             f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "
             "reference does not have; convert another run"
@@ -196,9 +194,9 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
             f"{out}: expected a file for the generator and another for the discriminator, found "
             "one for both; change --discriminator"
         )
-    kind = "generator" if "generator" in held else "discriminator"
+    kind = "generator" if "generator" in present else "discriminator"
     files = {kind: out} | ({"discriminator": discriminator} if discriminator else {})
-    if discriminator and not {"generator", "discriminator"} <= held:
+    if discriminator and len(present) < 2:
         raise Pix2PixError(
             f"{path}: expected a generator and a discriminator, found a {kind} alone; "
             "leave --discriminator out, or convert the last checkpoint of a run"

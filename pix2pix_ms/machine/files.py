@@ -1,4 +1,7 @@
-"""Atomic writes and locks: after a crash there is the old file or the new one, never half of it."""
+"""Atomic writes, locks, and the one rule for outputs: none replaces what is there without --force.
+
+After a crash there is the old file or the new one, never half of it.
+"""
 
 import os
 from collections.abc import Iterator
@@ -10,6 +13,26 @@ from filelock import FileLock, Timeout
 from pix2pix_ms.errors import Pix2PixError
 
 LOCK = ".pix2pix_ms.lock"
+
+
+def check_new(*outputs: Path, force: bool = False, folder: bool = False) -> None:
+    """Refuse outputs that would replace what exists, unless `force`; what is empty may be filled.
+
+    Args:
+        folder: the outputs are folders.
+
+    Raises:
+        Pix2PixError: naming the first that exists, or that is a folder where a file is written.
+    """
+    for place in outputs:
+        if place.is_dir() and not folder:
+            raise Pix2PixError(f"{place} is a folder; give the name of a file")
+        if place.is_dir():
+            empty = not any(place.iterdir())
+        else:
+            empty = place.is_file() and not place.stat().st_size
+        if place.exists() and not empty and not force:
+            raise Pix2PixError(f"{place} exists; give another name, or --force to replace it")
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """PyTorch's weight files, read and written without PyTorch; reading one runs nothing in it.
 
-A `.pth` holds pickles, and unpickling calls whatever they name. Here each name is refused or
-stands for something inert, so a file can describe tensors and do nothing else. Both layouts are
-read: a zip of one pickle and raw numbers (PyTorch 1.6 and later), and pickles in sequence with the
-raw numbers behind them (before, and still on request).
+A `.pth` contains pickles, and unpickling calls whatever they name. Here a name is refused, or means
+something inert, so that a file can describe tensors and nothing else. Both layouts are read: a zip
+of one pickle and raw numbers (PyTorch 1.6 and later), and pickles in sequence with the raw numbers
+behind them (before, and still on request).
 """
 
 import io
@@ -36,7 +36,7 @@ class Inert:
 
 
 class Entries(Inert, dict):
-    """Stands for OrderedDict, which a state_dict is."""
+    """In place of OrderedDict, which a state_dict is."""
 
 
 class Storage(NamedTuple):
@@ -48,7 +48,7 @@ class Storage(NamedTuple):
 
 
 class View(Inert):
-    """Stands for a tensor: a shape and strides (in elements) over a storage."""
+    """In place of a tensor: a shape and strides (in elements) over a storage."""
 
     def __init__(self, storage: Storage, offset: int, shape: Any, strides: Any, *_: object) -> None:
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
@@ -82,7 +82,7 @@ class Unpickler(pickle.Unpickler):
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for a name, or refuse it; nothing is ever imported."""
+        """Return the inert thing for a name, or refuse it; nothing is ever imported."""
         wanted = f"{module}.{name}"
         if wanted not in ALLOWED:
             raise Pix2PixError(
@@ -130,11 +130,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
     layout = read_zip if content.startswith(b"PK") else read_sequence
     try:
         state, raw = layout(content, path)
-        if not isinstance(state, dict) or not all(isinstance(v, View) for v in state.values()):
-            raise Pix2PixError(
-                f"{path}: expected a state_dict, tensors by name, found something else; "
-                "save network.state_dict() alone"
-            )
+        check(isinstance(state, dict), "no tensors by name")
+        check(all(isinstance(view, View) for view in state.values()), "more than tensors")
         check(all(name.isprintable() for name in state), "names that would not stay in a line")
         return {name: view.array(raw) for name, view in state.items()}
     except Pix2PixError:
@@ -146,7 +143,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def read_zip(content: bytes, path: Path) -> tuple[object, dict[str, bytes]]:
+def read_zip(content: bytes, path: Path) -> tuple[Any, dict[str, bytes]]:
     """Read the layout of PyTorch 1.6 and later: NAME/data.pkl, and NAME/data/KEY by storage."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
@@ -160,7 +157,7 @@ def read_zip(content: bytes, path: Path) -> tuple[object, dict[str, bytes]]:
     return state, raw
 
 
-def read_sequence(content: bytes, path: Path) -> tuple[object, dict[str, bytes]]:
+def read_sequence(content: bytes, path: Path) -> tuple[Any, dict[str, bytes]]:
     """Read the older layout: magic number, version, machine, state, keys, then every storage."""
     file = io.BytesIO(content)
     check(load(file, path)[0] == MAGIC, "another kind of file")
@@ -177,7 +174,7 @@ def read_sequence(content: bytes, path: Path) -> tuple[object, dict[str, bytes]]
 
 
 def check(holds: bool, found: str) -> None:
-    """Give up on a file in which something was found that cannot be read."""
+    """Raise an error for what cannot be read, which `read` reports as a damaged file."""
     if not holds:
         raise ValueError(found)
 

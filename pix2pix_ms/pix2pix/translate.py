@@ -31,7 +31,7 @@ from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
 from pix2pix_ms.data.prepare.folders import check_halves, halves, images_in
 from pix2pix_ms.data.records import rows_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import appearing_whole
+from pix2pix_ms.machine.files import appearing_whole, check_new
 from pix2pix_ms.machine.precision import array_of
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import compiled
@@ -87,8 +87,7 @@ class Translator:
         def forward(x: Tensor, *masks: Tensor) -> Tensor:
             return generator(x, *masks)
 
-        # A function of this translator's own, because a compiled one keeps the mode it was
-        # compiled in.
+        # A new function for each translator: a compiled one keeps the mode it was compiled in.
         self.forward = compiled(forward, config)
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
@@ -110,10 +109,10 @@ class Translator:
         fit = check_fit(fit, self.config)
         seen = fitted(input_of(image, self.config), self.config.shape, fit)
         generated = self(to_network(seen, self.config.shape)[None], index)[0]
-        own = unfitted(generated, image.shape[:2], fit)
+        generated = unfitted(generated, image.shape[:2], fit)
         if self.config.colours == "lab":
-            own = coloured(lab_of(image)[:1], own)
-        return to_pixels(own)
+            generated = coloured(lab_of(image)[:1], generated)
+        return to_pixels(generated)
 
 
 def check_fit(fit: Fit | None, config: Settings) -> Fit:
@@ -133,9 +132,9 @@ def input_of(image: Pixels, config: Config) -> Pixels:
     return lightness(image) if config.colours == "lab" else channelled(image, config.input_channels)
 
 
-def unfitted(generated: np.ndarray, own: tuple[int, ...], fit: Fit) -> np.ndarray:
-    """Bring a generated image, float32 [C, h, w], back to the own height and width of its input."""
-    height, width = own
+def unfitted(generated: np.ndarray, shape: tuple[int, ...], fit: Fit) -> np.ndarray:
+    """Bring a generated image, float32 [C, h, w], back to its input's shape, (height, width)."""
+    height, width = shape
     if fit == "pad":
         (tall, wide), (top, left) = window((height, width), generated.shape[1:])
         generated = generated[:, top : top + tall, left : left + wide]
@@ -180,10 +179,9 @@ def translate(
     style: Style | None = None,
     seed: Seed | None = None,
     dropout: bool = True,
+    force: bool = False,
 ) -> list[Path]:
-    """Translate images, or all images of folders, to PNG files of the same names in `out`.
-
-    Each has the size of its input.
+    """Translate images, or all images of folders, to PNG files of equal names and sizes in `out`.
 
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
@@ -194,33 +192,24 @@ def translate(
         direction: which of CycleGAN's two generators; unless given, that of its config.
         style: for StarGAN, what to turn the images into.
         seed, dropout: those of the `Translator`; StarGAN's seed draws a style, "each" one an image.
+        force: replace files that are there.
 
     Raises:
-        Pix2PixError: if something cannot be read or changes nothing, or two would have one name.
+        Pix2PixError: if something cannot be read or changes nothing, or a file exists.
     """
     sources = input_files(inputs)
-    if pairs and style is not None:
-        raise Pix2PixError(
-            "pairs: expected images by themselves to turn into another domain, found the option; "
-            "leave --pairs out"
-        )
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
-    config = translator.config
-    for source in sources:  # unfit ones are reported before anything is written
-        head = header(source)
-        if pairs:
-            check_halves(source, head.width, head.height, any_width=True)
+    check_inputs(sources, pairs, style)
     written = [out / f"{source.stem}.png" for source in sources]
-    refuse_to_overwrite(sources, written)
+    check_new(*written, force=force)
     out.mkdir(parents=True, exist_ok=True)
     bar = tqdm(sources, "images", unit="image", disable=None, leave=False)
     for index, (source, path) in enumerate(zip(bar, written, strict=True)):
-        image = input_image(source, config, pairs)
+        image = input_image(source, translator.config, pairs)
         generated = translator.image(image, index, fit)
-        if side_by_side:
-            generated = np.hstack([shown(image), shown(generated)])
+        pictures = [shown(image), shown(generated)] if side_by_side else [generated]
         with appearing_whole(path) as writing:
-            to_image(generated).save(writing, "PNG")
+            to_image(np.hstack(pictures)).save(writing, "PNG")
     return written
 
 
@@ -246,15 +235,8 @@ def open_translator(
     return Translator(*generator_of(found, config, path, direction), mode or "paper", **noise)
 
 
-def refuse_to_overwrite(sources: Iterable[Path], written: Iterable[Path]) -> None:
-    """Refuse to write a generated image over an input."""
-    lost = {path.resolve() for path in written} & {source.resolve() for source in sources}
-    for path in sorted(lost):
-        raise Pix2PixError(f"{path}: expected a new file to write, found an input; change --out")
-
-
 def input_files(inputs: Iterable[Path]) -> list[Path]:
-    """List the images named or found in the folders named, each with a name of its own."""
+    """List the images named, and those of the folders named; no two may have one name."""
     sources = []
     for place in inputs:
         found = images_in(place) if place.is_dir() else [place]
@@ -270,6 +252,16 @@ def input_files(inputs: Iterable[Path]) -> list[Path]:
             )
         seen[source.stem] = source
     return sources
+
+
+def check_inputs(sources: Iterable[Path], pairs: bool, style: Style | None) -> None:
+    """Refuse unfit images, and pairs where a domain is asked for, before anything is written."""
+    if pairs and style is not None:
+        raise Pix2PixError("pairs: expected single images for another domain; leave --pairs out")
+    for source in sources:
+        head = header(source)
+        if pairs:
+            check_halves(source, head.width, head.height, any_width=True)
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:

@@ -1,11 +1,11 @@
 """A folder of images to a folder of MindRecords, one for each split."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pix2pix_ms.data.integrity import is_own
+from pix2pix_ms.data.integrity import index_of
 from pix2pix_ms.data.prepare.encoding import encode_image, encode_pair
 from pix2pix_ms.data.prepare.folders import SPLITS, Found, refuse_lonely
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
@@ -14,7 +14,7 @@ from pix2pix_ms.data.prepare.survey import each, lines, look, refuse_unfit, work
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.writing import appearing_records, write_rows
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import held
+from pix2pix_ms.machine.files import check_new, held
 
 
 def quiet(_: str) -> None:
@@ -30,6 +30,7 @@ def prepare(
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
     report: Callable[[str], None] = quiet,
+    force: bool = False,
 ) -> list[Path]:
     """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
 
@@ -41,39 +42,24 @@ def prepare(
         recipe: what becomes of the images.
         skip_unpaired: leave files without a partner out, instead of refusing them.
         report: is given, line by line, what was found, before anything is written.
+        force: replace older records; val and test beside a new train go, whose images it may have.
 
     Raises:
-        Pix2PixError: if `split` is no file name, the folder holds older records that would be held
-            out beside the new ones or belong to a training, a file is unfit or has no partner,
-            there is no room, or another process prepares into it.
+        Pix2PixError: if `split` is no file name, there are older records, a file is unfit or has no
+            partner, there is no room, or another process prepares into the folder.
     """
     if not split or Path(split).name != split or split[0] == "." or not split.isprintable():
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
     splits = found_splits(source, split, val_ratio, seed, recipe)
     with held(out):
-        refuse_trainings(splits, out)
-        refuse_older(splits, out)
-        return write_splits(splits, out, recipe, skip_unpaired, report)
-
-
-def refuse_trainings(splits: Iterable[str], out: Path) -> None:
-    """Refuse to replace records that a training has made for itself, and could not do without."""
-    for record in (out / f"{name}{SUFFIX}" for name in splits):
-        if is_own(record):
-            raise Pix2PixError(
-                f"{record}: expected none, or that of an earlier preparation, found that of a "
-                "training; choose another folder"
-            )
-
-
-def refuse_older(splits: Iterable[str], out: Path) -> None:
-    """Refuse records of an earlier preparation that would be held out beside a new train."""
-    older = sorted({name for name in SPLITS if (out / f"{name}{SUFFIX}").is_file()} - {*splits})
-    if older and "train" in splits:
-        raise Pix2PixError(
-            f"{out}: expected no records of other pairs to hold out, found {', '.join(older)} "
-            "of an earlier preparation; delete them, or choose another folder"
-        )
+        names = dict.fromkeys([*splits, *(SPLITS if "train" in splits else ())])
+        older = [out / f"{name}{SUFFIX}" for name in names]
+        check_new(*older, force=force)
+        written = write_splits(splits, out, recipe, skip_unpaired, report)
+        for record in {*older} - {*written}:
+            record.unlink(missing_ok=True)
+            index_of(record).unlink(missing_ok=True)
+        return written
 
 
 def write_splits(

@@ -9,12 +9,17 @@ from pix2pix_ms.config.family import GANConfig
 from pix2pix_ms.data.images import shown, to_image, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.gan.task import model_of
-from pix2pix_ms.machine.files import appearing_whole
+from pix2pix_ms.machine.files import appearing_whole, check_new
 from pix2pix_ms.training import checkpoints
 
 
 def generate(
-    checkpoint: Path, out: Path, count: int, label: int | None = None, seed: int = 0
+    checkpoint: Path,
+    out: Path,
+    count: int,
+    label: int | None = None,
+    seed: int = 0,
+    force: bool = False,
 ) -> list[Path]:
     """Write `count` generated images to PNG files in `out`, and return the files.
 
@@ -22,6 +27,7 @@ def generate(
         checkpoint: as `checkpoints.file_of` takes it, of a generator from noise.
         label: for a conditional generator, the number of the class; unless given, all in turn.
         seed: draws the noise.
+        force: replace files that are there.
 
     Raises:
         Pix2PixError: if the checkpoint cannot be read or is of another model, or there is no such
@@ -35,14 +41,14 @@ def generate(
             f"{config.model}; pix2pix-ms translate takes it"
         )
     check_label(label, config)
+    written = [out / f"{number:04d}.png" for number in range(count)]
+    check_new(*written, force=force)
     model = model_of(replace(config, seed=seed))
     checkpoints.fill({p.name: p for p in model.kept()}, found, path, (config, config))
     labels = np.arange(count) % config.classes if label is None else np.full(count, label)
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for number, image in enumerate(model.generate(count, labels)):
-        written.append(out / f"{number:04d}.png")
-        with appearing_whole(written[-1]) as writing:
+    for path, image in zip(written, model.generate(count, labels), strict=True):
+        with appearing_whole(path) as writing:
             to_image(shown(to_pixels(image))).save(writing, "PNG")
     return written
 

@@ -1,12 +1,10 @@
-"""The held-out pairs of whatever data a network is measured on."""
+"""Which pairs a network is measured on: those held out, of records or of images."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.data.prepare.prepare import (
-    write_splits,
-)
+from pix2pix_ms.data.prepare.prepare import write_splits
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits
 from pix2pix_ms.data.records import SUFFIX
@@ -17,7 +15,7 @@ WHOLE = "images"  # what a folder without splits is called
 
 
 def recipe_for(config: Config) -> Recipe:
-    """Return what makes of a folder of images the pairs that the networks of a config see."""
+    """Return how a folder of images is prepared for the networks of a config."""
     if config.colours == "lab":
         return Recipe(make="lab")
     channels = config.input_channels, config.target_channels
@@ -29,9 +27,9 @@ def held_out_record(data: Path, made: Path, recipe: Recipe = DEFAULT) -> tuple[P
 
     Args:
         data: a MindRecord file, a folder of records, or a folder of images as `prepare` takes it.
-            Of splits val is taken, else test; a file, or images without splits, as they are.
+            Of splits it is val, else test; of a file, or of images without splits, all pairs.
         made: the folder to write a record of images to.
-        recipe: what becomes of images.
+        recipe: how images are prepared.
 
     Raises:
         Pix2PixError: if only other splits are there, or what `find_splits` and reading raise.

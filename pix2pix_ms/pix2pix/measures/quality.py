@@ -64,26 +64,24 @@ def kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return (one.astype(np.float64) @ other.T.astype(np.float64) / FEATURES + 1) ** 3
 
 
-def mmd(own: np.ndarray, between: np.ndarray, other: np.ndarray) -> float:
+def mmd(first: np.ndarray, between: np.ndarray, second: np.ndarray) -> float:
     """Return the unbiased squared maximum mean discrepancy, of kernels within and between sets."""
-    n, m = between.shape
-    within = (own.sum() - np.trace(own)) / (n * (n - 1))
-    across = (other.sum() - np.trace(other)) / (m * (m - 1))
-    return float(within + across - 2 * between.mean())
+    within = sum((k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (first, second))
+    return float(within - 2 * between.mean())
 
 
 def kid(one: np.ndarray, other: np.ndarray) -> KID:
     """Return the KID of two sets of features, [N, 1280] and [M, 1280]; the subsets have a seed."""
-    own, between, others = kernel(one, one), kernel(one, other), kernel(other, other)
+    first, between, second = kernel(one, one), kernel(one, other), kernel(other, other)
     rng, subsets = np.random.default_rng(0), []
     for _ in range(SUBSETS):
         rows = rng.choice(len(one), len(one) // 2, replace=False)
         columns = rng.choice(len(other), len(other) // 2, replace=False)
         subsets.append(
-            mmd(own[np.ix_(rows, rows)], between[np.ix_(rows, columns)],
-                others[np.ix_(columns, columns)])
+            mmd(first[np.ix_(rows, rows)], between[np.ix_(rows, columns)],
+                second[np.ix_(columns, columns)])
         )  # fmt: skip
-    return KID(1000 * mmd(own, between, others), 1000 * float(np.std(subsets)))
+    return KID(1000 * mmd(first, between, second), 1000 * float(np.std(subsets)))
 
 
 def kid_of_halves(real: np.ndarray) -> KID:

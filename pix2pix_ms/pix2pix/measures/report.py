@@ -1,59 +1,30 @@
-"""How good a checkpoint is: every measure over the held-out pairs, as JSON and as a table.
-
-The idea: one pass over the pairs, each generated image measured as it comes. Beside every number
-of the generated images stands what the real target images score in the same way.
-"""
+"""How good a checkpoint is: every measure over the held-out pairs, as JSON and as a table."""
 
 import json
-import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.data.facades import classes_of
-from pix2pix_ms.data.images import Pixels, shown, to_image, to_pixels
+from pix2pix_ms.data.images import to_image, to_pixels
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, label_maps, whole
 from pix2pix_ms.data.records import Record, open_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.pix2pix.measures import quality
-from pix2pix_ms.pix2pix.measures.colours import LAB_BINS, intersection, lab_counts
+from pix2pix_ms.machine.files import check_new
 from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS
 from pix2pix_ms.pix2pix.measures.held_out import held_out_record, recipe_for
 from pix2pix_ms.pix2pix.measures.quality import FEWEST
-from pix2pix_ms.pix2pix.measures.scores import Scores, mean_scores, score
-from pix2pix_ms.pix2pix.measures.segmentation import (
-    CLASSES,
-    SegmentationScores,
-    confusion,
-    segmentation_scores,
-)
-from pix2pix_ms.pix2pix.measures.segmenter import Labeller, load_segmenter
+from pix2pix_ms.pix2pix.measures.segmenter import load_segmenter
+from pix2pix_ms.pix2pix.measures.tally import Measure, Tally, Target
 from pix2pix_ms.pix2pix.translate import Mode, Translator, Triple, triples
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import load_generator
 
 FOLDERS = ("input", "generated", "target")
-
-Target = Literal["labels", "photos", "other"]
-Read = Callable[[Pixels], Pixels]  # a picture, uint8 [H, W, 3], to class indices, uint8 [H, W]
-SIDES = ("generated", "target")
-
-
-class Measure(NamedTuple):
-    """A number of the generated images and the same of the target images.
-
-    None where it is infinite, as is the PSNR of equal images.
-    """
-
-    generated: float | None
-    target: float | None
 
 
 @dataclass(frozen=True)
@@ -105,25 +76,6 @@ class Report:
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
 
 
-def check_replaceable(place: Path) -> None:
-    """Refuse to put a report in the place of anything but an older one, or an empty file.
-
-    Raises:
-        Pix2PixError: if there is something else.
-    """
-    if not place.exists() or (place.is_file() and place.stat().st_size == 0):
-        return
-    try:
-        older = json.loads(place.read_text()) if place.is_file() else None
-    except (ValueError, RecursionError):
-        older = None
-    if not isinstance(older, dict) or not {"checkpoint", "data", "l1"} <= older.keys():
-        raise Pix2PixError(
-            f"{place}: expected a new file, or an older report, found something else; choose "
-            "another with --json"
-        )
-
-
 ABOUT_KID = (
     "KID: target is real against real. Of EfficientNet-Lite0's features: comparable with no FID, "
     "and with no KID of another network"
@@ -155,61 +107,6 @@ def plain(value: object) -> object:
     return value
 
 
-class Tally:
-    """What is counted while the images pass: input, generated and target, float32 [C, H, W] each.
-
-    Args:
-        target: what the targets are, which decides where the true labels are.
-        labeller: the segmenter that reads photos; without it they are not read.
-    """
-
-    def __init__(self, target: Target, labeller: Labeller | None) -> None:
-        self.labels_are_targets = target == "labels"
-        self.read: Read | None = classes_of if self.labels_are_targets else labeller
-        self.scores: list[Scores] = []
-        self.pictures: dict[str, list[Pixels]] = {side: [] for side in SIDES}
-        self.lab = {side: {name: np.zeros(1, np.int64) for name in LAB_BINS} for side in SIDES}
-        self.confusion = {side: np.zeros((CLASSES, CLASSES), np.int64) for side in SIDES}
-
-    def add(self, x: np.ndarray, generated: np.ndarray, y: np.ndarray) -> None:
-        """Count one pair and what was generated of it."""
-        self.scores.append(score(generated, y))
-        pictures = dict(zip(SIDES, (shown(to_pixels(generated)), shown(to_pixels(y))), strict=True))
-        for side, picture in pictures.items():
-            self.pictures[side].append(picture)
-            for name, counts in lab_counts(picture).items():
-                self.lab[side][name] = self.lab[side][name] + counts
-        if self.read is not None:
-            truth = classes_of(shown(to_pixels(y if self.labels_are_targets else x)))
-            for side, picture in pictures.items():
-                self.confusion[side] += confusion(truth, self.read(picture))
-
-    def histogram_intersection(self) -> dict[str, Measure]:
-        """Compare the colours of all images with those of all targets."""
-        generated, target = (self.lab[side] for side in SIDES)
-        return {name: Measure(intersection(generated[name], target[name]), 1.0) for name in target}
-
-    def kid(self) -> tuple[Measure | None, Measure | None]:
-        """Return the KID of the generated images and of real ones with real ones, and spreads."""
-        generated, target = self.pictures.values()
-        if len(target) < FEWEST or not quality.available():
-            return None, None
-        real = quality.features(target)
-        found = quality.kid(quality.features(generated), real), quality.kid_of_halves(real)
-        mean, spread = (Measure(*values) for values in zip(*found, strict=True))
-        return mean, spread
-
-    def segmentation(self) -> dict[str, Measure] | None:
-        """Score how the images were read, or return None where they were not."""
-        if self.read is None:
-            return None
-        both = zip(*(segmentation_scores(self.confusion[side]) for side in SIDES), strict=True)
-        return {
-            name: Measure(*pair)
-            for name, pair in zip(SegmentationScores._fields, both, strict=True)
-        }
-
-
 def evaluate_checkpoint(
     checkpoint: Path,
     data: Path,
@@ -218,32 +115,30 @@ def evaluate_checkpoint(
     target: Target | None = None,
     images: Path | None = None,
     direction: Direction | None = None,
+    force: bool = False,
 ) -> Report:
     """Measure a generator on held-out pairs, in the direction and at the size of its config.
 
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
         data: as `held_out_record` takes it.
-        segmenter: the checkpoint of the segmenter that reads photos; unless given, the one that
-            ships, where it is there and the colours show label maps and photos.
+        segmenter: the checkpoint of what reads photos; unless given, as `segmenter_for` has it.
         target: what the target images are; unless given, the first pair's colours decide.
         images: a new folder for PNG files, `input/`, `generated/` and `target/`.
         direction: which of CycleGAN's two generators; unless given, that of its config.
+        force: write to a folder that is in use, where images of the same names are replaced.
 
     Raises:
-        Pix2PixError: if something cannot be read, the images folder is in use, or there is a
-            segmenter and nothing for it to read.
+        Pix2PixError: if something cannot be read, or the images folder is in use.
     """
     generator, config = load_generator(checkpoint, direction)
     translator = Translator(generator, config, mode)
-    with new_folder(images) as writing, tempfile.TemporaryDirectory() as made:
+    with new_folder(images, force) as writing, tempfile.TemporaryDirectory() as made:
         path, description = held_out_record(data, Path(made), recipe_for(config))
         pairs = whole(open_record(path))
         seen = target_of(pairs, config.direction)
         target = target or seen
-        check_segmenter(segmenter, target)
-        if segmenter is None and target == seen == "photos":
-            segmenter = shipped_segmenter()
+        segmenter = segmenter_for(segmenter, target, seen)
         labeller = load_segmenter(segmenter) if segmenter else None
         names = file_names(pairs.record) if writing else [""] * len(pairs)
         tally = Tally(target, labeller)
@@ -252,72 +147,52 @@ def evaluate_checkpoint(
             tally.add(*triple)
             if writing:
                 save(writing, name, triple)
-    l1, psnr, ssim = mean_scores(tally.scores)
-    kid, kid_spread = tally.kid()
     return Report(
-        checkpoint=str(checkpoint),
-        data=description,
-        images=len(pairs),
-        height=config.shape[0],
-        width=config.shape[1],
-        direction=config.direction,
-        mode=mode,
-        target=target,
-        segmenter=str(segmenter) if segmenter else None,
-        l1=Measure(l1, 0.0),
-        psnr=Measure(psnr if math.isfinite(psnr) else None, None),
-        ssim=Measure(ssim, 1.0),
-        kid=kid,
-        kid_spread=kid_spread,
-        weave=Measure(*(quality.weave(tally.pictures[side]) for side in SIDES)),
-        histogram_intersection=tally.histogram_intersection(),
-        segmentation=tally.segmentation(),
-    )
+        checkpoint=str(checkpoint), data=description, images=len(pairs),
+        height=config.shape[0], width=config.shape[1], direction=config.direction, mode=mode,
+        target=target, segmenter=str(segmenter) if segmenter else None, **tally.measures(),
+    )  # fmt: skip
 
 
 def target_of(pairs: Subset, direction: Direction) -> Target:
-    """Tell what the targets are by the colours of the first pair."""
+    """Judge what the targets are by the colours of the first pair."""
     labels = dict(zip(NETWORK_COLUMNS[direction], label_maps(pairs), strict=True))
     return "labels" if labels["y"] else "photos" if labels["x"] else "other"
 
 
-def shipped_segmenter() -> Path | None:
-    """Return the segmenter that ships, if it is there."""
-    shipped = checkpoints.SHIPPED_SEGMENTER
-    return shipped if shipped.is_dir() else None
+def segmenter_for(named: Path | None, target: Target, seen: Target) -> Path | None:
+    """Return the segmenter to read photos with: as named, or the one that ships.
 
+    That reads only where the colours, too, show photos and label maps.
 
-def check_segmenter(segmenter: Path | None, target: Target) -> None:
-    """Refuse a segmenter where there are no photos to read or no label maps to compare with."""
-    if segmenter and target != "photos":
+    Raises:
+        Pix2PixError: if one is named where there are no photos, or no label maps to compare with.
+    """
+    if named and target != "photos":
         found = "label maps as targets" if target == "labels" else "no label maps"
         raise Pix2PixError(
-            f"{segmenter}: expected photos as targets and label maps as inputs for the segmenter, "
+            f"{named}: expected photos as targets and label maps as inputs for the segmenter, "
             f"found {found}; leave --segmenter out, or say what they are with --target"
         )
+    ships = checkpoints.SHIPPED_SEGMENTER
+    return ships if not named and target == seen == "photos" and ships.is_dir() else named
 
 
 @contextmanager
-def new_folder(folder: Path | None) -> Iterator[Path | None]:
-    """Give a place to write a folder's files, which appears under its name when all are written.
-
-    Raises:
-        Pix2PixError: if there is a folder of that name with something in it.
-    """
+def new_folder(folder: Path | None, force: bool) -> Iterator[Path | None]:
+    """Give a place for a folder's files, which move to the folder when all have been written."""
     if folder is None:
         yield None
         return
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise Pix2PixError(
-            f"{folder}: expected a new or empty folder for the images, found one in use; "
-            "choose another with --save-images"
-        )
+    check_new(folder, force=force, folder=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
-        writing = Path(place) / folder.name
-        writing.mkdir()
-        yield writing
-        writing.replace(folder)
+    disk = folder if folder.is_dir() else folder.parent
+    with tempfile.TemporaryDirectory(dir=disk, prefix=".writing-") as place:
+        yield (writing := Path(place))
+        for file in sorted(writing.rglob("*.png")):
+            target = folder / file.relative_to(writing)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
 
 
 def file_names(record: Record) -> list[str]:

@@ -30,7 +30,7 @@ from pix2pix_ms.data.pair_batches import (
     plain_data,
 )
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import held
+from pix2pix_ms.machine.files import check_new, held
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
 from pix2pix_ms.machine.signals import interruptible
 from pix2pix_ms.pix2pix.measures.segmentation import (
@@ -79,32 +79,36 @@ class Labeller:
 
 
 def train_segmenter(
-    config: Config, data: TrainingData, out: Path, report: Callable[[str], None] = print
+    config: Config,
+    data: TrainingData,
+    out: Path,
+    report: Callable[[str], None] = print,
+    force: bool = False,
 ) -> SegmentationScores:
     """Train a segmenter, write it to the file `out` at the end, and return its held-out scores.
 
     Args:
         config: as `segmenter_config` makes it; the place of the label maps decides its direction.
         report: called with a line an epoch.
+        force: replace a file that is there.
 
     Raises:
-        Pix2PixError: if `out` does not end in .ckpt, is there already or another process is at it,
-            not just one image of a pair is a label map, or the data cannot be read.
+        Pix2PixError: if `out` does not end in .ckpt, exists, or is in use by another process, not
+            just one image of a pair is a label map, or the data cannot be read.
     """
     if out.suffix != checkpoints.SUFFIX:
         raise Pix2PixError(
             f"{out}: expected a file to end in {checkpoints.SUFFIX}, found {out.name}; change --out"
         )
     with held(out, is_file=True):
-        if out.exists():
-            raise Pix2PixError(f"{out}: expected a new file to write, found one; change --out")
+        check_new(out, force=force)
         return train_and_write(config, data, out, report)
 
 
 def train_and_write(
     config: Config, data: TrainingData, out: Path, report: Callable[[str], None]
 ) -> SegmentationScores:
-    """Do as `train_segmenter` says, once it is clear that nobody else does."""
+    """Do as `train_segmenter` says, with `out` locked."""
     config = replace(config, direction=photo_to_labels(data.held_out))
     check_batch(len(data.train), config)
     for subset in (data.train, data.held_out):
@@ -119,16 +123,27 @@ def train_and_write(
         began = time.perf_counter()
         set_rate(optimiser, config.learning_rate_at(epoch))
         loss = train_epoch(network, step, data.train, config, epoch)
+        check_finite(network, loss, epoch)
         scores = held_out_scores(labeller, data.held_out, config)
-        report(epoch_line(epoch, config, loss, scores, time.perf_counter() - began))
-    for parameter in network.get_parameters():
-        if not np.isfinite(parameter.asnumpy()).all():
-            raise Pix2PixError(
-                f"{parameter.name}: expected finite numbers, found others, so nothing is written; "
-                "look for broken images in the data"
-            )
+        report(
+            f"epoch {epoch:{len(str(config.epochs))}d}/{config.epochs}  cross-entropy {loss:.3f}"
+            f"  held-out per-pixel {scores.pixel_accuracy:.3f}  per-class "
+            f"{scores.class_accuracy:.3f}  IoU {scores.class_iou:.3f}"
+            f"  {time.perf_counter() - began:.1f} s"
+        )
     checkpoints.save(network.get_parameters(), out, config, epoch=config.epochs)
     return scores
+
+
+def check_finite(network: Segmenter, loss: float, epoch: int) -> None:
+    """Refuse to go on with a loss or weights that are not finite."""
+    values = {"loss": loss} | {p.name: p.asnumpy() for p in network.get_parameters()}
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise Pix2PixError(
+                f"{name}: expected finite numbers in epoch {epoch}, found others; look for broken "
+                "images in the data"
+            )
 
 
 def photo_to_labels(subset: Subset) -> Direction:
@@ -180,13 +195,7 @@ def train_epoch(
     for row in records.rows_of(epoch_data(subset, config, epoch), subset.record.path):
         with interruptible():
             losses.append(float(step(Tensor(row["x"]), Tensor(one_hot(row["y"])))))
-    loss = float(np.mean(losses))
-    if not np.isfinite(loss):
-        raise Pix2PixError(
-            f"loss: expected a finite number in epoch {epoch}, found {loss}; look for broken "
-            "images in the data"
-        )
-    return loss
+    return float(np.mean(losses))
 
 
 def one_hot(label_maps: np.ndarray) -> np.ndarray:
@@ -205,17 +214,6 @@ def held_out_scores(labeller: Labeller, subset: Subset, config: Config) -> Segme
         photo, label_map = (to_pixels(row[name][0]) for name in "xy")
         counts += confusion(classes_of(label_map), labeller(photo))
     return segmentation_scores(counts)
-
-
-def epoch_line(
-    epoch: int, config: Config, loss: float, scores: SegmentationScores, seconds: float
-) -> str:
-    """Say in one line how an epoch went."""
-    return (
-        f"epoch {epoch:{len(str(config.epochs))}d}/{config.epochs}  cross-entropy {loss:.3f}"
-        f"  held-out per-pixel {scores.pixel_accuracy:.3f}  per-class {scores.class_accuracy:.3f}"
-        f"  IoU {scores.class_iou:.3f}  {seconds:.1f} s"
-    )
 
 
 def load_segmenter(path: Path) -> Labeller:
