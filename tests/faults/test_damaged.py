@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import TINY, count
+from harness import count
 from judge import LONGEST, Judge, damaged
 from mindspore.mindrecord import FileWriter
 from PIL import Image
@@ -22,6 +22,7 @@ from pix2pix_ms.errors import DamagedError
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.run import Run
+from tests.runs import TINY
 
 
 @pytest.fixture(scope="module")

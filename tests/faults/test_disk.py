@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import TINY, Child, Children, log, result, wait_until, words_of
+from harness import Child, Children, log, wait_until
 from PIL import Image
 
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.machine.files import LOCK
+from tests.runs import TINY, options, result
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def mount(*words: str | Path) -> None:
 
 def train(run: Path, records: Path, *more: str) -> list[str | Path]:
     """The words of a tiny training."""
-    return ["train", *words_of(TINY), "--data", records, "--out", run, *more]
+    return ["train", *options(TINY), "--data", records, "--out", run, *more]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from harness import TINY, environment, result, words_of
+from harness import environment
 from PIL import Image
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
@@ -26,21 +24,9 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
+from tests.runs import TINY, call, options, refusal, result
 
 pytestmark = pytest.mark.usefixtures("light")
-
-
-def call(*words: str | Path) -> Result:
-    return CliRunner().invoke(command, [str(word) for word in words])
-
-
-def refusal(*words: str | Path) -> str:
-    """Call the command and return the line in which it refuses."""
-    found = call(*words)
-    assert found.exit_code == 1, found.output
-    line: str = found.output.splitlines()[-1]
-    assert "unexpected" not in line
-    return line
 
 
 @pytest.fixture
@@ -106,7 +92,7 @@ def test_a_log_without_its_checkpoint_is_not_begun_anew(copied: Path, records: P
     run, log = Run(copied), (copied / "log.csv").read_bytes()
     run.last.unlink()
     run.previous.unlink()
-    words = ["train", *words_of(TINY), "--data", records, "--out", copied, "--resume"]
+    words = ["train", *options(TINY), "--data", records, "--out", copied, "--resume"]
     line = refusal(*words)
     assert line.startswith(f"error: {run.last}: expected the checkpoint of log.csv's 3 epochs, ")
     assert (copied / "log.csv").read_bytes() == log
@@ -147,7 +133,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
         saved = Image.fromarray(np.hstack([pair.b, pair.a]))
         saved.save(tmp_path / f"{pair.name}.png")
     before = {file: file.read_bytes() for file in (run / "data").iterdir()}
-    words = ("train", *words_of(TINY | {"epochs": 1}), "--out", run)
+    words = ("train", *options(TINY | {"epochs": 1}), "--out", run)
     for others in (
         ["--facades", "12"],
         ["--facades", "10", "--size", "64", "--jitter-size", "72"],
@@ -169,7 +155,7 @@ def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
         folder.mkdir()
         for pair in facade_pairs(10, 32, first_seed=first):
             Image.fromarray(np.hstack([pair.a, pair.b])).save(folder / f"{pair.name}.png")
-    words = ("train", *words_of(TINY | {"epochs": 1}), "--data", images, "--out")
+    words = ("train", *options(TINY | {"epochs": 1}), "--data", images, "--out")
     assert call(*words, run).exit_code == 0
     moved = run.rename(tmp_path / "moved")
     images.rename(run)  # what is there now is not looked at
@@ -192,7 +178,7 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
     (tmp_path / "a" / "run").mkdir(parents=True)
     (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
     shutil.copytree(records.parent, tmp_path / "a" / "records")
-    words = ("train", *words_of(TINY | {"epochs": 1}))
+    words = ("train", *options(TINY | {"epochs": 1}))
     monkeypatch.chdir(tmp_path / "a" / "run")
     assert call(*words, "--data", "../records", "--out", ".").exit_code == 0
     monkeypatch.chdir(tmp_path)
@@ -229,7 +215,7 @@ def test_images_of_other_domains_are_not_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_files_of_others_are_not_in_a_new_runs_way(records: Path, tmp_path: Path) -> None:
-    words = ("train", *words_of(TINY), "--data", records, "--out")
+    words = ("train", *options(TINY), "--data", records, "--out")
     files = ("log.csv", "losses.png", "warnings.txt", "data.json", "samples/mine.png",
              "checkpoints/mine.ckpt")  # fmt: skip
     for name in files:
@@ -262,7 +248,7 @@ def test_what_is_no_report_is_not_replaced_by_one(copied: Path, records: Path) -
 
 def test_what_a_training_made_for_itself_is_not_prepared_into(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    assert call("train", *words_of(TINY | {"epochs": 1}), "--out", run).exit_code == 0
+    assert call("train", *options(TINY | {"epochs": 1}), "--out", run).exit_code == 0
     for pair in facade_pairs(4, 32):
         Image.fromarray(np.hstack([pair.a, pair.b])).save(tmp_path / f"{pair.name}.png")
     line = refusal("prepare", tmp_path, run / "data")
@@ -404,7 +390,7 @@ def test_a_training_nobody_listens_to_ends_well(
     records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Closed from the start it trains; where the reader leaves, it stops and can be resumed."""
-    words = ["train", *words_of(TINY), "--data", str(records), "--out"]
+    words = ["train", *options(TINY), "--data", str(records), "--out"]
     program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "run")]
     subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "-", *program], check=True,
                    env=environment(), timeout=120)  # fmt: skip

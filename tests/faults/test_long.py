@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-from harness import FULL, TINY, Children
+from harness import FULL, Children
+
+from tests.runs import TINY
 
 # The quick preset for 2,016 steps, or its smallest relative for 200; compiled, because operation by
 # operation MindSpore itself (2.8) holds on to a third of a MB a step.

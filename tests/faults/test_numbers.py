@@ -9,7 +9,6 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 import pytest
-from harness import TINY
 
 from pix2pix_ms.config.models import MODELS, preset
 from pix2pix_ms.data.pair_batches import TrainingData, training_data
@@ -19,6 +18,7 @@ from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.training import health
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
+from tests.runs import TINY
 
 pytestmark = pytest.mark.usefixtures("light")
 CONFIG = preset("quick", **TINY)
