@@ -133,6 +133,7 @@ def test_each_network_has_a_scale_and_a_finite_check_of_its_own(side: str) -> No
     assert precision.accounting(model.parameters())["skipped_updates"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("low_scale")
 @pytest.mark.parametrize("name", ["pix2pix alone", "gan", "dcgan", "lsgan", "wgan", "cyclegan"])
 def test_the_relatives_train_with_it(name: str) -> None:
@@ -142,6 +143,7 @@ def test_the_relatives_train_with_it(name: str) -> None:
     np.testing.assert_allclose(mixed, plain, rtol=3e-2, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_a_run_counts_the_updates_it_skipped(
     tmp_path: Path, tiny: Config, data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,6 @@ from tests.platform_reference import (
     used_in,
 )
 
-pytestmark = pytest.mark.slow
 ALL = {"Ascend", "GPU", "CPU"}
 STORED: dict[str, dict[str, str]] = json.loads(TABLE.read_text())
 

@@ -46,6 +46,7 @@ def wide(tiny: Config) -> Config:
     return replace(tiny, height=32, width=64, jitter_size=72, n_layers=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [(1, 3), (3, 1), (2, 4), (4, 2)], ids=str)
 @pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
 def test_every_number_of_channels_trains(
@@ -275,6 +276,7 @@ def test_an_unfit_image_is_told_before_anything_is_written(tmp_path: Path, wide:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_grey_images_that_are_not_square(tmp_path: Path, wide: Config) -> None:
     record = open_record(recorded(tmp_path, (1, 1)))
     config = replace(wide, epochs=1, fit="crop", **settings_of(record, "AtoB"))

@@ -67,6 +67,7 @@ def test_it_leaves_no_weave() -> None:
     np.testing.assert_allclose(flat, flat[:, :1, :1] + 0 * flat, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_leaves_folded_and_averaged(
     run: Path, composed: Config, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_checkpoint_leaves_folded_and_averaged(
         np.testing.assert_allclose(Translator(generator, config)(x), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_is_exported_as_a_plain_graph(run: Path, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     out = tmp_path / "graph.onnx"
@@ -114,6 +116,7 @@ def test_inner_learns_the_last_kernel_whole(composed: Config) -> None:
     assert {up.conv.weight.shape[2] for up in UNet(composed).ups} == {3}
 
 
+@pytest.mark.slow
 def test_the_average_follows(composed: Config) -> None:
     """By hand: the fourth power of 5/14 of the old after step 4, of 9/18 after step 8."""
     model = Pix2Pix(composed)

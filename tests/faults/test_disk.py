@@ -16,6 +16,8 @@ from pix2pix_ms.data.facades import facade
 from pix2pix_ms.machine.files import LOCK
 from tests.runs import TINY, options, result
 
+pytestmark = pytest.mark.linux
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:

@@ -371,6 +371,7 @@ def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> N
                    check=True, env=environment(), timeout=60)  # fmt: skip
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("words", ["info", "--help", "train --help", "train --epochs"])
 def test_output_that_nobody_takes_is_told_in_one_line(words: str) -> None:
     with Path("/dev/full").open("w") as full:
@@ -414,6 +415,7 @@ def test_a_training_nobody_listens_to_ends_well(
     assert result(tmp_path / "left") == result(undisturbed)
 
 
+@pytest.mark.linux
 def test_a_rank_that_is_lost_ends_also_where_nobody_is_told() -> None:
     program = (
         "from pix2pix_ms.machine.ranks import leave; import threading, time; print('pending')\n"

@@ -13,6 +13,8 @@ from harness import Child, Children, count, wait_until
 
 from tests.runs import TINY, options, result
 
+pytestmark = pytest.mark.linux
+
 KILLS_A_RUN = 5
 
 

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from harness import FULL, Children
 
 from tests.runs import TINY
+
+pytestmark = pytest.mark.linux
 
 # The quick preset for 2,016 steps, or its smallest relative for 200; compiled, because operation by
 # operation MindSpore itself (2.8) holds on to a third of a MB a step.
