@@ -74,7 +74,7 @@ def numbers(ours: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a_promise_is_called_kept_only_when_it_is() -> None:
+def test_a_promise_is_called_met_only_when_it_is() -> None:
     measured = numbers(ours=0.85)
     measured |= report.ratios(measured)
     assert measured["train_step_vs_torch_eager"] == pytest.approx(0.85)

@@ -131,7 +131,7 @@ def test_ranks_see_each_pair_once_an_epoch_as_one_process_sees_it(
         ({"MS_ROLE": "MS_WORKER", "MS_WORKER_NUM": "1"}, "expected 2 workers or more, found 1"),
     ],
 )
-def test_alone_the_command_says_what_starts_it(
+def test_without_msrun_the_error_names_it(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], found: str
 ) -> None:
     for name in ("MS_ROLE", "MS_WORKER_NUM"):
@@ -142,7 +142,7 @@ def test_alone_the_command_says_what_starts_it(
         launched()
 
 
-def test_the_first_listens_to_ranks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_rank_ignores_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever else finds its port is let go, also if it is silent or there before them."""
     monkeypatch.setenv("MS_SCHED_HOST", "127.0.0.1")
     monkeypatch.setenv("MS_SCHED_PORT", "9")

@@ -33,7 +33,7 @@ def low_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "FIRST_SCALE", 2.0**8)
 
 
-def test_without_it_nothing_is_added() -> None:
+def test_full_precision_adds_nothing() -> None:
     model = Pix2Pix(SMALL)
     assert precision.mixed(model.generator, SMALL) is model.generator
     assert isinstance(model.optim_g, nn.Adam)
@@ -168,7 +168,9 @@ def test_a_run_counts_the_updates_it_skipped(
         ("pix2pix", {"amp_dtype": "bfloat16"}, "amp_dtype: expected amp beside it"),
     ],
 )  # fmt: skip
-def test_what_does_not_take_it_says_so(model: str, changes: dict[str, Any], words: str) -> None:
+def test_gradient_penalties_refuse_mixed_precision(
+    model: str, changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(Pix2PixError, match=words) as found:
         preset("quick", model, **changes)
     assert "\n" not in str(found.value)

@@ -38,7 +38,7 @@ def test_the_generator_has_the_log_of_its_training() -> None:
     assert all(getattr(config, name) == getattr(preset("cpu"), name) for name in same)
 
 
-def test_what_is_said_of_the_generator_was_measured() -> None:
+def test_the_model_card_has_the_measured_scores() -> None:
     """The card says what `evaluate` wrote into scores.json."""
     scores = json.loads((SHIPPED_GENERATOR / "scores.json").read_text())
     generated, target = (
@@ -75,6 +75,6 @@ def test_the_segmenter_reads_what_the_generator_makes() -> None:
 
 
 @pytest.mark.parametrize("folder", [SHIPPED_GENERATOR, SHIPPED_SEGMENTER], ids=lambda p: p.name)
-def test_nothing_of_one_machine_is_in_them(folder: Path) -> None:
+def test_no_path_of_one_machine_is_in_them(folder: Path) -> None:
     for path in folder.iterdir():
         assert b"/tmp/" not in path.read_bytes() and b"/work/" not in path.read_bytes()

@@ -137,7 +137,7 @@ def test_it_goes_on_to_the_bit_without_what_it_started_from(
     assert (stopped / "log.csv").read_bytes() == before
 
 
-def test_a_run_that_began_with_none_is_not_given_one(place: Path, tmp_path: Path) -> None:
+def test_resume_refuses_a_new_place_to_start_from(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place, tmp_path / "run")
     line = refusal("train", "--resume", "--from", place, "--out", tmp_path / "run")
     assert "expected start_from None as the run began" in line
@@ -205,7 +205,7 @@ def test_every_model_starts_with_the_networks_that_are_there(
 
 
 @pytest.mark.parametrize(("before", "now"), [(0.9, 0.0), (0.9, 0.5), (0.0, 0.9)])
-def test_averages_of_pix2pix_stand_for_the_generator(
+def test_averages_of_pix2pix_replace_the_generator(
     tmp_path: Path, before: float, now: float
 ) -> None:
     trained = model_with(replace(CONFIGS["pix2pix"], ema=before), 1)

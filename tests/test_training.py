@@ -97,7 +97,7 @@ def test_a_run_can_be_made_longer(tmp_path: Path, tiny: Config, data: TrainingDa
     assert run.config() == longer
 
 
-def test_grids_and_copies_come_as_often_as_is_asked(
+def test_sample_every_and_save_every(
     tmp_path: Path, straight: Run, tiny: Config, data: TrainingData
 ) -> None:
     """Also when a run goes on with other numbers; what is trained is the same."""

@@ -17,7 +17,6 @@ from PIL import Image
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.images import ORIENTATION, read_image
 from pix2pix_ms.data.pair_batches import training_data
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
@@ -56,7 +55,7 @@ def test_settings_beyond_reason_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_odd_paths_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_odd_paths_are_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty one is what a shell makes of a variable that was never set."""
     monkeypatch.chdir(tmp_path)
     for words in (["train", "--out", ""], ["train", "--data", ""], ["translate", "", "--out", "x"]):
@@ -74,7 +73,7 @@ def test_odd_paths_are_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list(tmp_path.iterdir())
 
 
-def test_texts_no_settings_come_in_are_told(copied: Path) -> None:
+def test_damaged_settings_are_refused(copied: Path) -> None:
     run = Run(copied)
     before = run.config_file.read_text()
     for text in ("[" * 200_000, "[]", '{"my": 1}', before.replace("32", "Infinity", 1)):
@@ -88,7 +87,7 @@ def test_texts_no_settings_come_in_are_told(copied: Path) -> None:
         assert "expected " in refusal("train", "--resume", "--out", copied)
 
 
-def test_a_log_without_its_checkpoint_is_not_begun_anew(copied: Path, records: Path) -> None:
+def test_a_log_without_its_checkpoint_is_not_overwritten(copied: Path, records: Path) -> None:
     run, log = Run(copied), (copied / "log.csv").read_bytes()
     run.last.unlink()
     run.previous.unlink()
@@ -98,7 +97,7 @@ def test_a_log_without_its_checkpoint_is_not_begun_anew(copied: Path, records: P
     assert (copied / "log.csv").read_bytes() == log
 
 
-def test_data_written_anew_end_the_run_before_the_next_epoch(
+def test_replaced_records_stop_the_run_before_the_next_epoch(
     records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """As it was, the run goes on where their own are put back."""
@@ -199,7 +198,7 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
     assert call("train", "--resume", "--epochs", "2", "--out", moved).exit_code == 0
 
 
-def test_images_of_other_domains_are_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_with_other_domains(tmp_path: Path) -> None:
     for name in ("x", "y"):
         (tmp_path / "images" / name).mkdir(parents=True)
         for number in range(4):
@@ -214,7 +213,7 @@ def test_images_of_other_domains_are_not_gone_on_with(tmp_path: Path) -> None:
     assert "found 8 with z/0; leave --data out" in line
 
 
-def test_files_of_others_are_not_in_a_new_runs_way(records: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: Path) -> None:
     words = ("train", *options(TINY), "--data", records, "--out")
     files = ("log.csv", "losses.png", "warnings.txt", "data.json", "samples/mine.png",
              "checkpoints/mine.ckpt")  # fmt: skip
@@ -231,7 +230,7 @@ def test_files_of_others_are_not_in_a_new_runs_way(records: Path, tmp_path: Path
     assert call(*words, tmp_path / "empty").exit_code == 0
 
 
-def test_what_is_no_report_is_not_replaced_by_one(copied: Path, records: Path) -> None:
+def test_a_report_replaces_only_a_report(copied: Path, records: Path) -> None:
     for file in (Run(copied).last, Run(copied).config_file, Run(copied).log_file):
         before = file.read_bytes()
         line = refusal("evaluate", copied, "--data", records, "--json", file)
@@ -246,7 +245,7 @@ def test_what_is_no_report_is_not_replaced_by_one(copied: Path, records: Path) -
         assert call(*words).exit_code == 0
 
 
-def test_what_a_training_made_for_itself_is_not_prepared_into(tmp_path: Path) -> None:
+def test_records_of_a_run_are_not_prepared_over(tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert call("train", *options(TINY | {"epochs": 1}), "--out", run).exit_code == 0
     for pair in facade_pairs(4, 32):
@@ -257,7 +256,7 @@ def test_what_a_training_made_for_itself_is_not_prepared_into(tmp_path: Path) ->
         assert call("prepare", tmp_path, tmp_path / "records").exit_code == 0
 
 
-def test_records_that_are_gone_are_told_with_what_to_do(copied: Path, records: Path) -> None:
+def test_missing_records_are_an_error_with_advice(copied: Path, records: Path) -> None:
     run = Run(copied)
     run.data_file.write_text(run.data_file.read_text().replace("train.mindrecord", "gone"))
     line = refusal("train", "--resume", "--epochs", "4", "--out", copied)
@@ -266,9 +265,7 @@ def test_records_that_are_gone_are_told_with_what_to_do(copied: Path, records: P
     assert call(*words).exit_code == 0
 
 
-def test_data_that_are_not_there_are_told_also_to_a_run_with_its_own(
-    copied: Path, records: Path
-) -> None:
+def test_missing_data_are_an_error_also_for_a_run_with_records(copied: Path, records: Path) -> None:
     (copied / "data").mkdir()
     for end in ("", ".db"):
         shutil.copy(f"{records}{end}", f"{copied / 'data' / records.name}{end}")
@@ -276,7 +273,7 @@ def test_data_that_are_not_there_are_told_also_to_a_run_with_its_own(
     assert line.startswith(f"error: {copied / 'nowhere'}: expected records or images, found none")
 
 
-def test_weights_that_are_no_numbers_are_refused(undisturbed: Path, tmp_path: Path) -> None:
+def test_infinite_weights_are_refused(undisturbed: Path, tmp_path: Path) -> None:
     image, broken = tmp_path / "image.png", tmp_path / "broken.ckpt"
     Image.fromarray(facade(0, 32)[0]).save(image)
     network, config = checkpoints.load_generator(undisturbed)
@@ -304,7 +301,7 @@ def test_two_networks_do_not_go_to_one_file(undisturbed: Path, tmp_path: Path) -
     assert not out.exists()
 
 
-def test_weights_do_not_take_the_place_of_what_a_run_goes_on_from(
+def test_converted_weights_do_not_replace_a_runs_checkpoint(
     copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights, last = tmp_path / "net.pth", Run(copied).last
@@ -325,21 +322,6 @@ def test_a_pipe_is_no_image(undisturbed: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     line = refusal("translate", tmp_path / "pipe.png", "--checkpoint", undisturbed, "--out", "o")
     assert "expected an image, found a pipe or a device" in line
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_images_are_turned_whatever_else_their_exif_says(orientation: int, tmp_path: Path) -> None:
-    """As Pillow turns them, which cannot write this EXIF anew."""
-    from PIL import ImageOps
-
-    file = tmp_path / "image.jpg"
-    pixels = facade(1, 32)[0][:24]
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    Image.fromarray(pixels).save(file, exif=exif, quality=100)
-    with Image.open(file) as image:
-        expected = np.asarray(ImageOps.exif_transpose(image))
-    assert np.array_equal(read_image(file), expected)
 
 
 def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> None:
@@ -373,7 +355,7 @@ def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> N
 
 @pytest.mark.linux
 @pytest.mark.parametrize("words", ["info", "--help", "train --help", "train --epochs"])
-def test_output_that_nobody_takes_is_told_in_one_line(words: str) -> None:
+def test_a_full_standard_output_is_one_line(words: str) -> None:
     with Path("/dev/full").open("w") as full:
         program = [sys.executable, "-m", "pix2pix_ms", *words.split()]
         usage = words == "train --epochs"  # told on standard error, which is then the full one
@@ -387,7 +369,7 @@ def test_output_that_nobody_takes_is_told_in_one_line(words: str) -> None:
     assert said == "" if usage else said.startswith(wanted) and said.count("\n") == 1
 
 
-def test_a_training_nobody_listens_to_ends_well(
+def test_a_training_with_closed_output_can_be_resumed(
     records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Closed from the start it trains; where the reader leaves, it stops and can be resumed."""
@@ -416,7 +398,7 @@ def test_a_training_nobody_listens_to_ends_well(
 
 
 @pytest.mark.linux
-def test_a_rank_that_is_lost_ends_also_where_nobody_is_told() -> None:
+def test_a_lost_rank_ends_also_with_full_standard_output() -> None:
     program = (
         "from pix2pix_ms.machine.ranks import leave; import threading, time; print('pending')\n"
         "threading.Thread(target=leave, args=('a rank',)).start(); time.sleep(60)"

@@ -38,5 +38,5 @@ def drift(forked: Children, folder: Path) -> float:
     return last / first
 
 
-def test_a_long_training_grows_in_nothing(forked: Children, tmp_path: Path) -> None:
+def test_a_long_training_leaks_nothing(forked: Children, tmp_path: Path) -> None:
     assert any(drift(forked, tmp_path / str(number)) < PATIENCE for number in range(TRIES))
