@@ -15,7 +15,7 @@ import numpy as np
 
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
 
-from mindspore import Tensor  # isort: skip
+from mindspore import Tensor, ops  # isort: skip
 from pix2pix_ms.config.family import (
     CycleGANConfig,
     DCGANConfig,
@@ -96,6 +96,13 @@ def values(model: Any) -> dict[str, np.ndarray]:
     return {name: value.asnumpy().copy() for name, value in model.parameters().items()}
 
 
+def restore(model: Any, found: dict[str, np.ndarray], step: int) -> None:
+    """Put a model back to the values it had after a step."""
+    for name, value in model.parameters().items():
+        ops.assign(value, Tensor(found[name]))
+    model.step = step
+
+
 def segmenter_losses(jit: bool) -> list[list[float]]:
     """Train a segmenter and return its loss of every step."""
     config = Config(**BOTH, levels=2, dropout=False, jit=jit)
@@ -123,9 +130,7 @@ def compiled(name: str) -> dict[str, np.ndarray]:
     model = built(replace(CONFIGS[name], jit=True))
     first, middle = losses(model, end=HALF), values(model)
     found = {"losses": np.array(first + losses(model, HALF))} | values(model)
-    for name_of, value in model.parameters().items():
-        value.set_data(Tensor(middle[name_of]))
-    model.step = HALF
+    restore(model, middle, HALF)
     again = {"losses": np.array(first + losses(model, HALF))} | values(model)
     return found | {f"again/{key}": value for key, value in again.items()}
 

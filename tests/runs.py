@@ -33,6 +33,13 @@ def call(*words: object) -> Result:
     return CliRunner().invoke(command, [str(word) for word in words])
 
 
+def output(*words: object) -> str:
+    """Run a command that must succeed, and return what it prints."""
+    found = call(*words)
+    assert found.exit_code == 0, found.output
+    return str(found.output)
+
+
 def refusal(*words: object, about: object = "") -> str:
     """Run a command that must fail, and return its last line: the error, which names its subject.
 

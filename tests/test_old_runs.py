@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.runs import call, log_of
+from tests.runs import log_of, output
 
 ARCHIVE = Path(__file__).parent / "data" / "run_7b67d09.tar.gz"
 
@@ -33,9 +33,7 @@ def then(tmp_path: Path) -> Path:
 
 def test_an_old_run_goes_on_as_it_did_then(then: Path) -> None:
     """To a tolerance: other CPUs round otherwise."""
-    result = call("train", "--resume", "--epochs", 3, "--out", then / "run")
-    assert result.exit_code == 0, result.output
-    assert "epoch 2/3" not in result.output
+    assert "epoch 2/3" not in output("train", "--resume", "--epochs", 3, "--out", then / "run")
     with (then / "log_of_3_epochs.csv").open() as file:
         wanted = list(csv.DictReader(file))
     for ours, theirs in zip(log_of(then / "run"), wanted, strict=True):
@@ -45,9 +43,8 @@ def test_an_old_run_goes_on_as_it_did_then(then: Path) -> None:
 
 @pytest.mark.parametrize("checkpoint", ["exported", "run", "run/checkpoints/epoch_002.ckpt"])
 def test_old_networks_translate_as_they_did_then(then: Path, checkpoint: str) -> None:
-    words = ["--checkpoint", then / checkpoint, "--out", then / "out"]
-    result = call("translate", then / "label_map.png", *words)
-    assert result.exit_code == 0, result.output
+    place = then / checkpoint
+    output("translate", then / "label_map.png", "--checkpoint", place, "--out", then / "out")
     found, wanted = (
         np.asarray(Image.open(then / name)).astype(int)
         for name in ("out/label_map.png", "translated.png")

@@ -15,7 +15,7 @@ from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.training import checkpoints, epochs
 from pix2pix_ms.training.run import Run
 from tests.every_model import CONFIGS, built
-from tests.runs import call, log_of, refusal, weights
+from tests.runs import call, log_of, output, refusal, weights
 
 SMALL = ["--ngf", "4", "--ndf", "4", "--n-layers", "1", "--size", "32", "--no-jit"]
 BRIEF = ["--epochs", "2", "--samples", "1", "--device", "CPU"]
@@ -27,8 +27,7 @@ BOTH = ("generator", "discriminator")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 32x32 pixels, five levels."""
     folder = tmp_path_factory.mktemp("place") / "run"
-    result = call("train", *SMALL, *BRIEF, "--facades", 6, "--save-every", 1, "--out", folder)
-    assert result.exit_code == 0, result.output
+    output("train", *SMALL, *BRIEF, "--facades", 6, "--save-every", 1, "--out", folder)
     return folder
 
 
@@ -119,15 +118,13 @@ def test_it_goes_on_to_the_bit_without_what_it_started_from(
     words = ["train", "--from", tmp_path / "place", "--preset", "quick", "--size", 64, "--no-jit",
              "--data", record, *BRIEF, "--out"]  # fmt: skip
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    assert call(*words, straight).exit_code == 0
+    output(*words, straight)
     halt(2)
     assert "enough" in call(*words, stopped).output
     halt(9)
     shutil.rmtree(tmp_path / "place")
     begun = ["train", "--out", stopped] if again else [*words, stopped, "--resume"]
-    result = call(*begun, *again)
-    assert result.exit_code == 0, result.output
-    assert "starts from" not in result.output
+    assert "starts from" not in output(*begun, *again)
     assert weights(stopped) == weights(straight)
     assert log_of(stopped) == log_of(straight)
 

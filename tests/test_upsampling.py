@@ -6,10 +6,8 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.pair_batches import TrainingData
@@ -19,6 +17,7 @@ from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, to_network
 from pix2pix_ms.training import checkpoints, weights
 from pix2pix_ms.training.epochs import train
+from tests.runs import output
 
 RNG = np.random.default_rng(7)
 
@@ -86,9 +85,8 @@ def test_a_checkpoint_leaves_folded_and_averaged(
     missing, _ = ms.load_param_into_net(plain, weights)
     assert not missing, "MindSpore's own calls fill a plain U-Net"
     pth, ours = tmp_path / "latest_net_G.pth", tmp_path / "ours.ckpt"
-    for words in (["convert", str(run), str(pth)],
-                  ["convert", str(pth), str(ours), "--size", "64"]):  # fmt: skip
-        assert CliRunner().invoke(command, words).exit_code == 0
+    output("convert", run, pth)
+    output("convert", pth, ours, "--size", 64)
     for place in (run, kept, ours):
         generator, config = checkpoints.load_generator(place)
         assert (config.upsampling, config.ema) == ("transposed", 0)
@@ -101,7 +99,7 @@ def test_a_checkpoint_leaves_folded_and_averaged(
 def test_it_is_exported_as_a_plain_graph(run: Path, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     out = tmp_path / "graph.onnx"
-    assert CliRunner().invoke(command, ["export", str(run), "--out", str(out)]).exit_code == 0
+    output("export", run, "--out", out)
     x = to_network(facade(1, 64).label_map, (64, 64))[None]
     (made,) = runtime.InferenceSession(str(out)).run(None, {"input_image": x})
     generator, config = checkpoints.load_generator(run)
