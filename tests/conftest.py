@@ -24,17 +24,15 @@ assert pix2pix_ms.__version__
 
 # Files whose tests nearly all compile, train or start processes; elsewhere single ones are marked.
 SLOW = {
-    *("test_check.py", "test_cli.py", "test_convert.py", "test_cyclegan.py", "test_family.py"),
-    *("test_gan.py", "test_onnx.py", "test_old_runs.py", "test_parity.py", "test_peer.py"),
-    *("test_platforms.py", "test_prepare.py", "test_process.py", "test_quality.py"),
-    *("test_segmenter.py", "test_stargan.py", "test_start_from.py", "test_step.py"),
-    *("test_training.py", "test_wgan.py"),
+    *("check", "cli", "convert", "cyclegan", "every_model", "family", "gan", "old_runs", "onnx"),
+    *("parity", "peer", "platforms", "prepare", "process", "quality", "segmenter", "stargan"),
+    *("start_from", "step", "training", "wgan"),
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.name in SLOW or item.path.parent.name == "faults":
+        if item.path.stem.removeprefix("test_") in SLOW or item.path.parent.name == "faults":
             item.add_marker(pytest.mark.slow)
 
 

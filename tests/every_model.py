@@ -43,9 +43,8 @@ SEGMENTER = "segmenter"
 CONFIGS: dict[str, Settings] = {
     # Deep enough for a block with dropout.
     "pix2pix": Config(**{**BOTH, "size": 64, "jitter_size": 64}, n_layers=1),
-    "pix2pix composed lsgan l2": Config(
-        **BOTH, n_layers=1, norm="instance", gan_mode="lsgan", pixel_loss="l2",
-        upsampling="composed", ema=0.9,
+    "pix2pix lsgan l2": Config(
+        **BOTH, n_layers=1, norm="instance", gan_mode="lsgan", pixel_loss="l2", ema=0.9
     ),
     "pix2pix wgan-gp": Config(**BOTH, n_layers=1, norm="instance", gan_mode="wgan-gp", skips=False),
     "pix2pix alone": Config(**BOTH, n_layers=0, norm="none", gan_weight=0.0),
@@ -61,7 +60,7 @@ CONFIGS: dict[str, Settings] = {
     "stargan": StarGANConfig(
         **SMALL, max_filters=4, style_dim=2, mapping_dim=2, latent_dim=2, domains=("a", "b")
     ),
-}  # fmt: skip
+}
 MODELS = (*CONFIGS, SEGMENTER)
 
 
