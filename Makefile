@@ -10,7 +10,7 @@ NBVAL := $(BIN)/python -m pytest $(PARALLEL) --nbval --nbval-current-env --nbval
 # In a container one is often root, whom JupyterLab turns away unless told.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help train test lint unit test-full notebooks-test test-portable torch parity bench bench-guard notebooks regenerate picture clean
+.PHONY: help train test lint unit fast test-full notebooks-test test-portable torch parity bench bench-guard notebooks regenerate picture clean
 
 help:  ## list these targets
 	@grep -E '^[a-z./-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -26,8 +26,11 @@ lint: .venv  ## ruff, mypy, and which room imports which
 unit: .venv  ## the unit tests; it says which it skips without PyTorch
 	$(BIN)/python -m pytest $(PARALLEL) tests
 
+fast: .venv  ## the quick unit tests: no notebooks, no child processes
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow' tests
+
 test-full: .venv  ## the tests of kills, damage and long runs in full numbers, some minutes
-	FAULTS=full $(BIN)/python -m pytest $(PARALLEL) tests/faults
+	FAULTS=full $(BIN)/python -m pytest $(PARALLEL) tests/faults tests/test_every_model.py
 
 notebooks-test: .venv  ## run every notebook and compare every output
 	$(NBVAL) $(NOTEBOOKS)

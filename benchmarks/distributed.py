@@ -80,9 +80,10 @@ def on_paper() -> list[dict[str, object]]:
 
 def table(rows: list[dict[str, object]]) -> str:
     """Return the rows as a table of Markdown."""
-    head = "| link | devices | ms a step | of a step's computing |\n| --- | --- | --- | --- |\n"
-    return head + "".join(
-        f"| {row['link']} | {row['devices']} | {row['milliseconds']} | {row['share_of_step']} |\n"
+    names = "| link (one direction) | devices | ms a step | of a step's computing |\n"
+    return f"{names}| --- | --- | --- | --- |\n" + "".join(
+        f"| {row['link']} | {row['devices']} "
+        f"| {row['milliseconds']:.1f} | {row['share_of_step']:.2f} |\n"
         for row in rows
     )
 

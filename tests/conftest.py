@@ -1,16 +1,39 @@
 import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)
 
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import mindspore as ms
 import pytest
+from filelock import FileLock
 
+from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.pair_batches import TrainingData, training_data
 from pix2pix_ms.data.writing import write_record
+from pix2pix_ms.machine.process import give_back
+from tests.runs import blank
 
 assert pix2pix_ms.__version__
+
+# Files whose tests nearly all compile, train or start processes; elsewhere single ones are marked.
+SLOW = {
+    *("check", "cli", "convert", "cyclegan", "every_model", "family", "gan", "old_runs", "onnx"),
+    *("parity", "peer", "platforms", "prepare", "process", "quality", "segmenter", "stargan"),
+    *("start_from", "step", "training", "wgan"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem.removeprefix("test_") in SLOW or item.path.parent.name == "faults":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +53,45 @@ def record(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
 @pytest.fixture(scope="session")
 def data(record: Path, tiny: Config) -> TrainingData:
     return training_data(record, tiny.seed)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_graphs() -> Iterator[None]:
+    """Drop what MindSpore has compiled for a file when it is done, some hundred MB."""
+    yield
+    gc.collect()
+    ms.ms_memory_recycle()
+    give_back()
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing: pictures take longer than the training."""
+    for task in {model.task_class() for model in MODELS.values()}:
+        for name in ("sample_grid", "loss_curves"):
+            monkeypatch.setattr(task, name, blank)
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train every model, compiled, in a process of its own: once for all workers.
+
+    Returns:
+        A folder: losses and parameters in `steps.npz`, MindSpore's graphs in `graphs`.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    folder = place / "compiled"
+    saving = {
+        "MS_DEV_SAVE_GRAPHS": "1", "MS_DEV_DUMP_IR_PASSES": "validate",
+        "MS_DEV_SAVE_GRAPHS_PATH": str(folder / "graphs"),
+    }  # fmt: skip
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "steps.npz").exists():
+            program = [sys.executable, "-m", "tests.every_model", str(folder / "steps.npz")]
+            (folder / "graphs").mkdir(parents=True)
+            subprocess.run(
+                program, cwd=Path(__file__).parents[1], env=os.environ | saving, check=True
+            )
+    return folder

@@ -15,6 +15,7 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
 
+HERE = distributed.RESULT.parent
 TASK = Task(size=256, batch=1, width=4)
 
 
@@ -73,7 +74,7 @@ def numbers(ours: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a_promise_is_called_kept_only_when_it_is() -> None:
+def test_a_promise_is_called_met_only_when_it_is() -> None:
     measured = numbers(ours=0.85)
     measured |= report.ratios(measured)
     assert measured["train_step_vs_torch_eager"] == pytest.approx(0.85)
@@ -118,4 +119,5 @@ def test_the_cost_of_summing_gradients_is_that_of_a_ring() -> None:
     assert distributed.ring_seconds(8e9, 64, link) == pytest.approx(126 * (1 / 8 + 0.5))
     recorded = json.loads(distributed.RESULT.read_text())
     assert recorded["on_paper"] == distributed.on_paper()
+    assert distributed.table(recorded["on_paper"]) in (HERE / "README.md").read_text()
     assert recorded["bytes"] == pytest.approx(57.17e6 * 4, rel=1e-3)

@@ -85,7 +85,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.Monk
     assert called == []
 
 
-def test_rows_without_a_place_in_the_picture_are_written_down(
+def test_rows_outside_the_picture_are_in_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparisons, "HERE", tmp_path)
@@ -152,7 +152,7 @@ def test_without_two_seeds_there_is_no_verdict(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("theirs", "place"), [(0.39, "within"), (0.2, "outside")])
-def test_ours_stands_beside_pytorchs(tmp_path: Path, theirs: float, place: str) -> None:
+def test_ours_is_compared_with_pytorchs(tmp_path: Path, theirs: float, place: str) -> None:
     ours = zip(comparison_page.OURS, (0.40, 0.42), strict=True)
     peers = zip(comparison_page.PYTORCH, (theirs, theirs + 0.01), strict=True)
     found = {name: row(tmp_path, name, value) for name, value in [*ours, *peers]}

@@ -100,7 +100,7 @@ def test_jitter_follows_the_size(model: str, size: int, jitter: int) -> None:
     assert replace(back, size=2 * size).jitter == preset("paper", model, size=2 * size).jitter
 
 
-def test_a_jitter_that_is_given_stays() -> None:
+def test_an_explicit_jitter_size_is_kept() -> None:
     for config in (preset("paper", jitter_size=300), preset("quick", "stargan")):
         back = type(config).from_json(config.to_json(), "here")
         assert config.jitter_size == back.jitter_size == config.jitter == back.jitter
@@ -116,7 +116,7 @@ def test_height_and_width_stand_beside_size() -> None:
     assert preset("paper").shape == (256, 256)
 
 
-def test_the_rooms_offer_what_they_are_known_for() -> None:
+def test_subpackages_export_their_main_names() -> None:
     import pix2pix_ms
     from pix2pix_ms import cli, config, pix2pix, training
 

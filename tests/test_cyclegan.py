@@ -1,4 +1,4 @@
-"""CycleGAN: the step is the textbook's, the pool the reference's, and a resume is exact."""
+"""CycleGAN: the step is the textbook's, the pool the reference's."""
 
 import os
 import subprocess
@@ -199,18 +199,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Run]:
     return data, train(TINY, data, folder / "straight", report=lambda _: None)
 
 
-def test_a_resumed_run_is_the_same_to_the_bit(trained: tuple[Any, Run], tmp_path: Path) -> None:
-    data, straight = trained
-    train(TINY, data, tmp_path, stop_after=2, report=lambda _: None)
-    parts = train(TINY, data, tmp_path, resume=True, report=lambda _: None)
-    ours, theirs = (ms.load_checkpoint(str(run.last)) for run in (straight, parts))
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        if isinstance(ours[name], ms.Parameter):
-            assert np.array_equal(ours[name].asnumpy(), theirs[name].asnumpy()), name
-    assert np.abs(ours["pool_A.images"].asnumpy()[:2]).min() > 0  # it is full
-
-
 def test_a_run_learns_decays_and_is_shown(trained: tuple[Any, Run]) -> None:
     _, run = trained
     log = run.log()
@@ -231,14 +219,6 @@ def test_both_generators_are_read_from_one_checkpoint(trained: tuple[Any, Run]) 
         name = f"generator_{direction}.first.conv.weight"
         weights = network.first.conv.weight.asnumpy()
         assert np.array_equal(weights, found[name].asnumpy())
-
-
-def test_the_same_seed_gives_the_same_step_and_another_another() -> None:
-    a, b = images(), images()
-    first, again, other = (
-        CycleGAN(replace(TINY, seed=seed)).train_step(a, b) for seed in (0, 0, 1)
-    )
-    assert first == again != other
 
 
 FAILING = """

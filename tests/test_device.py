@@ -51,7 +51,7 @@ def test_streams_and_positions_are_independent_and_repeatable() -> None:
     assert np.frombuffer(draws[0], np.uint8).std() > 0
 
 
-def test_an_interruption_that_was_swallowed_is_raised_after_all() -> None:
+def test_a_swallowed_interruption_is_raised_at_the_end() -> None:
     """As happens to one that arrives while MindSpore's compiler has called Python."""
     before = [signal.getsignal(number) for number in SIGNALS]
     for number in SIGNALS:
@@ -60,7 +60,7 @@ def test_an_interruption_that_was_swallowed_is_raised_after_all() -> None:
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+def test_an_ignored_sighup_stays_ignored() -> None:
     """As nohup has it."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -71,7 +71,7 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_an_interruption_that_became_another_error_is_one_all_the_same() -> None:
+def test_an_interruption_wrapped_in_another_error_is_raised() -> None:
     """As where MindSpore's compiler or dataset turns what it was told into an error of its own."""
 
     def wrapped() -> None:

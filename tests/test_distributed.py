@@ -131,7 +131,7 @@ def test_ranks_see_each_pair_once_an_epoch_as_one_process_sees_it(
         ({"MS_ROLE": "MS_WORKER", "MS_WORKER_NUM": "1"}, "expected 2 workers or more, found 1"),
     ],
 )
-def test_alone_the_command_says_what_starts_it(
+def test_without_msrun_the_error_names_it(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], found: str
 ) -> None:
     for name in ("MS_ROLE", "MS_WORKER_NUM"):
@@ -161,6 +161,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, np.ndarr
     return [dict(np.load(folder / f"rank_{rank}.npz")) for rank in (0, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "bound"),
     [
@@ -181,6 +182,7 @@ def test_two_ranks_are_one_process_with_both_batches(
     assert np.linalg.norm(first - alone) < bound * np.linalg.norm(alone)
 
 
+@pytest.mark.slow
 def test_both_ranks_skip_the_step_in_which_one_overflows(
     weights: list[dict[str, np.ndarray]],
 ) -> None:
@@ -229,6 +231,8 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
             job.process.kill()
 
 
+@pytest.mark.linux
+@pytest.mark.slow
 def test_a_killed_rank_ends_the_job_with_a_message_and_a_checkpoint(ends: Ends) -> None:
     assert ends.job.process.returncode != 0
     assert ends.seconds < 60
@@ -239,6 +243,8 @@ def test_a_killed_rank_ends_the_job_with_a_message_and_a_checkpoint(ends: Ends) 
     assert (position["epoch"], position["step"]) == (1, 10)
 
 
+@pytest.mark.linux
+@pytest.mark.slow
 def test_a_killed_job_goes_on_to_the_same_end(ends: Ends, tmp_path: Path) -> None:
     text = ends.straight.succeeded()
     assert "CPU on 2 ranks, 16x16, 2 epochs" in text

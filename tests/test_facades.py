@@ -25,41 +25,34 @@ CMP = (
 
 @pytest.fixture(scope="module")
 def pairs() -> list[Facade]:
-    """Many small pairs, made once: the buildings are the same at every size."""
     return [facade(seed, 64) for seed in SEEDS]
 
 
 def brightness(pair: Facade, name: str) -> float:
-    """Return the mean of the photo where the label map shows a class."""
     return float(pair.photo[classes_of(pair.label_map) == NAMES.index(name)].mean())
 
 
 def test_palette_is_that_of_cmp() -> None:
-    """Twelve different colours, with the nominal values of CMP Facade in its order."""
     assert tuple(PALETTE.items()) == CMP
 
 
 @pytest.mark.parametrize("size", [32, 64, 256, 1024])
 def test_pair_has_two_rgb_pictures_of_the_size_asked_for(size: int) -> None:
-    """Both pictures are uint8 and square."""
     pair = facade(3, size)
     assert pair.label_map.shape == pair.photo.shape == (size, size, 3)
     assert pair.label_map.dtype == pair.photo.dtype == np.uint8
 
 
 def test_default_size_is_that_of_the_paper() -> None:
-    """Without a size, pictures are 256 pixels wide."""
     assert facade(0).photo.shape == (256, 256, 3)
 
 
 def test_label_maps_hold_palette_colours_only(pairs: list[Facade]) -> None:
-    """No blended colour occurs, and over many seeds each pure one does."""
     colours = np.unique(np.concatenate([pair.label_map.reshape(-1, 3) for pair in pairs]), axis=0)
     assert {tuple(colour) for colour in colours.tolist()} == set(PALETTE.values())
 
 
 def test_same_seed_gives_the_same_bytes_whatever_was_made_before() -> None:
-    """No state survives from one call to the next."""
     first = facade(11, 64)
     facade(12, 64)
     np.random.default_rng(0).random()
@@ -69,14 +62,12 @@ def test_same_seed_gives_the_same_bytes_whatever_was_made_before() -> None:
 
 
 def test_seeds_give_different_buildings(pairs: list[Facade]) -> None:
-    """No two seeds share a label map or a photo."""
     assert len({pair.label_map.tobytes() for pair in pairs}) == len(pairs)
     assert len({pair.photo.tobytes() for pair in pairs}) == len(pairs)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_building_is_the_same_at_every_size(seed: int) -> None:
-    """A small pair is the large one seen from afar."""
     large, small = facade(seed, 256), facade(seed, 64)
     subsampled = classes_of(large.label_map)[2::4, 2::4]
     assert (subsampled == classes_of(small.label_map)).mean() > 0.85
@@ -85,7 +76,6 @@ def test_building_is_the_same_at_every_size(seed: int) -> None:
 
 
 def test_every_class_is_common(pairs: list[Facade]) -> None:
-    """Each class is in a tenth of the pairs; the three great ones in nearly all."""
     present = np.array(
         [[index in classes_of(pair.label_map) for index in range(12)] for pair in pairs]
     )
@@ -96,19 +86,16 @@ def test_every_class_is_common(pairs: list[Facade]) -> None:
 
 @pytest.mark.parametrize("size", [0, 16, 100, 255, 2048, -64])
 def test_bad_size_says_what_was_expected_and_found(size: int) -> None:
-    """Only powers of two within the range are taken."""
     with pytest.raises(ValueError, match=rf"power of two from 32 to 1024, found {size}$"):
         facade(0, size)
 
 
 def test_negative_seed_is_refused() -> None:
-    """A negative seed is named in the error."""
     with pytest.raises(ValueError, match=r"from 0 on, found -1$"):
         facade(-1)
 
 
 def test_classes_of_inverts_the_palette() -> None:
-    """Every palette colour leads back to its index."""
     index = np.arange(12, dtype=np.uint8).reshape(3, 4)
     found = classes_of(COLOURS[index])
     assert found.dtype == np.uint8
@@ -116,7 +103,6 @@ def test_classes_of_inverts_the_palette() -> None:
 
 
 def test_classes_of_tolerates_noise() -> None:
-    """Noise as that of compression changes no class."""
     label_map = facade(5, 64).label_map
     noise = np.random.default_rng(0).integers(-20, 21, label_map.shape)
     noisy = np.clip(label_map + noise, 0, 255).astype(np.uint8)
@@ -124,20 +110,17 @@ def test_classes_of_tolerates_noise() -> None:
 
 
 def test_classes_of_refuses_what_is_no_picture() -> None:
-    """The error shows the shape that was found."""
     with pytest.raises(ValueError, match=r"expected shape .*, found \(4, 4\)"):
         classes_of(np.zeros((4, 4), dtype=np.uint8))
 
 
 def test_windows_and_doors_are_darker_than_the_wall(pairs: list[Facade]) -> None:
-    """The light of the photo follows the label map."""
     for pair in pairs:
         assert brightness(pair, "window") < brightness(pair, "facade")
         assert brightness(pair, "door") < brightness(pair, "facade")
 
 
 def test_mean_colour_of_each_class_predicts_the_photo(pairs: list[Facade]) -> None:
-    """Knowing the class explains a good part of the colour."""
     classes = np.stack([classes_of(pair.label_map) for pair in pairs])
     photos = np.stack([pair.photo for pair in pairs]).astype(np.float32)
     means = np.stack([photos[classes == index].mean(axis=0) for index in range(12)])
@@ -146,7 +129,6 @@ def test_mean_colour_of_each_class_predicts_the_photo(pairs: list[Facade]) -> No
 
 
 def test_photos_use_the_tonal_range(pairs: list[Facade]) -> None:
-    """Photos are neither foggy nor dim."""
     for pair in pairs:
         dark, light = np.percentile(pair.photo, (2, 98))
         assert dark < 90

@@ -64,7 +64,7 @@ def test_settings_without_a_model_are_pix2pixs() -> None:
         ('{"model": ["gan"]}', "expected settings of one of"),
     ],
 )
-def test_what_is_no_models_settings_is_refused(text: str, words: str) -> None:
+def test_text_that_is_no_settings_is_refused(text: str, words: str) -> None:
     with pytest.raises(Pix2PixError, match=words) as found:
         settings_from_json(text, "config.json")
     assert "\n" not in str(found.value)

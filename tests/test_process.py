@@ -52,7 +52,7 @@ def test_the_cap_is_in_place_before_mindspore_loads(
     assert found.stdout == f"at import: {cap}\n"
 
 
-def test_the_users_own_value_stands(tmp_path: Path) -> None:
+def test_the_users_value_wins(tmp_path: Path) -> None:
     path = pretend_mindspore(tmp_path, "2.10.0")
     found = run("import pix2pix_ms, mindspore", path, ONEDNN_MAX_CPU_ISA="SSE41")
     assert found.stdout == "at import: SSE41\n"
@@ -117,7 +117,7 @@ print(time.thread_time() - busy)
 """
 
 
-def test_mindspore_still_spins_where_it_is_let() -> None:
+def test_mindspore_busy_waits_unless_told_to_block() -> None:
     """When this fails on a machine without accelerators, `wait_asleep` can go."""
     asleep = float(run(STEPS, REPOSITORY, **{BLOCKING: "1"}).stdout)
     spinning = float(run(STEPS, REPOSITORY, **{BLOCKING: "0"}).stdout)

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from mindspore import Tensor
 from PIL import Image, ImageFilter
 from skimage import data
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
@@ -22,6 +20,7 @@ from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS, EfficientNetLite0
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training import checkpoints
+from tests.runs import output
 
 needs_weights = pytest.mark.skipif(not quality.available(), reason=f"needs {WEIGHTS}")
 COUNT = 20
@@ -123,10 +122,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
 
 def evaluated(checkpoint: Path, name: str) -> tuple[str, dict[str, dict[str, float]]]:
     out = checkpoint.with_name("scores.json")
-    words = ["evaluate", checkpoint, "--data", checkpoint.with_name(name), "--json", out, "--force"]
-    result = CliRunner().invoke(command, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    return result.output, json.loads(out.read_text())
+    words = ("evaluate", checkpoint, "--data", checkpoint.with_name(name), "--json", out)
+    printed = output(*words, "--force")
+    return printed, json.loads(out.read_text())
 
 
 @needs_weights

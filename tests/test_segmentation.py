@@ -77,7 +77,7 @@ def test_labels_survive_jpeg() -> None:
 
 
 @pytest.mark.parametrize("quality", [30, 75, 95])
-def test_label_maps_and_photos_are_told_apart(quality: int) -> None:
+def test_label_maps_and_photos_are_distinguished(quality: int) -> None:
     for seed in range(20):
         label_map, photo = (compressed(image, quality) for image in facade(seed, 128))
         assert is_label_map(label_map)

@@ -46,6 +46,7 @@ def wide(tiny: Config) -> Config:
     return replace(tiny, height=32, width=64, jitter_size=72, n_layers=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [(1, 3), (3, 1), (2, 4), (4, 2)], ids=str)
 @pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
 def test_every_number_of_channels_trains(
@@ -225,7 +226,7 @@ def test_a_fit_that_would_lose_a_part_is_refused(tiny: Config, fit: str) -> None
 
 
 @pytest.mark.parametrize(("trained", "share"), [("resize", 1.0), ("pad", 0.5), ("crop", 0.5)])
-def test_unless_told_an_image_is_fit_as_in_training(
+def test_by_default_an_image_is_fitted_as_in_training(
     tiny: Config, trained: str, share: float
 ) -> None:
     """What the network sees of a picture with one dark and three light quarters, side by side."""
@@ -265,7 +266,9 @@ def test_translate_writes_the_channels_of_the_target(
         assert (image.mode, image.size) == (MODES[channels], (120, 48))
 
 
-def test_an_unfit_image_is_told_before_anything_is_written(tmp_path: Path, wide: Config) -> None:
+def test_an_unreadable_image_is_refused_before_anything_is_written(
+    tmp_path: Path, wide: Config
+) -> None:
     checkpoints.save(UNet(wide).get_parameters(), tmp_path / "net.ckpt", wide)
     (tmp_path / "in").mkdir()
     Image.fromarray(noise(32, 64, 3)).save(tmp_path / "in/a.png")
@@ -275,6 +278,7 @@ def test_an_unfit_image_is_told_before_anything_is_written(tmp_path: Path, wide:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_grey_images_that_are_not_square(tmp_path: Path, wide: Config) -> None:
     record = open_record(recorded(tmp_path, (1, 1)))
     config = replace(wide, epochs=1, fit="crop", **settings_of(record, "AtoB"))

@@ -6,10 +6,8 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.pair_batches import TrainingData
@@ -19,6 +17,7 @@ from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, to_network
 from pix2pix_ms.training import checkpoints, weights
 from pix2pix_ms.training.epochs import train
+from tests.runs import output
 
 RNG = np.random.default_rng(7)
 
@@ -67,6 +66,7 @@ def test_it_leaves_no_weave() -> None:
     np.testing.assert_allclose(flat, flat[:, :1, :1] + 0 * flat, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_leaves_folded_and_averaged(
     run: Path, composed: Config, tmp_path: Path
 ) -> None:
@@ -85,9 +85,8 @@ def test_a_checkpoint_leaves_folded_and_averaged(
     missing, _ = ms.load_param_into_net(plain, weights)
     assert not missing, "MindSpore's own calls fill a plain U-Net"
     pth, ours = tmp_path / "latest_net_G.pth", tmp_path / "ours.ckpt"
-    for words in (["convert", str(run), str(pth)],
-                  ["convert", str(pth), str(ours), "--size", "64"]):  # fmt: skip
-        assert CliRunner().invoke(command, words).exit_code == 0
+    output("convert", run, pth)
+    output("convert", pth, ours, "--size", 64)
     for place in (run, kept, ours):
         generator, config = checkpoints.load_generator(place)
         assert (config.upsampling, config.ema) == ("transposed", 0)
@@ -96,10 +95,11 @@ def test_a_checkpoint_leaves_folded_and_averaged(
         np.testing.assert_allclose(Translator(generator, config)(x), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_is_exported_as_a_plain_graph(run: Path, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     out = tmp_path / "graph.onnx"
-    assert CliRunner().invoke(command, ["export", str(run), "--out", str(out)]).exit_code == 0
+    output("export", run, "--out", out)
     x = to_network(facade(1, 64).label_map, (64, 64))[None]
     (made,) = runtime.InferenceSession(str(out)).run(None, {"input_image": x})
     generator, config = checkpoints.load_generator(run)
@@ -114,21 +114,7 @@ def test_inner_learns_the_last_kernel_whole(composed: Config) -> None:
     assert {up.conv.weight.shape[2] for up in UNet(composed).ups} == {3}
 
 
-def test_resumed_it_equals_straight(
-    run: Path, composed: Config, data: TrainingData, tmp_path: Path
-) -> None:
-    train(composed, data, tmp_path / "again", stop_after=1)
-    train(composed, data, tmp_path / "again", resume=True)
-    straight, resumed = (
-        checkpoints.load(checkpoints.last_of(folder))[0] for folder in (run, tmp_path / "again")
-    )
-    averages = {name for name in straight if name.startswith(checkpoints.AVERAGE)}
-    assert averages == {checkpoints.AVERAGE + p.name for p in UNet(composed).get_parameters()}
-    assert resumed.keys() == straight.keys()
-    for name, parameter in straight.items():
-        np.testing.assert_array_equal(resumed[name].asnumpy(), parameter.asnumpy(), name)
-
-
+@pytest.mark.slow
 def test_the_average_follows(composed: Config) -> None:
     """By hand: the fourth power of 5/14 of the old after step 4, of 9/18 after step 8."""
     model = Pix2Pix(composed)

@@ -45,18 +45,6 @@ def batches(count: int) -> list[np.ndarray]:
     return list(np.random.default_rng(5).uniform(-1, 1, shape).astype(np.float32))
 
 
-def state(model: WGAN | Pix2Pix) -> dict[str, bytes]:
-    return {name: value.asnumpy().tobytes() for name, value in model.parameters().items()}
-
-
-def fill(model: WGAN | Pix2Pix, other: WGAN | Pix2Pix) -> None:
-    """Take over another's state, as a resumed run takes over a checkpoint's."""
-    found = other.parameters()
-    for name, parameter in model.parameters().items():
-        parameter.set_data(Tensor(found[name].asnumpy()))
-    model.step = other.step
-
-
 def weights(network: nn.Cell) -> dict[str, bytes]:
     return {p.name: p.asnumpy().tobytes() for p in network.trainable_params()}
 
@@ -151,18 +139,6 @@ def test_each_step_moves_the_critic_and_each_third_the_generator(gan_mode: str) 
     assert moved == [[False, True], [False, True], [True, True]] * 2
 
 
-@pytest.mark.parametrize("changes", [{"gan_mode": "wgan"}, {"conditional": True}], ids=str)
-def test_same_seed_same_bits_and_resumed_inside_the_loop(changes: dict[str, Any]) -> None:
-    config = WGANConfig(**SMALL, **changes)
-    straight, resumed = WGAN(config), WGAN(config)
-    losses = [straight.train_step(images, LABELS) for images in batches(8)]
-    first = [resumed.train_step(images, LABELS) for images in batches(8)[:4]]
-    again = WGAN(replace(config))
-    fill(again, resumed)
-    assert [*first, *(again.train_step(images, LABELS) for images in batches(8)[4:])] == losses
-    assert state(again) == state(straight)
-
-
 @pytest.mark.parametrize(("name", "value"), [("norm", "batch"), ("lambda_gp", -1.0)])
 def test_impossible_settings_with_a_penalty_are_refused(name: str, value: Any) -> None:
     with pytest.raises(Pix2PixError, match=f"^{name}: .* found {value}"):
@@ -174,19 +150,13 @@ def test_clipping_to_0_is_refused() -> None:
         WGANConfig(clip=0.0)
 
 
-def test_pix2pix_with_a_penalty_learns_and_resumes_to_the_bit() -> None:
-    config = preset("quick", **PAIRS)
+def test_pix2pix_with_a_penalty_learns() -> None:
     rng = np.random.default_rng(6)
     x, y = rng.uniform(-1, 1, (2, 1, 3, 8, 8)).astype(np.float32).repeat(8, -1).repeat(8, -2)
-    straight, stopped = Pix2Pix(config), Pix2Pix(config)
-    losses = [straight.train_step(x, y) for _ in range(40)]
+    model = Pix2Pix(preset("quick", **PAIRS))
+    losses = [model.train_step(x, y) for _ in range(40)]
     assert np.isfinite(losses).all()
     assert losses[-1].g_l1 < 0.8 * losses[0].g_l1
-    for _ in range(10):
-        stopped.train_step(x, y)
-    fill(again := Pix2Pix(config), stopped)
-    assert [again.train_step(x, y) for _ in range(30)] == losses[10:]
-    assert state(again) == state(straight)
 
 
 @pytest.fixture(scope="module")

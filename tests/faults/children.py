@@ -7,6 +7,7 @@ process's number at once, and with its exit status when it has ended.
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import skimage.metrics  # noqa: F401  (here once, rather than in every process)
-from matplotlib.figure import Figure
 
 import pix2pix_ms  # noqa: F401  (before mindspore: it prepares the process)
 from pix2pix_ms.cli.commands import main as command
@@ -23,6 +23,7 @@ from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.pix2pix.task import PairsTask, training_data
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
+from tests.runs import blank
 
 STEP = Pix2Pix.train_step
 PAUSES: dict[int, float] = {}  # seconds, by step
@@ -97,11 +98,6 @@ def long(folder: str, measured: str, **settings: Any) -> None:
     Path(measured).write_text(json.dumps(rows))
 
 
-def blank(*_: object) -> Figure:
-    """Draw next to nothing: pictures take longer than the training."""
-    return Figure((1, 1), 20)
-
-
 def make_light() -> None:
     """Draw nothing, and tell of every step."""
     PairsTask.sample_grid = PairsTask.loss_curves = blank  # type: ignore[assignment, method-assign]
@@ -118,6 +114,7 @@ def telling(model: Pix2Pix, *batch: Any) -> Losses:
 
 def main() -> None:
     """Fork and wait, one process at a time."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which `nohup make test` has set aside
     for line in sys.stdin:
         wanted = json.loads(line)
         call = {"run": run, "cli": cli, "long": long}[wanted.pop("call")]

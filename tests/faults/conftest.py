@@ -2,12 +2,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from children import blank
-from harness import PAIRS, TINY, Children, children
+from harness import PAIRS, Children, children
 
-from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.writing import write_record
+from tests.runs import TINY
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +29,3 @@ def undisturbed(forked: Children, records: Path, tmp_path_factory: pytest.TempPa
     child = forked.train(folder, records)
     assert child.status() == 0, child.said()
     return folder
-
-
-@pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing: pictures take longer than the training."""
-    for task in {model.task_class() for model in MODELS.values()}:
-        for name in ("sample_grid", "loss_curves"):
-            monkeypatch.setattr(task, name, blank)

@@ -1,6 +1,5 @@
 """What the tests of faults share: how many cases, processes to kill, workers that may die."""
 
-import csv
 import json
 import os
 import signal
@@ -12,14 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.runs import TINY
+
 REPOSITORY = Path(__file__).parents[2]
 FULL = os.environ.get("FAULTS") == "full"
-# The smallest pix2pix: six kinds of layers in five levels, a few steps an epoch, nothing compiled.
-TINY: dict[str, Any] = {
-    "size": 32, "jitter_size": 36, "ngf": 4, "ndf": 4, "n_layers": 1, "epochs": 3,
-    "save_every": 2, "samples": 2, "jit": False, "device": "CPU", "learning_rate": 2e-4,
-}  # fmt: skip
-PAIRS = 12  # in the record it trains on
+PAIRS = 12  # in the record that the smallest training reads
 
 
 def count(few: int, full: int) -> int:
@@ -119,26 +115,6 @@ def children(folder: Path) -> Iterator[Children]:
         assert server.stdin
         server.stdin.close()
         server.wait(30)
-
-
-def words_of(settings: dict[str, Any]) -> list[str]:
-    """Return settings as the command takes them."""
-    words = []
-    for name, value in settings.items():
-        flag = name.replace("_", "-")
-        words += [f"--{'' if value else 'no-'}{flag}"] if isinstance(value, bool) else [
-            f"--{flag}", str(value)
-        ]  # fmt: skip
-    return words
-
-
-def result(folder: Path) -> tuple[bytes, list[dict[str, str]]]:
-    """Return what must not depend on what happened to a run: its checkpoint and log."""
-    with (folder / "log.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        del row["seconds"]
-    return (folder / "checkpoints" / "last.ckpt").read_bytes(), rows
 
 
 def wait_until(child: Child, moment: Callable[[], bool], limit: float = 120) -> None:

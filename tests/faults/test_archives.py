@@ -82,7 +82,7 @@ def test_damaged_weights(judge: Judge, tmp_path: Path) -> None:
         file.unlink()
 
 
-def test_a_pickle_that_only_keeps_busy_is_refused_in_time(judge: Judge, tmp_path: Path) -> None:
+def test_a_very_long_pickle_is_refused_in_time(judge: Judge, tmp_path: Path) -> None:
     """Twenty million times None."""
     file = tmp_path / "latest_net_G.pth"
     with zipfile.ZipFile(file, "w") as packed:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness import TINY, count
+from harness import count
 from judge import LONGEST, Judge, damaged
 from mindspore.mindrecord import FileWriter
 from PIL import Image
@@ -22,6 +22,7 @@ from pix2pix_ms.errors import DamagedError
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.run import Run
+from tests.runs import TINY
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_records(judge: Judge, records: Path, tmp_path: Path) -> None:
         judge.check(("read", copy), files, expected)
 
 
-def test_a_reader_that_dies_is_told(tmp_path: Path, judge: Judge) -> None:
+def test_a_crash_of_mindspores_reader_is_reported(tmp_path: Path, judge: Judge) -> None:
     """A key of the header of a record by others renamed: MindSpore aborts, we do not."""
     record = tmp_path / "train.mindrecord"
     by_others(record)
@@ -136,7 +137,9 @@ MindDataset = None
 """
 
 
-def test_a_reader_that_never_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_never_ends_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """None of the damages here brings MindSpore's to that: one in its place."""
     for module in ("__init__", "dataset", "mindrecord"):
         (tmp_path / "mindspore").mkdir(exist_ok=True)
@@ -191,7 +194,7 @@ def typo(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 @pytest.mark.parametrize("networks", ["generator", "discriminator, generator"])
-def test_networks_alone_are_not_gone_on_from(
+def test_a_checkpoint_of_networks_alone_is_not_resumed(
     networks: str, judge: Judge, undisturbed: Path, records: Path, tmp_path: Path
 ) -> None:
     run = Run(Path(shutil.copytree(undisturbed, tmp_path / "run")))
@@ -213,7 +216,7 @@ ANOTHER = [
 
 
 @pytest.mark.parametrize("change", ANOTHER)
-def test_checkpoints_of_other_architectures_are_told(
+def test_checkpoints_of_other_architectures_are_rejected(
     change: dict[str, object], judge: Judge, undisturbed: Path, records: Path, tmp_path: Path
 ) -> None:
     from pix2pix_ms.config.models import preset

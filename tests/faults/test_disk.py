@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import TINY, Child, Children, log, result, wait_until, words_of
+from harness import Child, Children, log, wait_until
 from PIL import Image
 
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.machine.files import LOCK
+from tests.runs import TINY, options, result
+
+pytestmark = pytest.mark.linux
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def mount(*words: str | Path) -> None:
 
 def train(run: Path, records: Path, *more: str) -> list[str | Path]:
     """The words of a tiny training."""
-    return ["train", *words_of(TINY), "--data", records, "--out", run, *more]
+    return ["train", *options(TINY), "--data", records, "--out", run, *more]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -54,7 +57,7 @@ def said_in_one_line(child: Child) -> str:
     return lines[-1]
 
 
-def test_a_disk_that_fills_up_ends_a_training_that_goes_on_once_there_is_room(
+def test_a_training_resumes_after_the_disk_was_full(
     disk: Path, forked: Children, records: Path, undisturbed: Path
 ) -> None:
     """There is room for nothing, or for half of the checkpoint."""
@@ -78,7 +81,9 @@ def test_a_disk_that_fills_up_ends_a_training_that_goes_on_once_there_is_room(
     assert result(run) == result(undisturbed)
 
 
-def test_a_file_that_cannot_grow_is_named(forked: Children, records: Path, tmp_path: Path) -> None:
+def test_a_file_too_large_for_the_limit_is_named(
+    forked: Children, records: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     line = said_in_one_line(forked.command(*train(run, records), largest=400_000))
     assert line.startswith(f"error: {run}/checkpoints/last.ckpt: expected to read or write it, fo")
@@ -110,7 +115,7 @@ def test_a_read_only_disk_is_one_line(
     assert after == before
 
 
-def test_the_second_in_a_folder_is_refused_until_the_first_is_gone(
+def test_a_run_folder_is_locked_while_its_process_lives(
     forked: Children, records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Also by a kill; a training, and a preparation of records."""
@@ -137,7 +142,7 @@ def test_the_second_in_a_folder_is_refused_until_the_first_is_gone(
     assert not (run / LOCK).exists()
 
 
-def test_a_file_takes_its_place_once_it_is_on_disk(
+def test_a_file_is_synced_before_it_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Synced, renamed, and the folder synced too: else a power cut may leave an empty file."""
@@ -162,7 +167,7 @@ def test_a_file_takes_its_place_once_it_is_on_disk(
     ]  # fmt: skip
 
 
-def test_a_hold_may_be_held_again_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_lock_is_reentrant_and_leaves_nothing(tmp_path: Path) -> None:
     from pix2pix_ms.machine.files import held
 
     folder = tmp_path / "new" / "folder"

@@ -9,7 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import TINY, Child, Children, count, result, wait_until, words_of
+from harness import Child, Children, count, wait_until
+
+from tests.runs import TINY, options, result
+
+pytestmark = pytest.mark.linux
 
 KILLS_A_RUN = 5
 
@@ -63,7 +67,7 @@ def test_a_signal_ends_it_after_the_step_with_everything_saved(
     A terminal that is closed may send SIGHUP twice, which is no second thought of anybody's.
     """
     run = tmp_path / "a run"
-    words = ["train", *words_of(TINY), "--data", str(records), "--out", str(run)]
+    words = ["train", *options(TINY), "--data", str(records), "--out", str(run)]
     pauses = dict.fromkeys(ENDS, 1.0)
     child = forked.command(*words, pauses=pauses)
     for step, numbers in ENDS.items():
@@ -87,7 +91,7 @@ def test_a_signal_ends_it_after_the_step_with_everything_saved(
 
 def test_a_second_signal_ends_it_at_once(forked: Children, records: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ["train", *words_of(TINY | {"epochs": 50}), "--data", str(records), "--out", str(run)]
+    words = ["train", *options(TINY | {"epochs": 50}), "--data", str(records), "--out", str(run)]
     child = forked.command(*words, pauses={12: 60})  # nobody waits for such a step
     wait_until(child, child.reached(12))
     os.kill(child.pid, signal.SIGTERM)
@@ -130,7 +134,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     else:
         last.unlink()
     harmed = last.read_bytes() if last.exists() else b""
-    child = forked.command("train", *words_of(TINY), "--data", records, "--out", copied, "--resume")
+    child = forked.command("train", *options(TINY), "--data", records, "--out", copied, "--resume")
     assert child.status() == 0, child.said()
     state = "missing" if harm == "missing" else "damaged (it is now damaged.ckpt)"
     assert f"{last} is {state}; the run goes on from previous.ckpt" in child.said()
@@ -148,7 +152,7 @@ def test_two_damaged_checkpoints_are_an_error_and_stay(
     for file in files:
         flip(file)
     before = [file.read_bytes() for file in files]
-    child = forked.command("train", *words_of(TINY), "--data", records, "--out", copied, "--resume")
+    child = forked.command("train", *options(TINY), "--data", records, "--out", copied, "--resume")
     assert child.status() == 1
     assert child.said().splitlines()[-1].startswith(f"error: {files[1]}: expected a MindSpore")
     assert [file.read_bytes() for file in files] == before

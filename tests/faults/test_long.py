@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from harness import FULL, TINY, Children
+import pytest
+from harness import FULL, Children
+
+from tests.runs import TINY
+
+pytestmark = pytest.mark.linux
 
 # The quick preset for 2,016 steps, or its smallest relative for 200; compiled, because operation by
 # operation MindSpore itself (2.8) holds on to a third of a MB a step.
@@ -33,5 +38,5 @@ def drift(forked: Children, folder: Path) -> float:
     return last / first
 
 
-def test_a_long_training_grows_in_nothing(forked: Children, tmp_path: Path) -> None:
+def test_a_long_training_leaks_nothing(forked: Children, tmp_path: Path) -> None:
     assert any(drift(forked, tmp_path / str(number)) < PATIENCE for number in range(TRIES))

@@ -9,7 +9,6 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 import pytest
-from harness import TINY
 
 from pix2pix_ms.config.models import MODELS, preset
 from pix2pix_ms.data.pair_batches import TrainingData, training_data
@@ -19,6 +18,7 @@ from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.training import health
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
+from tests.runs import TINY
 
 pytestmark = pytest.mark.usefixtures("light")
 CONFIG = preset("quick", **TINY)
@@ -65,7 +65,7 @@ def spoil(name: str) -> Callable[[Pix2Pix, Losses], Losses]:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_loss_that_is_no_number_stops_it_at_that_step(
+def test_a_nan_or_infinite_loss_stops_training_at_that_step(
     value: float, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = from_step(STEPS + 5, lambda _, losses: losses._replace(g_l1=value))
@@ -95,7 +95,7 @@ def test_nan_weights_stop_training_at_the_next_step(
     ("name", "step"),
     [("generator.downs.0.conv.weight", STEPS + 9), ("patchgan.moment1", 2 * STEPS)],
 )
-def test_broken_weights_are_never_saved(
+def test_nan_weights_are_never_saved(
     name: str, step: int, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No loss shows them after the last step of an epoch, and none at all where a ReLU follows.
@@ -115,7 +115,7 @@ def test_broken_weights_are_never_saved(
     assert all(np.isfinite(value.asnumpy()).all() for value in kept.parameters.values())
 
 
-def test_signs_of_collapse_are_told_and_kept(
+def test_signs_of_collapse_are_reported_and_written_down(
     data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once, also where the epoch is trained again; a last layer of zeros makes one colour."""
@@ -140,7 +140,7 @@ def test_signs_of_collapse_are_told_and_kept(
     assert run.warnings_file.read_text().splitlines() == lines
 
 
-def test_images_that_are_all_alike_are_told() -> None:
+def test_identical_images_are_reported() -> None:
     image = np.random.default_rng(0).uniform(-1, 1, (1, 3, 8, 8))
     alike, others = np.repeat(image, 3, 0), np.concatenate([image, -image])
     for images, words in ((alike, ["all generated images are alike"]), (others, []), (image, [])):
@@ -148,21 +148,21 @@ def test_images_that_are_all_alike_are_told() -> None:
         assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
 
 
-def test_images_of_one_colour_each_are_told_whatever_the_colour() -> None:
+def test_images_of_one_colour_are_reported_whatever_the_colour() -> None:
     colours = np.array([[1.0, 0.2, -1.0], [-0.5, 0.5, 0.9]]).reshape(2, 3, 1, 1)
     task: Any = SimpleNamespace(games=tuple, generated=lambda: [np.tile(colours, (1, 1, 8, 8))])
     words = ["every generated image is of one colour"]
     assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
 
 
-def test_updates_that_mixed_precision_all_skips_are_told() -> None:
+def test_an_epoch_of_skipped_updates_is_reported() -> None:
     task: Any = SimpleNamespace(games=tuple, generated=tuple)
     for skipped, reported in ((12, True), (9, False)):
         rows = {"epoch": 2, "step": 20, SKIPPED: skipped}, {"step": 10, SKIPPED: 2}
         assert bool(health.signs(task, *rows)) == reported
 
 
-def test_nothing_is_told_of_a_sound_run(undisturbed: Path) -> None:
+def test_a_sound_run_has_no_warnings(undisturbed: Path) -> None:
     assert not Run(undisturbed).warnings_file.exists()
 
 
