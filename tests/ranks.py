@@ -27,7 +27,6 @@ from pix2pix_ms.machine.ranks import launched
 from pix2pix_ms.pix2pix.optimisers import named
 from pix2pix_ms.pix2pix.step import training_step
 from pix2pix_ms.config.settings import Settings
-from pix2pix_ms.machine.ranks import own
 
 assert pix2pix_ms.__version__
 
@@ -41,17 +40,23 @@ def among_ranks(kind: type[Settings], **settings: Any) -> Any:
     return kind(ranks=ranks, batch_size=BATCH // ranks, **settings)
 
 
+def mine(drawn: np.ndarray) -> np.ndarray:
+    """Return this rank's rows of what was drawn for all."""
+    here = distributed.world()
+    return np.split(drawn, here.ranks)[here.rank]
+
+
 def images(config: Settings, step: int, channels: int = 3) -> np.ndarray:
     """Draw a step's images for all ranks and return this rank's, float32 [N, C, H, W]."""
     shape = (BATCH, channels, *config.shape)
     drawn = np.random.default_rng(step).uniform(-1, 1, shape).astype(np.float32)
-    return own(drawn, config.ranks, distributed.world().rank)
+    return mine(drawn)
 
 
-def labels(config: Settings, step: int, classes: int) -> np.ndarray:
+def labels(step: int, classes: int) -> np.ndarray:
     """Draw a step's labels likewise, int [N]."""
     drawn = np.random.default_rng((step, 1)).integers(classes, size=BATCH)
-    return own(drawn, config.ranks, distributed.world().rank)
+    return mine(drawn)
 
 
 def weights(parameters: Sequence[Any]) -> np.ndarray:
@@ -100,7 +105,7 @@ def mixed_precision() -> np.ndarray:
 def wgan() -> np.ndarray:
     small: dict[str, Any] = {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4, "channels": 1}
     config = among_ranks(WGANConfig, **small, critic_steps=2, jit=False)
-    return after(WGAN(config), 4, lambda step: (images(config, step, 1), labels(config, step, 10)))
+    return after(WGAN(config), 4, lambda step: (images(config, step, 1), labels(step, 10)))
 
 
 def cyclegan() -> np.ndarray:
@@ -118,7 +123,7 @@ def stargan() -> np.ndarray:
 
     def batch(step: int) -> tuple[np.ndarray, ...]:
         x, one, other = (images(config, step + part) for part in (0, 100, 200))
-        return x, labels(config, step, 2), one, other, labels(config, step + 100, 2)
+        return x, labels(step, 2), one, other, labels(step + 100, 2)
 
     return after(StarGAN(config), 2, batch)
 

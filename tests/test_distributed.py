@@ -21,7 +21,8 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.ranks import launched, own, share
+from pix2pix_ms.machine import ranks as machine_ranks
+from pix2pix_ms.machine.ranks import World, draw, launched, share
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
@@ -98,22 +99,26 @@ def settings(kind: type[Settings] = Config, **changes: Any) -> Any:
     return kind(size=64, jitter_size=64, **changes)
 
 
-def test_a_step_of_all_ranks_is_a_step_of_one_process() -> None:
+def test_a_step_of_all_ranks_is_a_step_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = settings(batch_size=6), settings(batch_size=2, ranks=3)
     assert whole.global_batch == parts.global_batch == 6
-    places = [share(20, parts, rank).reshape(3, 2) for rank in range(3)]
+    np.testing.assert_array_equal(share(20, whole), np.arange(20))
+    drawn = draw((2, 6), np.random.default_rng(0).random, axis=1)
+    places, rows = [], []
+    for rank in range(3):
+        monkeypatch.setattr(machine_ranks, "_joined", [World(rank, 3)])
+        places.append(share(20, parts).reshape(3, 2))
+        rows.append(draw((2, 2), np.random.default_rng(0).random, axis=1))
     np.testing.assert_array_equal(np.concatenate(places, 1).ravel(), np.arange(18))
-    np.testing.assert_array_equal(share(20, whole, 0), np.arange(20))
-    drawn = np.arange(12).reshape(2, 6)
-    rows = [own(drawn, 3, rank, axis=1) for rank in range(3)]
     np.testing.assert_array_equal(np.concatenate(rows, 1), drawn)
 
 
 def test_ranks_see_each_pair_once_an_epoch_as_one_process_sees_it(
-    tiny: Config, data: TrainingData
+    tiny: Config, data: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def seen(config: Config, rank: int = 0) -> list[np.ndarray]:
-        rows = pairs_of(epoch_data(data.train, config, 3, rank=rank), data.train)
+        monkeypatch.setattr(machine_ranks, "_joined", [World(rank, config.ranks)])
+        rows = pairs_of(epoch_data(data.train, config, 3), data.train)
         return [np.concatenate(pair, 1) for pair in rows]
 
     one = seen(replace(tiny, batch_size=4))

@@ -17,7 +17,7 @@ from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.pytorch_names import reference_names
 from pix2pix_ms.family.gan.ring import POINT_NETWORKS, ring_points
 from pix2pix_ms.family.gan.wgan import WGAN
-from pix2pix_ms.pix2pix.objectives import draw_shares, gradient_penalty
+from pix2pix_ms.pix2pix.objectives import gradient_penalty, interpolation_weights
 from pix2pix_ms.pix2pix.optimisers import RMSProp
 from pix2pix_ms.pix2pix.step import Pix2Pix
 
@@ -70,7 +70,7 @@ def test_penalty_and_its_gradient_equal_pytorchs_in_float64(norm: str, jit: bool
     critic = Pix2Pix(config).discriminator.set_train()
     rng = np.random.default_rng(4)
     x, y, generated = rng.uniform(-1, 1, (3, 2, 3, 64, 64)).astype(np.float32)
-    shares = draw_shares(x.shape, 0, 1)
+    shares = interpolation_weights(x.shape, 0, 1)
 
     def penalty(x: Tensor, y: Tensor, generated: Tensor) -> Tensor:
         return gradient_penalty(lambda image: critic(x, image), y, generated, shares)
@@ -173,7 +173,7 @@ def test_ten_steps_of_pix2pix_with_a_penalty_equal_pytorch(reference: ModuleType
 
     class Penalised(reference.Reference):  # type: ignore[name-defined]
         def loss_d(self, x: torch.Tensor, y: torch.Tensor, generated: torch.Tensor) -> Any:
-            drawn = draw_shares(tuple(y.shape), self.config.seed, max(self.step, 1))
+            drawn = interpolation_weights(tuple(y.shape), self.config.seed, max(self.step, 1))
             shares, generated = torch.from_numpy(drawn.asnumpy()), generated.detach()
             penalty = torch_penalty(self.d, x, y, generated, shares)
             real = -self.d(torch.cat([x, y], 1)).mean()

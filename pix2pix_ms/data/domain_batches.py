@@ -22,9 +22,7 @@ WHICH = "which"
 Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
 
 
-def unpaired(
-    data: DomainData, config: Settings, epoch: int, rank: int = 0
-) -> Iterator[tuple[np.ndarray, ...]]:
+def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield an epoch's (x, y) of the first two domains, float32 [N, C, H, W], in no pairs.
 
     Every image of the larger domain comes once, those of the smaller again and again.
@@ -35,7 +33,7 @@ def unpaired(
     for number, domain in enumerate(data.train[:2]):
         rounds = [rng.permutation(len(domain)) for _ in range(-(-length // len(domain)))]
         columns.append([(number, int(place)) for place in np.concatenate(rounds)[:length]])
-    for (x, _), (y, _) in epoch_images(columns, data, config, epoch, rank):
+    for (x, _), (y, _) in epoch_images(columns, data, config, epoch):
         yield x, y
 
 
@@ -45,16 +43,16 @@ def larger(data: DomainData) -> int:
 
 
 def labelled(
-    data: DomainData, config: Settings, epoch: int, rank: int = 0
+    data: DomainData, config: Settings, epoch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
     rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    for (batch,) in epoch_images([shuffled(data.train, rng)], data, config, epoch, rank):
+    for (batch,) in epoch_images([shuffled(data.train, rng)], data, config, epoch):
         yield batch
 
 
 def with_references(
-    data: DomainData, config: Settings, epoch: int, rank: int = 0
+    data: DomainData, config: Settings, epoch: int
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield an epoch's (x, its domain, reference, another reference, their domain).
 
@@ -72,7 +70,7 @@ def with_references(
         [(number, places[which]) for number, places in zip(wanted, two, strict=True)]
         for which in range(2)
     )
-    batches = epoch_images([sources, first, second], data, config, epoch, rank)
+    batches = epoch_images([sources, first, second], data, config, epoch)
     for (x, domain), (one, target), (other, _) in batches:
         yield x, domain, one, other, target
 
@@ -104,7 +102,7 @@ def check_images(data: DomainData, config: Settings, wanted: int, count: int) ->
 
 
 def epoch_images(
-    columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int, rank: int
+    columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int
 ) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
     """Yield batches of a rank's share of chosen images: (images, their domains) for each column.
 
@@ -113,7 +111,7 @@ def epoch_images(
     """
     check_batch(len(columns[0]), config, "images")
     rng = random(config.seed, Stream.PIPELINE, epoch)
-    streams, labels, mine = [], [], share(len(columns[0]), config, rank)
+    streams, labels, mine = [], [], share(len(columns[0]), config)
     for number, chosen in enumerate(columns):
         crops = jitter(rng, len(chosen), config, mine)
         rows = [chosen[place] for place in mine]

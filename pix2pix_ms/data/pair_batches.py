@@ -138,9 +138,7 @@ def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Par
     )
 
 
-def epoch_data(
-    subset: Subset, config: Config, epoch: int, workers: int = 1, rank: int = 0
-) -> ds.Dataset:
+def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> ds.Dataset:
     """Return one epoch of training batches: columns x and y, float32 [N, C, height, width].
 
     In the order, with the crops and the mirrorings that belong to (seed, epoch), of which each of
@@ -153,7 +151,7 @@ def epoch_data(
     check_channels(subset.record, config)
     rng = random(config.seed, Stream.PIPELINE, epoch)
     order = rng.permutation(np.asarray(subset.indices))
-    mine = share(len(order), config, rank)
+    mine = share(len(order), config)
     rows = reshaped(subset, order[mine], config, config.jitter_shape, workers)
     crops = jitter(rng, len(order), config, mine)
     rows = rows.zip(ds.NumpySlicesDataset(crops, shuffle=False)).map(

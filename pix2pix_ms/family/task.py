@@ -10,7 +10,6 @@ import numpy as np
 from pix2pix_ms.data.domain_batches import plain_images
 from pix2pix_ms.data.domains import DomainData, domain_data
 from pix2pix_ms.data.prepare.recipe import Recipe
-from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.training.sources import run_records
 from pix2pix_ms.training.task import Batch, Task
 
@@ -23,7 +22,7 @@ class DomainsTask(Task):
     epoch_length: ClassVar[Callable[..., int]]
     """How many images of a column of its batches an epoch has, given the data."""
     epoch_batches: ClassVar[Callable[..., Iterator[Batch]]]
-    """Yields the batches, given data, config, epoch and rank."""
+    """Yields the batches, given data, config and epoch."""
 
     @staticmethod
     @abstractmethod
@@ -58,7 +57,7 @@ class DomainsTask(Task):
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield this rank's batches of an epoch, as the model's `train_step` takes them."""
-        yield from self.epoch_batches(self.data, self.config, epoch, world().rank)
+        yield from self.epoch_batches(self.data, self.config, epoch)
 
     def held_out(self, number: int, count: int | None = None) -> Iterator[np.ndarray]:
         """Yield held-out images of a domain, float32 [1, C, H, W]; all, or the first `count`."""

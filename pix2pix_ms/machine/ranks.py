@@ -245,27 +245,30 @@ def gathering() -> nn.Cell | ops.AllGather:
     return ops.AllGather() if world().ranks > 1 else nn.Identity()
 
 
-def share(count: int, config: Settings, rank: int) -> np.ndarray:
-    """Return which of an epoch's samples are a rank's, int [M], counted in the order of the epoch.
+def share(count: int, config: Settings) -> np.ndarray:
+    """Return which of an epoch's samples are this rank's, int [M], in the order of the epoch.
 
     Of each step's `config.global_batch` the rank has the rows from rank times `batch_size` on; what
     does not fill a last step is left out. Alone it has all, and the batching leaves that out.
     """
-    if config.ranks == 1:
+    here = world()
+    if here.ranks == 1:
         return np.arange(count)
     whole = count // config.global_batch
     places = np.arange(whole * config.global_batch)
-    return places.reshape(whole, config.ranks, config.batch_size)[:, rank].ravel()
+    return places.reshape(whole, here.ranks, config.batch_size)[:, here.rank].ravel()
 
 
-def shared(samples: Sequence[Item], config: Settings, rank: int) -> list[Item]:
-    """Return a rank's share of an epoch's samples."""
-    return [samples[place] for place in share(len(samples), config, rank).tolist()]
+def draw(shape: Sequence[int], sample: Callable[..., np.ndarray], axis: int = 0) -> np.ndarray:
+    """Draw a batch's numbers for all ranks, and return those of this rank, float32 of `shape`.
 
-
-def own(drawn: np.ndarray, ranks: int, rank: int, axis: int = 0) -> np.ndarray:
-    """Return a rank's rows of what was drawn for all, along `axis`."""
-    return np.split(drawn, ranks, axis)[rank] if ranks > 1 else drawn
+    Args:
+        sample: a method of a random generator, such as `random` or `standard_normal`.
+        axis: which counts the images of the batch.
+    """
+    here = world()
+    everyone = [side * here.ranks if place == axis else side for place, side in enumerate(shape)]
+    return np.split(sample(everyone, dtype=np.float32), here.ranks, axis)[here.rank]
 
 
 def launched() -> int:

@@ -9,12 +9,11 @@ for log(D / (1 - D)), the others for plain numbers. The gradient penalty holds a
 from collections.abc import Callable
 
 import mindspore as ms
-import numpy as np
 from mindspore import Tensor, ops
 
 from pix2pix_ms.config.pix2pix import PixelLoss
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import own, world
+from pix2pix_ms.machine.ranks import draw
 
 TINY = 1e-12  # a root has no slope at 0
 
@@ -95,15 +94,15 @@ def l2(generated: Tensor, target: Tensor) -> Tensor:
 PIXEL: dict[PixelLoss, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "l2": l2}
 
 
-def gradient_penalty(critic: Critic, real: Tensor, generated: Tensor, shares: Tensor) -> Tensor:
+def gradient_penalty(critic: Critic, real: Tensor, generated: Tensor, weights: Tensor) -> Tensor:
     """Mean of (slope - 1)^2 at points on the way from each generated image to a real one.
 
     A critic that normalises a batch as one has no slope at a single image, and does not fit.
 
     Args:
-        shares: how much of each point is the real image, as `draw_shares` has it.
+        weights: how much of each point is the real image, as `interpolation_weights` draws it.
     """
-    return ops.square(slopes(critic, shares * real + (1 - shares) * generated) - 1).mean()
+    return ops.square(slopes(critic, weights * real + (1 - weights) * generated) - 1).mean()
 
 
 def slopes(critic: Critic, images: Tensor) -> Tensor:
@@ -119,8 +118,7 @@ def slopes(critic: Critic, images: Tensor) -> Tensor:
     return ops.sqrt(ops.square(gradient).sum(1) + TINY)
 
 
-def draw_shares(images: tuple[int, ...], seed: int, step: int, ranks: int = 1) -> Tensor:
-    """Draw U(0, 1) for each image of a batch of this shape, of every rank: float32 [N, 1, ...]."""
-    shape = (images[0] * ranks, *[1] * (len(images) - 1))
-    rng = random(seed, Stream.INTERPOLATION, step)
-    return Tensor(own(rng.random(shape, dtype=np.float32), ranks, world().rank))
+def interpolation_weights(images: tuple[int, ...], seed: int, step: int) -> Tensor:
+    """Draw U(0, 1) for each image of a batch of this shape: float32 [N, 1, ...]."""
+    shape = (images[0], *[1] * (len(images) - 1))
+    return Tensor(draw(shape, random(seed, Stream.INTERPOLATION, step).random))

@@ -1,6 +1,6 @@
 """pix2pix itself: two networks, two optimisers and one training step that reads like the paper."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import mindspore as ms
@@ -11,11 +11,17 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import compiled
+from pix2pix_ms.pix2pix.model import Model
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
-from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, PIXEL, draw_shares, gradient_penalty
-from pix2pix_ms.pix2pix.optimisers import adam, move_average, set_rate
+from pix2pix_ms.pix2pix.objectives import (
+    ADVERSARIAL,
+    PIXEL,
+    gradient_penalty,
+    interpolation_weights,
+)
+from pix2pix_ms.pix2pix.optimisers import adam, move_average
 from pix2pix_ms.training.checkpoints import AVERAGE
 
 AVERAGED_AT_ONCE = 4  # steps for which the average moves together
@@ -143,25 +149,31 @@ class Average:
             self._move(Tensor(min(self.ema, (1 + step) / (10 + step)) ** steps, ms.float32))
 
 
-class Pix2Pix:
+class Pix2Pix(Model):
     """Generator, discriminator and their optimisers, built and initialised from a config."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.generator = UNet(config)
-        self.discriminator = PatchGAN(config)
-        initialise(self.generator, config)
-        initialise(self.discriminator, config)
+        self.generator, self.discriminator = networks = UNet(config), PatchGAN(config)
+        for network in networks:
+            initialise(network, config)
         self.average = Average(self.generator, config) if config.ema > 0 else None
-        self.optim_g = adam(self.generator, config)
-        self.optim_d = adam(self.discriminator, config)
-        self.step = 0
-        generator, discriminator = (mixed(n, config) for n in (self.generator, self.discriminator))
+        self.optim_g, self.optim_d = optimisers = [adam(network, config) for network in networks]
+        self.rates = dict.fromkeys(optimisers, 1.0)
+        averages = (self.average.generator,) if self.average else ()
+        self.saved = (*networks, *optimisers, *averages)
+        self.inference = averages or (self.generator,)
+        generator, discriminator = (mixed(network, config) for network in networks)
         self._train_step = (
             training_step(generator, discriminator, self.optim_g, self.optim_d, config)
             if config.gan_weight > 0
             else regression_step(generator, self.optim_g, config)
         )
+
+    @property
+    def translating(self) -> UNet:
+        """The generator that translates: the averaged one where there is one."""
+        return self.inference[0]
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:
         """Update D and G once on a batch: x, y float32 [N, C, H, W] in [-1, 1].
@@ -170,34 +182,13 @@ class Pix2Pix:
         """
         x, y = Tensor(x), Tensor(y)
         self.step += 1
-        seed, ranks = self.config.seed, self.config.ranks
-        noise = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step, ranks=ranks)
+        seed = self.config.seed
+        noise = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step)
         if self.config.penalised:
-            noise = *noise, draw_shares(y.shape, seed, self.step, ranks)
+            noise = *noise, interpolation_weights(y.shape, seed, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
         losses = Losses(*map(float, self._train_step(x, y, *noise)))
         if self.average is not None:
             self.average.follow(self.step)
         return losses
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set both optimisers' learning rate, also where the step is already compiled."""
-        for optimiser in (self.optim_g, self.optim_d):
-            set_rate(optimiser, rate)
-
-    def parameters(self) -> dict[str, ms.Parameter]:
-        """Return everything a resume needs, by name: both networks and both optimisers' state."""
-        owners = [self.generator, self.discriminator, self.optim_g, self.optim_d]
-        if self.average is not None:
-            owners.append(self.average.generator)
-        return {p.name: p for owner in owners for p in owner.get_parameters()}
-
-    @property
-    def translating(self) -> UNet:
-        """The generator that translates: the averaged one where there is one."""
-        return self.average.generator if self.average is not None else self.generator
-
-    def kept(self) -> Iterable[ms.Parameter]:
-        """Return what translates: that generator's parameters."""
-        return iter(self.translating.get_parameters())

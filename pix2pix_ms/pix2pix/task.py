@@ -20,7 +20,6 @@ from pix2pix_ms.data.pair_batches import (
     settings_of,
     training_data,
 )
-from pix2pix_ms.machine.ranks import world
 from pix2pix_ms.pix2pix.measures.scores import Scores, evaluate
 from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, Triple, triples
@@ -70,7 +69,7 @@ class PairsTask(Task):
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield (x, y), float32 [N, C, height, width] each."""
-        rows = epoch_data(self.data.train, self.config, epoch, rank=world().rank)
+        rows = epoch_data(self.data.train, self.config, epoch)
         yield from pairs_of(rows, self.data.train)
 
     def measure(self) -> Scores:

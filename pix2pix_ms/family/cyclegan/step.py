@@ -8,7 +8,6 @@ must be a again.
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
@@ -17,7 +16,7 @@ from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.machine.precision import mixed
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import gathering, world
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.blocks import parameter
 from pix2pix_ms.pix2pix.nets.initialise import initialise
@@ -175,7 +174,7 @@ def training_step(
         losses_d = update_d(a, b, pool_a(fake_a, *noise[:2]), pool_b(fake_b, *noise[2:]))
         return (*losses_d, *losses_g)
 
-    return ms.jit(step) if config.jit else step
+    return compiled(step, config)
 
 
 class CycleGAN(Model):
@@ -204,7 +203,7 @@ class CycleGAN(Model):
     def train_step(self, a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> Losses:
         """Update all networks once on unpaired batches: a, b float32 [N, C, H, W] in [-1, 1]."""
         self.step += 1
-        batch, seed = len(a) * self.config.ranks, self.config.seed
+        batch, seed = len(a) * world().ranks, self.config.seed
         noise = [
             draw
             for number, pool in enumerate(self.pools)
@@ -212,5 +211,4 @@ class CycleGAN(Model):
         ]
         self.generators.set_train()
         self.discriminators.set_train()
-        with interruptible():
-            return Losses(*map(float, self._train_step(Tensor(a), Tensor(b), *noise)))
+        return Losses(*map(float, self._train_step(Tensor(a), Tensor(b), *noise)))

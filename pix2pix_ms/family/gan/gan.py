@@ -12,15 +12,14 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
-import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import GANConfig
 from pix2pix_ms.machine.precision import array_of, mixed
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import own, world
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.ranks import draw
+from pix2pix_ms.machine.signals import compiled, interruptible
 from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.blocks import leaky_relu, set_statistics
 from pix2pix_ms.pix2pix.nets.initialise import initialise
@@ -103,7 +102,7 @@ def discriminator_step(
     def step(images: Tensor, z: Tensor, *given: Tensor) -> Terms:
         return update_d(images, ops.stop_gradient(generator(z, *given)), *given)
 
-    return ms.jit(step) if config.jit else step
+    return compiled(step, config)
 
 
 def generator_step(
@@ -119,8 +118,7 @@ def generator_step(
         gan = loss_of(discriminator(generator(z, *given), *given))
         return gan, gan
 
-    step = gradient_step(loss_g, optim_g)
-    return ms.jit(step) if config.jit else step
+    return compiled(gradient_step(loss_g, optim_g), config)
 
 
 class GAN(Model):
@@ -154,22 +152,21 @@ class GAN(Model):
         """
         self.step += 1
         given = self.given(labels)
-        z_d, z_g = (self.step_noise(len(images), draw) for draw in (0, 1))
+        z_d, z_g = (self.step_noise(len(images), use) for use in (0, 1))
         self.generator.set_train()
         self.discriminator.set_train()
-        with interruptible():
-            losses = (*self.step_d(Tensor(images), z_d, *given), *self.step_g(z_g, *given))
-            return Losses(*map(float, losses))
+        losses = (*self.step_d(Tensor(images), z_d, *given), *self.step_g(z_g, *given))
+        return Losses(*map(float, losses))
 
-    def noise(self, count: int, step: int = 0, draw: int = 0) -> np.ndarray:
+    def noise(self, count: int, step: int = 0, use: int = 0) -> np.ndarray:
         """Draw z ~ N(0, 1), float32 [count, latent_dim], for a step; step 0 is for inference."""
-        rng = random(self.config.seed, Stream.NOISE, step, draw)
+        rng = random(self.config.seed, Stream.NOISE, step, use)
         return rng.standard_normal((count, self.config.latent_dim), dtype=np.float32)
 
-    def step_noise(self, count: int, draw: int = 0) -> Tensor:
-        """Draw this step's z for all ranks and return this rank's rows."""
-        drawn = self.noise(count * self.config.ranks, self.step, draw)
-        return Tensor(own(drawn, self.config.ranks, world().rank))
+    def step_noise(self, count: int, use: int) -> Tensor:
+        """Draw this step's z for this rank's images."""
+        rng = random(self.config.seed, Stream.NOISE, self.step, use)
+        return Tensor(draw((count, self.config.latent_dim), rng.standard_normal))
 
     def given(self, labels: np.ndarray) -> tuple[Tensor, ...]:
         """Return the labels as one-hot, float32 [N, classes], or nothing if not conditional."""

@@ -24,9 +24,9 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.config.family import WGANConfig
 from pix2pix_ms.family.gan.dcgan import DCGAN, Discriminator, Generator
 from pix2pix_ms.family.gan.gan import Losses, Networks, Step
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.model import Terms, gradient_step
-from pix2pix_ms.pix2pix.objectives import draw_shares, gradient_penalty, wasserstein
+from pix2pix_ms.pix2pix.objectives import gradient_penalty, interpolation_weights, wasserstein
 from pix2pix_ms.pix2pix.optimisers import adam, rmsprop
 
 
@@ -72,7 +72,7 @@ def critic_step(
             clip(optim_d.parameters, config.clip)
         return losses
 
-    return ms.jit(step) if config.jit else step
+    return compiled(step, config)
 
 
 def clip(weights: tuple[ms.Parameter, ...], largest: float) -> None:
@@ -97,13 +97,12 @@ class WGAN(DCGAN):
         """
         self.step += 1
         config, given = self.config, self.given(labels)
-        z_d, z_g = (self.step_noise(len(images), draw) for draw in (0, 1))
-        interpolation = draw_shares(images.shape, config.seed, self.step, config.ranks)
+        z_d, z_g = (self.step_noise(len(images), use) for use in (0, 1))
+        interpolation = interpolation_weights(images.shape, config.seed, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
-        with interruptible():
-            real, fake = self.step_d(Tensor(images), z_d, interpolation, *given)
-            g = -fake
-            if self.step % config.critic_steps == 0:
-                (g,) = self.step_g(z_g, *given)
-            return Losses(*map(float, (real, fake, g)))
+        real, fake = self.step_d(Tensor(images), z_d, interpolation, *given)
+        g = -fake
+        if self.step % config.critic_steps == 0:
+            (g,) = self.step_g(z_g, *given)
+        return Losses(*map(float, (real, fake, g)))

@@ -6,7 +6,8 @@ a real one of it.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import mindspore as ms
 import numpy as np
@@ -18,8 +19,8 @@ from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
 from pix2pix_ms.family.stargan.translate import Averages, forward, one_hot
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import own, world
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.ranks import draw
+from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.objectives import l1, softplus
@@ -172,15 +173,14 @@ class StarGAN(Model):
             optim_e(grads[f:])
             return tuple(terms)
 
-        compiled: Callable[..., Any] = ms.jit if config.jit else lambda step: step
         # Always: without a graph R1 has no gradient for most of the weights (MindSpore 2.8).
-        self.update_d = ms.jit(gradient_step(loss_d, self.optim_d))
-        self.update_with_latents = compiled(update_with_latents)
-        self.update_with_references = compiled(gradient_step(loss_g, optim_g))
+        self.update_d = compiled(gradient_step(loss_d, self.optim_d), replace(config, jit=True))
+        self.update_with_latents = compiled(update_with_latents, config)
+        self.update_with_references = compiled(gradient_step(loss_g, optim_g), config)
         self.generate, self.style_from_latent, self.style_from_image = (
             forward(network, config) for network in self.networks()[:3]
         )
-        self.follow = compiled(self.averages.follow)
+        self.follow = compiled(self.averages.follow, config)
 
     def train_step(
         self,
@@ -202,22 +202,19 @@ class StarGAN(Model):
         origin, wanted = one_hot(domain, self.config), one_hot(target, self.config)
         latents = self.latents(len(x))
         weight = Tensor(self.diversity_weight, ms.float32)
-        with interruptible():
-            style = self.style_from_latent(latents[0], wanted)
-            d_latent, r1 = self.update_d(images, origin, self.generate(images, style), wanted)
-            style = self.style_from_image(references[0], wanted)
-            d_reference, _ = self.update_d(images, origin, self.generate(images, style), wanted)
-            g_latent, *terms = self.update_with_latents(images, origin, wanted, *latents, weight)
-            styles = [self.style_from_image(reference, wanted) for reference in references]
-            g_reference, *_ = self.update_with_references(images, origin, wanted, *styles, weight)
-            self.follow()
-            losses = (d_latent, d_reference, r1, g_latent, g_reference, *terms)
-            return Losses(*map(float, losses))
+        style = self.style_from_latent(latents[0], wanted)
+        d_latent, r1 = self.update_d(images, origin, self.generate(images, style), wanted)
+        style = self.style_from_image(references[0], wanted)
+        d_reference, _ = self.update_d(images, origin, self.generate(images, style), wanted)
+        g_latent, *terms = self.update_with_latents(images, origin, wanted, *latents, weight)
+        styles = [self.style_from_image(reference, wanted) for reference in references]
+        g_reference, *_ = self.update_with_references(images, origin, wanted, *styles, weight)
+        self.follow()
+        losses = (d_latent, d_reference, r1, g_latent, g_reference, *terms)
+        return Losses(*map(float, losses))
 
     def latents(self, count: int) -> tuple[Tensor, Tensor]:
         """Draw two latent codes for each of this rank's images, float32 [count, latent_dim]."""
-        shape = (2, count * self.config.ranks, self.config.latent_dim)
         rng = random(self.config.seed, Stream.NOISE, self.step)
-        drawn = rng.standard_normal(shape, np.float32)
-        one, other = own(drawn, self.config.ranks, world().rank, axis=1)
+        one, other = draw((2, count, self.config.latent_dim), rng.standard_normal, axis=1)
         return Tensor(one), Tensor(other)

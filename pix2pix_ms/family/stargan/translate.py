@@ -16,7 +16,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.optimisers import move_average
 from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, to_network, unfitted
 from pix2pix_ms.training import checkpoints
@@ -68,18 +68,15 @@ class Averages:
             x: float32 [N, 3, H, W] in [-1, 1].
             style: style codes, float32 [N, style_dim].
         """
-        with interruptible():
-            return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
+        return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
 
     def style_of(self, reference: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return the style codes, [N, style_dim], of images [N, 3, H, W] of a domain, int [N]."""
-        with interruptible():
-            return self._from_image(Tensor(reference), one_hot(domain, self.config)).asnumpy()
+        return self._from_image(Tensor(reference), one_hot(domain, self.config)).asnumpy()
 
     def style_from(self, latent: np.ndarray, domain: ArrayLike) -> np.ndarray:
         """Return style codes, [N, style_dim], made of latent codes, float32 [N, latent_dim]."""
-        with interruptible():
-            return self._from_latent(Tensor(latent), one_hot(domain, self.config)).asnumpy()
+        return self._from_latent(Tensor(latent), one_hot(domain, self.config)).asnumpy()
 
 
 class StyleTranslator:
@@ -200,4 +197,4 @@ def forward(network: nn.Cell, config: StarGANConfig) -> Callable[..., Any]:
     def run(*inputs: Tensor) -> Tensor:
         return network(*inputs)
 
-    return ms.jit(run) if config.jit else run
+    return compiled(run, config)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 from PIL import Image
@@ -32,7 +31,7 @@ from pix2pix_ms.data.pair_batches import (
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new, held
 from pix2pix_ms.machine.precision import mixed, value_and_gradient
-from pix2pix_ms.machine.signals import interruptible
+from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.measures.segmentation import (
     CLASSES,
     SegmentationScores,
@@ -179,7 +178,7 @@ def training_step(
         optimiser(towards)
         return value
 
-    return ms.jit(step) if config.jit else step
+    return compiled(step, config)
 
 
 def train_epoch(
@@ -193,8 +192,7 @@ def train_epoch(
     network.set_train()
     losses = []
     for row in records.rows_of(epoch_data(subset, config, epoch), subset.record.path):
-        with interruptible():
-            losses.append(float(step(Tensor(row["x"]), Tensor(one_hot(row["y"])))))
+        losses.append(float(step(Tensor(row["x"]), Tensor(one_hot(row["y"])))))
     return float(np.mean(losses))
 
 

@@ -9,7 +9,7 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.config.settings import Norm
 from pix2pix_ms.machine.device import computes_on_cpu
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.ranks import Mean, own, world
+from pix2pix_ms.machine.ranks import Mean, draw, world
 from pix2pix_ms.training.weights import BOX
 
 KERNEL = 4
@@ -243,20 +243,16 @@ def set_statistics(network: nn.Cell, statistics: Statistics) -> None:
             cell[1].statistics = statistics
 
 
-def dropout_mask(
-    shape: tuple[int, ...], seed: int, stream: Stream, *position: int, ranks: int = 1
-) -> Tensor:
+def dropout_mask(shape: tuple[int, ...], seed: int, stream: Stream, *position: int) -> Tensor:
     """Draw one mask for inverted dropout at rate 0.5: float32, entries 0 or 2.
-
-    Of so many ranks at this shape each draws the masks of all and takes its own.
 
     Drawn on the host and passed into the network, since no dropout of MindSpore's repeats itself
     from a seed on a CPU both operation by operation and inside a graph (2.7 to 2.10).
     """
-    everyone = (shape[0] * ranks, *shape[1:])
-    drawn = random(seed, stream, *position).random(everyone, dtype=np.float32)
-    keep = own(drawn, ranks, world().rank) >= DROPOUT_RATE
-    return Tensor(keep.astype(np.float32) / (1 - DROPOUT_RATE))
+    sample = random(seed, stream, *position).random
+    alone = stream is Stream.INFERENCE  # the first rank measures by itself
+    drawn = sample(shape, dtype=np.float32) if alone else draw(shape, sample)
+    return Tensor((drawn >= DROPOUT_RATE).astype(np.float32) / (1 - DROPOUT_RATE))
 
 
 def parameter(value: np.ndarray, name: str, trained: bool = True) -> ms.Parameter:

@@ -104,13 +104,12 @@ class UNet(nn.Cell):
         return x
 
     def masks(
-        self, images: tuple[int, ...], seed: int, stream: Stream, *position: int, ranks: int = 1
+        self, images: tuple[int, ...], seed: int, stream: Stream, *position: int
     ) -> tuple[Tensor, ...]:
         """Draw the dropout masks of one forward pass, from seed and position.
 
         Args:
             images: the shape of the input images, (N, C, H, W).
-            ranks: how many draw at this position, each for N images.
         """
         batch, _, height, width = images
         halved = [self.levels - 1 - block for block in self.mask_of]
@@ -119,7 +118,7 @@ class UNet(nn.Cell):
             for channels, times in zip(self.mask_channels, halved, strict=True)
         ]
         return tuple(
-            blocks.dropout_mask(shape, seed, stream, *position, number, ranks=ranks)
+            blocks.dropout_mask(shape, seed, stream, *position, number)
             for number, shape in enumerate(shapes)
         )
 
