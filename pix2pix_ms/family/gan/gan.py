@@ -191,6 +191,7 @@ class GAN(Model):
         batches = [slice(start, start + size) for start in range(0, len(z), size)]
         with interruptible():
             images = [
-                self.generator(Tensor(z[rows]), *self.given(labels[rows])) for rows in batches
+                array_of(self.generator(Tensor(z[rows]), *self.given(labels[rows])))
+                for rows in batches
             ]
-            return np.concatenate([array_of(batch) for batch in images])
+        return np.concatenate(images)
