@@ -123,6 +123,11 @@ def test_what_cannot_be_used_is_named(name: str, tmp_path: Path) -> None:
     assert "\n" not in str(found.value)
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Pix2PixError, match=r"x\.png: expected an image, found no such file"):
+        read_image(tmp_path / "x.png")
+
+
 @pytest.fixture
 def forbidden(tmp_path: Path) -> Iterator[Path]:
     """An image that may not be read, not even by root, who is somebody else for as long."""

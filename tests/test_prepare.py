@@ -277,9 +277,11 @@ def test_other_entries_do_no_harm(tmp_path: Path) -> None:
     assert [pair.name for pair in written(tmp_path / "in")["train"]] == ["1", "2"]
 
 
-def test_one_name_twice_is_refused_side_by_side_too(tmp_path: Path) -> None:
-    save(tmp_path / "in/1.png")
-    save(tmp_path / "in/1.jpg")
+@pytest.mark.parametrize("place", [".", "B"])
+def test_one_name_twice_is_refused(place: str, tmp_path: Path) -> None:
+    save(tmp_path / "in" / place / "1.png")
+    save(tmp_path / "in" / place / "1.jpg")
+    (tmp_path / "in" / place.replace("B", "A")).mkdir(exist_ok=True)
     with pytest.raises(Pix2PixError, match=r"1\.png: expected one image .* found also 1\.jpg"):
         prepare(tmp_path / "in", tmp_path / "out")
 
@@ -392,19 +394,36 @@ def test_a_script_without_a_guard_runs_once(many: Path, tmp_path: Path) -> None:
         assert (ended.stdout, ended.stderr) == ("1\n", "")
 
 
-def stopped(source: Path, out: Path, number: int) -> tuple[int, str, list[Path]]:
-    """Send the command a signal while it writes; return its status, what it says, its processes."""
+def stopped(
+    source: Path, out: Path, number: int, starting: bool = False
+) -> tuple[int, str, list[Path]]:
+    """Send the command a signal while it writes, or its processes start.
+
+    Returns:
+        Its status, what it says, and its processes.
+    """
     program = [sys.executable, "-m", "pix2pix_ms", "prepare", str(source), str(out)]
     with subprocess.Popen(
         program, cwd=ROOT, stderr=subprocess.PIPE, text=True, process_group=0
     ) as process:
-        while process.poll() is None and not list(out.glob(".writing-*")):
+        while process.poll() is None and not (
+            processes_of(process.pid) if starting else list(out.glob(".writing-*"))
+        ):
             time.sleep(0.01)
-        time.sleep(0.3)
+        time.sleep(0 if starting else 0.3)
         processes = processes_of(process.pid)
         (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
         _, said = process.communicate(timeout=20)
     return process.returncode, said, processes
+
+
+@pytest.mark.skipif(
+    cpu_count() == 1 or not Path("/proc").exists(), reason="no processes, or none to be seen"
+)
+def test_stopped_while_its_processes_start_it_is_one_line(many: Path, tmp_path: Path) -> None:
+    status, said, _ = stopped(many, tmp_path / "out", signal.SIGINT, starting=True)
+    assert (status, said) == (130, "error: interrupted\n")
+    assert not (tmp_path / "out").exists()
 
 
 def test_stopped_it_leaves_no_record_and_no_process_and_starts_again(

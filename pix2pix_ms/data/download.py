@@ -177,8 +177,8 @@ def fetch(url: str, file: Path, progress: bool) -> None:
             f"{url}: expected {file.name}, found: {root_of(error)}; run again{kept}, "
             f"or put the file at {file} yourself and run again"
         ) from error
-    note.unlink(missing_ok=True)  # first: it must never describe another part
     part.replace(file)
+    note.unlink(missing_ok=True)
 
 
 def transfer(url: str, part: Path, note: Path, progress: bool) -> None:
@@ -189,7 +189,7 @@ def transfer(url: str, part: Path, note: Path, progress: bool) -> None:
         return
     with ask(url, start, known) as response:
         if response.status_code == HTTPStatus.OK:
-            note.unlink(missing_ok=True)
+            note.unlink(missing_ok=True)  # first: it must never describe another part
             part.write_bytes(b"")
             known = described(url, response)
             if all(known.values()):

@@ -12,10 +12,11 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -50,15 +51,28 @@ def workers(pairs: int) -> Iterator[ProcessPoolExecutor | None]:
     if pairs < WORTH_IT or cpu_count() == 1:
         yield None
         return
-    with ProcessPoolExecutor(
-        cpu_count(), initializer=end_with, initargs=(os.getpid(),)
-    ) as processes:
-        yield processes
+    with ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(start)
+        try:
+            yield starting.result()
+        finally:  # also where Ctrl-C comes while they start
+            starting.result().shutdown()
+
+
+def start() -> ProcessPoolExecutor:
+    """Start a process for each core; call it in a thread of its own, which it blocks Ctrl-C in.
+
+    A terminal sends Ctrl-C to all processes. These inherit that it is blocked.
+    """
+    resource_tracker.ensure_running()  # or it would be started later, and lift that (Python 3.11)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    processes = ProcessPoolExecutor(cpu_count(), initializer=end_with, initargs=(os.getpid(),))
+    processes.submit(os.getpid)  # starts them
+    return processes
 
 
 def end_with(parent: int) -> None:
-    """End this process with its parent, even one that was killed, and not by Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End this process with its parent, even with one that was killed."""
 
     def watch() -> None:
         while os.getppid() == parent:
