@@ -153,8 +153,7 @@ def translate(
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.
 
-    Without --checkpoint they are label maps in the colours of CMP Facade, and become photos by
-    the network that ships.
+    Without --checkpoint, label maps in the colours of CMP Facade become photos.
     """
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.pix2pix.translate import Style
