@@ -485,7 +485,7 @@ def test_a_full_disk_is_one_line_and_older_records_stay(
     out = small_disk(24) / "out"
     (path,) = prepare(tmp_path / "old", out)
     with pytest.raises(Pix2PixError, match="expected to write records there, found: .*") as found:
-        prepare(tmp_path / "in", out)
+        prepare(tmp_path / "in", out, force=True)
     assert "\n" not in str(found.value)
     assert len(list(read_record(path))) == 1
     assert len(list(out.iterdir())) == 2

@@ -131,17 +131,13 @@ def translate(
     inputs: tuple[Path, ...],
     *,
     out: Annotated[Path, "Folder for the PNG files."],
-    checkpoint: Annotated[
-        Path | None,
-        "Checkpoint file, run folder or exported network [checkpoints/facades-128, which ships].",
-    ] = None,
+    checkpoint: Annotated[Path | None, "File, run or export [checkpoints/facades-128]."] = None,
     mode: Mode = None,
     side_by_side: Annotated[bool, "Put the input to the left of the result."] = False,
     pairs: Annotated[bool, "Inputs are side-by-side pairs: take the input half."] = False,
     fit: Annotated[
         Literal["resize", "pad"] | None,
-        "How an image of another shape comes to the network's: squeezed, or its edges mirrored "
-        "[resize, or pad where the network was trained so].",
+        "Images of another shape: squeeze, or mirror edges [resize, or pad if trained so].",
     ] = None,
     direction: Direction = None,
     domain: Annotated[str | None, "stargan: what to turn images into."] = None,
@@ -157,7 +153,7 @@ def translate(
 ) -> None:
     """Translate images, or all images of folders, to PNG files of the same sizes in --out.
 
-    Without --checkpoint they are label maps in the colours of CMP Facade, and become photos.
+    Without --checkpoint, label maps in the colours of CMP Facade become photos.
     """
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.pix2pix.translate import Style
