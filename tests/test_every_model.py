@@ -73,8 +73,9 @@ def test_graph_equals_pynative(graph: Mapping[str, np.ndarray], name: str) -> No
     Not biases: where a normalisation follows, their gradients are nothing but rounding.
     """
     ours, theirs = of(name, graph), plain(name)
-    tolerance = 1e-2 if "O2" in name or "auto" in name else 1e-3
-    np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=tolerance, atol=tolerance)
+    halves = "O2" in name or "auto" in name
+    tolerance, nearly_0 = (2e-2, 1e-3) if halves else (1e-3, 1e-5)
+    np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=tolerance, atol=nearly_0)
     assert len(ours["losses"]) == STEPS and np.isfinite(theirs["losses"]).any()
     for key in theirs.keys() - {"losses"}:
         apart = np.linalg.norm(ours[key] - theirs[key])
