@@ -24,9 +24,10 @@ assert pix2pix_ms.__version__
 
 # Files whose tests nearly all compile, train or start processes; elsewhere single ones are marked.
 SLOW = {
-    *("check", "cli", "convert", "cyclegan", "every_model", "family", "gan", "old_runs", "onnx"),
-    *("parity", "peer", "platforms", "prepare", "process", "quality", "segmenter", "stargan"),
-    *("start_from", "step", "training", "wgan"),
+    *("check", "cli", "convert", "cyclegan", "every_model", "family", "gan", "old_runs"),
+    *("onnx", "parity", "peer", "pipeline", "platforms", "prepare", "process", "quality"),
+    *("records", "report", "resnet", "segmenter", "stargan", "start_from", "step", "training"),
+    *("translate", "wgan"),
 }
 
 

@@ -1,8 +1,8 @@
 """The reference: pix2pix as its authors wrote it, in plain PyTorch, on our weights and masks.
 
 `PYTHONPATH=. python tests/parity_reference.py` (after `make torch`) prints the numbers that
-`tests/parity.json` stores; `tests/test_parity.py` holds the package to them, and to PyTorch itself
-where it is there.
+`tests/parity.json` stores; `tests/test_parity.py` compares the package with them, and with
+PyTorch itself where it is installed.
 """
 
 import json

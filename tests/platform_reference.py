@@ -1,9 +1,10 @@
 """What MindSpore's own documentation says an operator, cell or function runs on, by release.
 
-    python -m tests.platform_reference GRAPHS 2.8.0=SITE_PACKAGES/mindspore 2.10.0=WHEEL/mindspore
+    python -m tests.platform_reference GRAPHS 2.8.0=SITE_PACKAGES/mindspore \
+        2.10.0=WHEEL/mindspore
 
-reads the docstrings without importing anything and writes `tests/platforms.json`: for a release
-that is not installed, its wheel need only be unpacked (`pip download --no-deps mindspore==2.10.0`,
+reads the docstrings without importing anything and writes `tests/platforms.json`. The wheel of a
+release that is not installed need only be unpacked (`pip download --no-deps mindspore==2.10.0`,
 `unzip FILE 'mindspore/*.py' -d WHEEL`). GRAPHS is the folder `tests/every_model.py` had MindSpore
 write to. In the table `ops.relu` is a function, `nn.Dense` a cell, `prim.ReLU` an operator.
 """

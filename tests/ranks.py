@@ -1,7 +1,7 @@
 """One worker of msrun: a few steps of every model on this rank's rows, its weights to a file.
 
-`python tests/ranks.py FOLDER CASE…` under msrun; the same functions, called alone, are one process
-that takes whole batches.
+`python tests/ranks.py FOLDER CASE…` under msrun; the same functions, called alone, are one
+process that takes whole batches.
 """
 
 import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)

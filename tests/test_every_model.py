@@ -74,11 +74,12 @@ def test_graph_equals_pynative(graph: Mapping[str, np.ndarray], name: str) -> No
     """
     ours, theirs = of(name, graph), plain(name)
     halves = "O2" in name or "auto" in name
-    tolerance = {"rtol": 2e-2, "atol": 1e-3} if halves else {"rtol": 1e-3, "atol": 1e-5}
+    tolerance, nearly_0 = (2e-2, 1e-3) if halves else (1e-3, 1e-5)
+    np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=tolerance, atol=nearly_0)
     assert len(ours["losses"]) == STEPS and np.isfinite(theirs["losses"]).any()
-    for key in theirs:
-        if not key.endswith("bias"):
-            np.testing.assert_allclose(ours[key], theirs[key], **tolerance, err_msg=key)
+    for key in theirs.keys() - {"losses"}:
+        apart = np.linalg.norm(ours[key] - theirs[key])
+        assert key.endswith("bias") or apart <= tolerance * np.linalg.norm(theirs[key]), key
     if "O2" in name:  # statistics are not rounded to halves
         moving = [value for key, value in ours.items() if "moving" in key]
         assert moving and all(np.any(v != v.astype(np.float16)) for v in moving)

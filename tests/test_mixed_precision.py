@@ -40,6 +40,7 @@ def test_full_precision_adds_nothing() -> None:
     assert precision.accounting(model.parameters()) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("low_scale")
 @pytest.mark.parametrize("level", LEVELS)
 def test_layers_compute_in_halves_and_losses_weights_and_statistics_do_not(level: str) -> None:
