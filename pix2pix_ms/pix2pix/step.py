@@ -8,10 +8,10 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.machine.precision import mixed, value_and_gradient
+from pix2pix_ms.machine.precision import mixed
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import compiled
-from pix2pix_ms.pix2pix.model import Model
+from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
@@ -25,8 +25,6 @@ from pix2pix_ms.pix2pix.optimisers import adam, move_average
 from pix2pix_ms.training.checkpoints import AVERAGE
 
 AVERAGED_AT_ONCE = 4  # steps for which the average moves together
-
-Step = Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
 class Losses(NamedTuple):
@@ -47,7 +45,7 @@ def training_step(
     optim_g: nn.Optimizer,
     optim_d: nn.Optimizer,
     config: Config,
-) -> Step:
+) -> Callable[..., Terms]:
     """Return the step: (x, y, *noise) to the four losses. D first, then G (section 3.3).
 
     `noise` is this step's random inputs: G's dropout masks and, with gan_mode wgan-gp, the
@@ -58,66 +56,44 @@ def training_step(
     the image is at hand there; its gradient is taken for D's weights alone.
     """
     adversarial = ADVERSARIAL[config.gan_mode]
-    pixel_loss = PIXEL[config.pixel_loss]
+    masks_end = -1 if config.penalised else None  # the interpolation weights come last
 
-    def loss_d(
-        x: Tensor, y: Tensor, generated: Tensor, *interpolation: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def loss_d(x: Tensor, y: Tensor, generated: Tensor, *interpolation: Tensor) -> Terms:
         def critic(image: Tensor) -> Tensor:
             return discriminator(x, image)
 
-        real = adversarial(critic(y), True)
-        fake = adversarial(critic(generated), False)
+        real, fake = adversarial(critic(y), True), adversarial(critic(generated), False)
         loss = real + fake
         if config.penalised:
             penalty = gradient_penalty(critic, y, generated, *interpolation)
             loss = loss + config.lambda_gp * penalty
         return loss * 0.5, real, fake  # halved, as in the paper; Adam cancels the factor
 
-    backward_d = value_and_gradient(loss_d, optim_d)
-    masks_end = -1 if config.penalised else None  # the interpolation weights come last
+    update_d = gradient_step(loss_d, optim_d)
 
-    def loss_g(
-        x: Tensor, y: Tensor, *noise: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def loss_g(x: Tensor, y: Tensor, *noise: Tensor) -> Terms:
         masks = noise[:masks_end]
         interpolation = noise[len(masks) :]
         generated = generator(x, *masks)
-
-        (_, real, fake), grads_d = backward_d(x, y, ops.stop_gradient(generated), *interpolation)
-        optim_d(grads_d)
-
+        real, fake = update_d(x, y, ops.stop_gradient(generated), *interpolation)
         gan = adversarial(discriminator(x, generated), True)
-        distance = pixel_loss(generated, y)
+        distance = PIXEL[config.pixel_loss](generated, y)
         return config.gan_weight * gan + config.lambda_l1 * distance, real, fake, gan, distance
 
-    backward_g = value_and_gradient(loss_g, optim_g)
-
-    def step(x: Tensor, y: Tensor, *noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        (_, real, fake, gan, distance), grads_g = backward_g(x, y, *noise)
-        optim_g(grads_g)
-        return real, fake, gan, distance
-
-    return compiled(step, config)
+    return compiled(gradient_step(loss_g, optim_g), config)
 
 
-def regression_step(generator: nn.Cell, optim_g: nn.Optimizer, config: Config) -> Step:
+def regression_step(
+    generator: nn.Cell, optim_g: nn.Optimizer, config: Config
+) -> Callable[..., Terms]:
     """Return the step that only brings the generated image nearer (section 4.2: "L1")."""
-    pixel_loss = PIXEL[config.pixel_loss]
 
-    def loss(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor]:
-        distance = pixel_loss(generator(x, *masks), y)
-        return config.lambda_l1 * distance, distance
-
-    gradient = value_and_gradient(loss, optim_g)
-
-    def step(x: Tensor, y: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        (_, distance), grads_g = gradient(x, y, *masks)
-        optim_g(grads_g)
+    def loss_g(x: Tensor, y: Tensor, *masks: Tensor) -> Terms:
+        distance = PIXEL[config.pixel_loss](generator(x, *masks), y)
         absent = distance * np.nan
-        return absent, absent, absent, distance
+        return config.lambda_l1 * distance, absent, absent, absent, distance
 
-    return compiled(step, config)
+    return compiled(gradient_step(loss_g, optim_g), config)
 
 
 class Average:

@@ -41,16 +41,7 @@ def run_records(
         if data is not None:
             refuse_other_images(data, records, recipe)
         return records
-    older = sorted(records.glob(f"*{SUFFIX}"))
-    for record in older:
-        if not is_own(record):
-            raise Pix2PixError(
-                f"{record}: expected no records but a training's own, found others; train on them "
-                f"with --data {records}, or choose another folder with --out"
-            )
-    for record in older:  # of a start that never began
-        record.unlink()
-        index_of(record).unlink()
+    remove_unused(records)
     if data is None:
         with appearing_records(records, own=True) as room:
             make(room, config)
@@ -63,6 +54,24 @@ def run_records(
     with held(records):
         write_splits(splits, records, recipe, own=True)
     return records
+
+
+def remove_unused(records: Path) -> None:
+    """Remove the records of a run that made them and then never began.
+
+    Raises:
+        Pix2PixError: if there are others.
+    """
+    found = sorted(records.glob(f"*{SUFFIX}"))
+    for record in found:
+        if not is_own(record):
+            raise Pix2PixError(
+                f"{record}: expected only records that a training made, found others; train on "
+                f"them with --data {records}, or choose another folder with --out"
+            )
+    for record in found:
+        record.unlink()
+        index_of(record).unlink()
 
 
 def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:

@@ -20,6 +20,7 @@ from pix2pix_ms.machine.signals import Stopped
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import ready, run_epochs
 from pix2pix_ms.training.run import Run, check_model
+from pix2pix_ms.training.task import Task
 
 
 def start(
@@ -46,12 +47,7 @@ def start(
     """
     resuming = resume and run.exists()
     base = base_settings(run, resuming, model, preset_name, given)
-    refuse_foreign(given, base.model)
-    if data is not None and "facades" in given:
-        raise Pix2PixError(
-            f"facades: expected no number of facades to make where there is --data, found "
-            f"{given['facades']} and {data}; leave one of them out"
-        )
+    check_given(given, base.model, data)
     task = MODELS[base.model].task_class()
     # Settings that the data decide are checked against them once they are there.
     config = replace(base, **{name: given[name] for name in given if name not in task.decides})
@@ -64,14 +60,7 @@ def start(
     say(f"{device}{together}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
     try:
         with ready(run, resume) as signals:
-            if resuming and data is None:
-                data = records_of(run)
-            with ranks.first_before_others():  # the others then find the records
-                made = resuming or not ranks.is_first()
-                records = task.records(data, run.folder, config, made)
-                opened = task.open_data(records, config)
-            if resuming and records != data:
-                say(f"{data} was read when the run began; it goes on with {records}")
+            opened = open_data(run, task, config, data, resuming, say)
             config = replace(config, **{**task.decided(opened, config), **given})
             run_epochs(run, config, opened, signals, config.epochs, say)
     except KeyboardInterrupt as stopped:
@@ -79,6 +68,36 @@ def start(
         words = interruption(run, steps, again) if ranks.is_first() else "interrupted"
         raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
     say(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+
+
+def check_given(given: Mapping[str, Any], model: str, data: Path | None) -> None:
+    """Refuse settings that the model does not have, or that the data decide."""
+    refuse_foreign(given, model)
+    if data is not None and "facades" in given:
+        raise Pix2PixError(
+            f"facades: expected no number of facades to make where there is --data, found "
+            f"{given['facades']} and {data}; leave one of them out"
+        )
+
+
+def open_data(
+    run: Run,
+    task: type[Task],
+    config: Settings,
+    data: Path | None,
+    resuming: bool,
+    say: Callable[[str], None],
+) -> Any:
+    """Make or find the records that a run trains on, and open them as its task does."""
+    if resuming and data is None:
+        data = records_of(run)
+    with ranks.first_before_others():  # the others then find the records
+        made = resuming or not ranks.is_first()
+        records = task.records(data, run.folder, config, made)
+        opened = task.open_data(records, config)
+    if resuming and records != data:
+        say(f"{data} was read when the run began; it goes on with {records}")
+    return opened
 
 
 def records_of(run: Run) -> Path:

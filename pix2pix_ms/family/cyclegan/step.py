@@ -145,7 +145,6 @@ def training_step(
     pool_a, pool_b = pools
     adversarial = ADVERSARIAL[config.gan_mode]
     cycle_weight = config.lambda_cycle
-    identity_weight = config.lambda_cycle * config.lambda_identity
 
     def loss_g(a: Tensor, b: Tensor) -> Terms:
         fake_b, fake_a = to_b(a), to_a(b)
@@ -155,9 +154,9 @@ def training_step(
         if cycle_weight > 0:
             cycle_a, cycle_b = l1(to_a(fake_b), a), l1(to_b(fake_a), b)
             loss = loss + cycle_weight * (cycle_a + cycle_b)
-        if identity_weight > 0:
+        if cycle_weight * config.lambda_identity > 0:
             identity_a, identity_b = l1(to_a(a), a), l1(to_b(b), b)
-            loss = loss + identity_weight * (identity_a + identity_b)
+            loss = loss + cycle_weight * config.lambda_identity * (identity_a + identity_b)
         return loss, fake_a, fake_b, gan_a, gan_b, cycle_a, cycle_b, identity_a, identity_b
 
     def loss_d(a: Tensor, b: Tensor, shown_a: Tensor, shown_b: Tensor) -> Terms:
@@ -166,8 +165,8 @@ def training_step(
         of_b = 0.5 * (adversarial(d_b(a, b), True) + adversarial(d_b(a, shown_b), False))
         return of_a + of_b, of_a, of_b
 
-    optim_g, optim_d = optimisers
-    update_g, update_d = gradient_step(loss_g, optim_g), gradient_step(loss_d, optim_d)
+    update_g = gradient_step(loss_g, optimisers[0])
+    update_d = gradient_step(loss_d, optimisers[1])
 
     def step(a: Tensor, b: Tensor, *noise: Tensor) -> Terms:
         fake_a, fake_b, *losses_g = update_g(a, b)
