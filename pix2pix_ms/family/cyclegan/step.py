@@ -142,21 +142,19 @@ def training_step(
     """
     to_b, to_a = (mixed(g, config) for g in (generators.a_to_b, generators.b_to_a))
     d_a, d_b = (mixed(d, config) for d in (discriminators.a, discriminators.b))
-    pool_a, pool_b = pools
     adversarial = ADVERSARIAL[config.gan_mode]
-    cycle_weight = config.lambda_cycle
 
     def loss_g(a: Tensor, b: Tensor) -> Terms:
         fake_b, fake_a = to_b(a), to_a(b)
         gan_a, gan_b = adversarial(d_a(b, fake_a), True), adversarial(d_b(a, fake_b), True)
         loss = gan_a + gan_b
         cycle_a = cycle_b = identity_a = identity_b = ops.stop_gradient(gan_a * np.nan)
-        if cycle_weight > 0:
+        if config.lambda_cycle > 0:
             cycle_a, cycle_b = l1(to_a(fake_b), a), l1(to_b(fake_a), b)
-            loss = loss + cycle_weight * (cycle_a + cycle_b)
-        if cycle_weight * config.lambda_identity > 0:
+            loss = loss + config.lambda_cycle * (cycle_a + cycle_b)
+        if config.lambda_cycle * config.lambda_identity > 0:
             identity_a, identity_b = l1(to_a(a), a), l1(to_b(b), b)
-            loss = loss + cycle_weight * config.lambda_identity * (identity_a + identity_b)
+            loss = loss + config.lambda_cycle * config.lambda_identity * (identity_a + identity_b)
         return loss, fake_a, fake_b, gan_a, gan_b, cycle_a, cycle_b, identity_a, identity_b
 
     def loss_d(a: Tensor, b: Tensor, shown_a: Tensor, shown_b: Tensor) -> Terms:
@@ -170,7 +168,7 @@ def training_step(
 
     def step(a: Tensor, b: Tensor, *noise: Tensor) -> Terms:
         fake_a, fake_b, *losses_g = update_g(a, b)
-        losses_d = update_d(a, b, pool_a(fake_a, *noise[:2]), pool_b(fake_b, *noise[2:]))
+        losses_d = update_d(a, b, pools[0](fake_a, *noise[:2]), pools[1](fake_b, *noise[2:]))
         return (*losses_d, *losses_g)
 
     return compiled(step, config)
