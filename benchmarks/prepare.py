@@ -16,10 +16,10 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
-from joblib import cpu_count
 from PIL import Image, JpegImagePlugin
 
 from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.prepare.survey import cores
 
 FILES = 2000
 ROUNDS = 5
@@ -36,7 +36,7 @@ def shrink(source: Path, target: Path) -> None:
 def peer(files: list[Path], out: Path) -> None:
     """Shrink all images on all cores."""
     out.mkdir()
-    with multiprocessing.Pool(cpu_count()) as pool:
+    with multiprocessing.Pool(cores()) as pool:
         pool.starmap(shrink, ((file, out / f"{n}.jpg") for n, file in enumerate(files)), 8)
 
 
@@ -82,7 +82,7 @@ def compare(kind: str, source: Path, work: Path) -> None:
     shutil.rmtree(work / "ours")
     read = sum(file.stat().st_size for file in files)
     print(
-        f"{kind}, {len(files)} files on {cpu_count()} cores: ours {len(files) / median(ours):.0f} "
+        f"{kind}, {len(files)} files on {cores()} cores: ours {len(files) / median(ours):.0f} "
         f"images/s, Pillow {len(files) / median(theirs):.0f}; time ours/Pillow "
         f"{median(ours) / median(theirs):.2f}; record/sources {written / read:.3f}"
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from joblib import cpu_count
 from PIL import Image
 from skimage.feature import canny
 from test_images import UNFIT
@@ -21,7 +20,7 @@ from pix2pix_ms.data.prepare.folders import PairFiles
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.prepare.splits import find_splits
-from pix2pix_ms.data.prepare.survey import WORTH_IT, each, workers
+from pix2pix_ms.data.prepare.survey import WORTH_IT, cores, each, workers
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import LOCK
@@ -332,9 +331,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def encoded(pairs: list[PairFiles]) -> Iterator[Row]:
     """Encode pairs on all cores."""
-    with workers(len(pairs)) as processes:
-        assert (processes is None) == (cpu_count() == 1)
-        yield from each(encode_pair, pairs, Recipe(), processes)
+    with workers(len(pairs)) as submit:
+        assert (submit is None) == (cores() == 1)
+        yield from each(encode_pair, pairs, Recipe(), submit)
 
 
 def test_processes_give_what_one_gives_in_order(tmp_path: Path) -> None:
@@ -363,18 +362,18 @@ def processes_of(parent: int) -> list[Path]:
             own = status.read_text().split("PPid:")[1].split()[0] == str(parent)
         except (OSError, IndexError):
             continue
-        if own and b"LokyProcess" in command:
+        if own and b"pix2pix_ms.data.prepare.survey" in command:
             found.append(status.parent)
     return found
 
 
-@pytest.mark.skipif(cpu_count() == 1, reason="one core: no processes")
+@pytest.mark.skipif(cores() == 1, reason="one core: no processes")
 def test_a_process_that_dies_is_an_error_that_names_the_file(many: Path) -> None:
     rows = encoded(find_splits(many)["train"])
     next(rows)
     for process in processes_of(os.getpid()):
         os.kill(int(process.name), signal.SIGKILL)
-    with pytest.raises(Pix2PixError, match=r"\d+\.jpg: .* a process reading them ended"):
+    with pytest.raises(Pix2PixError, match=r"\d+\.jpg: .* the process reading them ended"):
         list(rows)
 
 
@@ -418,7 +417,7 @@ def stopped(
 
 
 @pytest.mark.skipif(
-    cpu_count() == 1 or not Path("/proc").exists(), reason="no processes, or none to be seen"
+    cores() == 1 or not Path("/proc").exists(), reason="no processes, or none to be seen"
 )
 def test_stopped_while_its_processes_start_it_is_one_line(many: Path, tmp_path: Path) -> None:
     status, said, _ = stopped(many, tmp_path / "out", signal.SIGINT, starting=True)
@@ -436,7 +435,7 @@ def test_stopped_it_leaves_no_record_and_no_process_and_starts_again(
     assert not any(process.exists() for process in processes)
     status, _, processes = stopped(many, out, signal.SIGKILL)
     assert status == -signal.SIGKILL
-    assert processes or cpu_count() == 1 or not Path("/proc").exists()
+    assert processes or cores() == 1 or not Path("/proc").exists()
     (left_over,) = set(out.iterdir()) - {out / LOCK}
     assert left_over.name.startswith(".writing-records-")
     deadline = time.monotonic() + 10

@@ -75,8 +75,8 @@ def write_splits(
     With `own` they are marked as a training's.
     """
     every = [pair for found in splits.values() for pair in found.pairs]
-    with workers(len(every)) as processes:
-        seen = list(each(look, every, recipe, processes))
+    with workers(len(every)) as submit:
+        seen = list(each(look, every, recipe, submit))
         for line in lines(splits, seen, recipe):
             report(line)
         if not skip_unpaired:
@@ -87,7 +87,7 @@ def write_splits(
         unit = "image" if recipe.unpaired else "pair"
         with appearing_records(out, own) as room:
             for name, found in splits.items():
-                rows = each(encode, found.pairs, recipe, processes)
+                rows = each(encode, found.pairs, recipe, submit)
                 bar = tqdm(rows, name, len(found.pairs), unit=unit, disable=None, leave=False)
                 write_rows(bar, room / f"{name}{SUFFIX}")
     return [out / f"{name}{SUFFIX}" for name in splits]

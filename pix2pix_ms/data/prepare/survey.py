@@ -1,27 +1,26 @@
 """What the headers of all files say before anything is written: a report, and what is unfit.
 
-Headers are read, and pairs encoded, on all cores. Threads would wait for each other (Pillow holds
-the interpreter's lock while it encodes), `fork` is unsafe beside MindSpore's threads, and
-`multiprocessing`'s other ways import the user's script again; joblib's processes do not. This
-module must not import MindSpore: each process would load it.
+Headers are read, and pairs encoded, on all cores, by processes that each have a pipe to this one:
+it ends with either of them, however they end. Threads would wait for each other (Pillow holds the
+interpreter's lock while it encodes), `fork` is unsafe beside MindSpore's threads,
+`multiprocessing`'s other ways import the user's script again, and joblib waits for ever for a
+process that was killed while it answered. This module must not import MindSpore: each process
+would load it.
 """
 
 import os
-import signal
-import threading
-import time
+import subprocess
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
-from multiprocessing import resource_tracker
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple, TypeVar
-
-from joblib import cpu_count
-from joblib.externals.loky import ProcessPoolExecutor
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 from pix2pix_ms.data.images import MODES, Header, header
 from pix2pix_ms.data.prepare.folders import Found, PairFiles, check_equal, check_halves, short
@@ -30,10 +29,11 @@ from pix2pix_ms.errors import Pix2PixError
 
 Result = TypeVar("Result")
 Use = Callable[[PairFiles, Recipe], Result]
+Submit = Callable[[Use[Any], list[PairFiles], Recipe], "Future[Any]"]
 
 WORTH_IT = 32  # pairs: fewer are done sooner than processes start
 AT_ONCE = 4  # pairs a call: an exchange with a process costs about as much as reading a header
-AHEAD = 3  # calls a process, one of them at work
+AHEAD = 2  # calls a process, one of them at work
 MOST_KINDS = 4  # of sizes, modes and ignored files that a line names
 LABEL = 10  # columns
 
@@ -45,79 +45,102 @@ class Seen(NamedTuple):
     fault: str | None
 
 
+def cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 @contextmanager
-def workers(pairs: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Start a process for each core; None where so few pairs are done sooner without."""
-    if pairs < WORTH_IT or cpu_count() == 1:
+def workers(pairs: int) -> Iterator[Submit | None]:
+    """Start a process for each core and give what submits calls to them.
+
+    None where so few pairs are done sooner without.
+    """
+    if pairs < WORTH_IT or cores() == 1:
         yield None
         return
-    with ThreadPoolExecutor(1) as thread:
-        starting = thread.submit(start)
-        try:
-            yield starting.result()
-        finally:  # also where Ctrl-C comes while they start
-            starting.result().shutdown()
+    started = [start() for _ in range(cores())]
+    idle: SimpleQueue[Connection] = SimpleQueue()
+    for _, connection in started:
+        idle.put(connection)
+    threads = ThreadPoolExecutor(len(started))
+    try:
+        yield lambda *call: threads.submit(ask, idle, *call)
+    finally:
+        for process, _ in started:
+            process.kill()
+            process.wait()
+        threads.shutdown(cancel_futures=True)
 
 
-def start() -> ProcessPoolExecutor:
-    """Start a process for each core; call it in a thread of its own, which it blocks Ctrl-C in.
+def start() -> tuple[subprocess.Popen[bytes], Connection]:
+    """Start a process that finds modules where this one does; return it and the pipe to it."""
+    ours, theirs = Pipe()
+    places = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)])
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": places},
+            pass_fds=[theirs.fileno()],
+            process_group=0,  # Ctrl-C is for the parent
+        )
+    return process, ours
 
-    A terminal sends Ctrl-C to all processes. These inherit that it is blocked.
-    """
-    resource_tracker.ensure_running()  # or it would be started later, and lift that (Python 3.11)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    processes = ProcessPoolExecutor(cpu_count(), initializer=end_with, initargs=(os.getpid(),))
-    processes.submit(os.getpid)  # starts them
-    return processes
+
+def ask(
+    idle: SimpleQueue[Connection], function: Use[Result], pairs: list[PairFiles], recipe: Recipe
+) -> list[Result]:
+    """Have a process call a function on some pairs."""
+    connection = idle.get()
+    try:
+        connection.send((function, pairs, recipe))
+        answer = connection.recv()
+    except (OSError, EOFError) as error:
+        raise Pix2PixError(
+            f"{pairs[0].a}: expected it and the next to be read, found that the process "
+            "reading them ended; is there enough memory?"
+        ) from error
+    finally:
+        idle.put(connection)  # whether alive or not: another thread may wait for it
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
-def end_with(parent: int) -> None:
-    """End this process with its parent, even with one that was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def serve(connection: Connection) -> None:
+    """Answer calls until the other side closes the pipe, or ends."""
+    with suppress(EOFError, ConnectionError):
+        while True:
+            function, pairs, recipe = connection.recv()
+            answer: Any
+            try:
+                answer = [function(pair, recipe) for pair in pairs]
+            except Exception as error:
+                answer = error
+            connection.send(answer)
 
 
 def each(
-    function: Use[Result],
-    pairs: list[PairFiles],
-    recipe: Recipe,
-    processes: ProcessPoolExecutor | None,
+    function: Use[Result], pairs: list[PairFiles], recipe: Recipe, submit: Submit | None
 ) -> Iterator[Result]:
     """Yield `function(pair, recipe)` of every pair, in order, a few results in memory at a time.
 
     Raises:
         Pix2PixError: what the function raises, or if a process dies.
     """
-    if processes is None:
+    if submit is None:
         yield from (function(pair, recipe) for pair in pairs)
         return
     calls = (
-        processes.submit(several, function, pairs[first : first + AT_ONCE], recipe)
+        submit(function, pairs[first : first + AT_ONCE], recipe)
         for first in range(0, len(pairs), AT_ONCE)
     )
-    waiting: deque[Future[list[Result]]] = deque(islice(calls, AHEAD * cpu_count()))
-    done = 0
+    waiting: deque[Future[list[Result]]] = deque(islice(calls, AHEAD * cores()))
     while waiting:
-        try:
-            results = waiting.popleft().result()
-            waiting.extend(islice(calls, 1))
-        except BrokenProcessPool as error:
-            raise Pix2PixError(
-                f"{pairs[done].a}: expected it and the next to be read, found that a process "
-                "reading them ended; is there enough memory?"
-            ) from error
+        results = waiting.popleft().result()
+        waiting.extend(islice(calls, 1))
         yield from results
-        done += len(results)
-
-
-def several(function: Use[Result], pairs: list[PairFiles], recipe: Recipe) -> list[Result]:
-    """Call a function on some pairs; in one of the processes."""
-    return [function(pair, recipe) for pair in pairs]
 
 
 def look(pair: PairFiles, recipe: Recipe) -> Seen:
@@ -212,3 +235,7 @@ def uses(seen: list[Seen], stored: tuple[int, int]) -> Iterator[tuple[Header, tu
             yield pair.headers[0], stored
         else:
             yield from zip(pair.headers, ((count,) for count in stored), strict=False)
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])))
