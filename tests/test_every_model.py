@@ -97,7 +97,7 @@ TRAININGS: dict[str, tuple[str, dict[str, Any], int]] = {
     "lsgan": ("lsgan", NOISE | {"conditional": True}, 3),
     "wgan, whose generator learns at every fifth step": ("wgan", NOISE, 7),
     "cyclegan and its pools": ("cyclegan", SMALL | {"ndf": 4, "n_blocks": 1, "pool_size": 3}, 3),
-    "stargan and its average": ("stargan", SMALL | {"max_filters": 8, "batch_size": 4}, 1),
+    "stargan and its average": ("stargan", SMALL | {"max_filters": 8, "batch_size": 2}, 2),
 }
 
 

@@ -382,7 +382,7 @@ def test_a_script_without_a_guard_runs_once(many: Path, tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
         "from pix2pix_ms.data.prepare.prepare import prepare\n"
-        f"print(len(prepare(Path({str(many)!r}), Path('out'))))\n"
+        f"print(len(prepare(Path({str(many)!r}), Path('out'), force=True)))\n"
     )
     (tmp_path / "script.py").write_text(script)
     for words, given in ((["script.py"], ""), (["-"], script)):

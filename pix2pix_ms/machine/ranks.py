@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import mindspore as ms
 import numpy as np
@@ -35,8 +35,6 @@ LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pi
 LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
 MISSES = 2  # failed looks in a row after which it counts as ended
 POLLS_EVERY = 0.02  # seconds between two looks at how far the first rank is
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from pix2pix_ms.machine.signals import Handler, Stopped, interruptible
 from pix2pix_ms.training import checkpoints, health
 from pix2pix_ms.training.figures import LogRow
 from pix2pix_ms.training.run import Run, check_data, check_free, check_same, checked_log, log_sum
-from pix2pix_ms.training.task import Data, Task
+from pix2pix_ms.training.task import Data, Model, Task
 
 
 def train(
@@ -200,7 +200,8 @@ def end_epoch(
 ) -> None:
     """Measure, log, draw and save; of ranks, the first does so and the others wait."""
     if ranks.is_first():
-        log.append(log_row(task, len(log), losses, seconds))
+        row = log_row(task.columns(), len(log), task.model, losses, task.measure(), seconds)
+        log.append(row | accounting(task.model.parameters()))
         signs = health.signs(task, log[-1], log[-2] if len(log) > 1 else log[-1])
         run.warn(signs)
         keep(run, task, log)
@@ -216,11 +217,18 @@ def mean_losses(task: Task, losses: Sequence[Sequence[float]]) -> list[float]:
     return [float(np.mean(term)) for term in zip(*losses, strict=True)]
 
 
-def log_row(task: Task, epoch: int, losses: Sequence[float], seconds: float) -> LogRow:
-    """Measure the model, and return an epoch's numbers under the log's column names."""
-    rate = task.config.learning_rate_at(epoch) if epoch else 0.0
-    values = (epoch, task.model.step, rate, *losses, *task.measure(), round(seconds, 2))
-    return dict(zip(task.columns(), values, strict=True)) | accounting(task.model.parameters())
+def log_row(
+    columns: Sequence[str],
+    epoch: int,
+    model: Model,
+    losses: Sequence[float],
+    held_out: Sequence[float],
+    seconds: float,
+) -> LogRow:
+    """Put an epoch's numbers under the log's column names."""
+    rate = model.config.learning_rate_at(epoch) if epoch else 0.0
+    values = (epoch, model.step, rate, *losses, *held_out, round(seconds, 2))
+    return dict(zip(columns, values, strict=True))
 
 
 def epoch_line(task: Task, row: LogRow) -> str:

@@ -139,7 +139,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
         ["--data", tmp_path],
     ):
         line = refusal(*words, *others)
-        assert line.startswith(f"error: {run / 'data' / records.name}: expected no records but")
+        assert line.startswith(f"error: {run / 'data' / records.name}: expected only records that")
         assert {file: file.read_bytes() for file in (run / "data").iterdir()} == before
         assert not Run(run).exists()
     few = ("--facades", "4", "--batch-size", "9", "--out", began)

@@ -143,15 +143,16 @@ def test_signs_of_collapse_are_reported_and_written_down(
 def test_identical_images_are_reported() -> None:
     image = np.random.default_rng(0).uniform(-1, 1, (1, 3, 8, 8))
     alike, others = np.repeat(image, 3, 0), np.concatenate([image, -image])
-    for images, words in ((alike, ["all generated images are alike"]), (others, []), (image, [])):
+    words = ["epoch 1: all generated images are alike"]
+    for images, expected in ((alike, words), (others, []), (image, [])):
         task: Any = SimpleNamespace(games=tuple, generated=lambda shown=images: [shown])
-        assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
+        assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == expected
 
 
 def test_images_of_one_colour_are_reported_whatever_the_colour() -> None:
     colours = np.array([[1.0, 0.2, -1.0], [-0.5, 0.5, 0.9]]).reshape(2, 3, 1, 1)
     task: Any = SimpleNamespace(games=tuple, generated=lambda: [np.tile(colours, (1, 1, 8, 8))])
-    words = ["every generated image is of one colour"]
+    words = ["epoch 1: every generated image is of one colour"]
     assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
 
 
