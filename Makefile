@@ -42,7 +42,7 @@ torch: .venv  ## install PyTorch, so that the tests that compare with it run too
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[torch]'
 
 parity: torch  ## compare networks, training and converted weights with PyTorch itself
-	$(BIN)/python -m pytest tests/test_parity.py tests/test_convert.py
+	$(BIN)/python -m pytest tests/pix2pix/test_parity.py tests/exchange/test_convert.py
 
 bench: torch  ## measure ours beside its peers (installs PyTorch), write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

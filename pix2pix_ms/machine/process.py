@@ -29,7 +29,7 @@ def prepare_process() -> None:
 
     MindSpore 2.9 and 2.10 carry oneDNN 3.10.1, whose convolutions fall back to its reference
     kernel on AVX-512 processors (a 256x256 training step takes minutes); capping the instruction
-    set at AVX2 restores the fast kernel. `tests/test_process.py` fails when another release
+    set at AVX2 restores the fast kernel. `tests/machine/test_process.py` fails when another release
     is admitted, so that this is measured for it. What the user has set stands.
     """
     needs_cap = mindspore_release() in ((2, 9), (2, 10))

@@ -1,8 +1,8 @@
 """Archives and weights from elsewhere, damaged or hostile: refused by name, and nothing is run.
 
 What a server may do to a download (cut it short, change it, go on with it, refuse it) is tested in
-tests/test_download.py, each hostile member of an archive too; what a pickle may try in
-tests/test_convert.py. Here are the numbers.
+tests/data/test_download.py, each hostile member of an archive too; what a pickle may try in
+tests/exchange/test_convert.py. Here are the numbers.
 """
 
 import io

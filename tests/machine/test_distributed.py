@@ -26,7 +26,7 @@ from pix2pix_ms.machine.ranks import World, draw, launched, share
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
-from tests import ranks
+from tests.machine import ranks
 
 BIN = Path(sys.executable).parent
 PAUSE = 0.1
@@ -45,7 +45,7 @@ class Job:
     def __init__(self, folder: Path, script: Path | str, *words: object) -> None:
         folder.mkdir(parents=True)
         self.log, self.printed = folder / "log", folder / "printed"
-        places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         own = {
             "OMP_NUM_THREADS": "1",
             "MS_NODE_TIMEOUT": "8",  # seconds until a silent rank is lost; MindSpore's own: 30

@@ -1,6 +1,6 @@
 """One worker of msrun: a few steps of every model on this rank's rows, its weights to a file.
 
-`python tests/ranks.py FOLDER CASE…` under msrun; the same functions, called alone, are one
+`python tests/machine/ranks.py FOLDER CASE…` under msrun; the same functions, called alone, are one
 process that takes whole batches.
 """
 

@@ -41,7 +41,7 @@ from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
 from tests.runs import output, refusal
 
-SERVER = Path(__file__).parents[1] / "notebooks" / "serve.py"
+SERVER = Path(__file__).parents[2] / "notebooks" / "serve.py"
 RNG = np.random.default_rng(5)
 EVERY = [(mode, seed) for mode in ("paper", "eval") for seed in (None, 3)]
 

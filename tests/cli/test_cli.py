@@ -226,7 +226,7 @@ def test_a_run_finds_its_data_again(images: Path, tmp_path: Path) -> None:
 def test_the_installed_command_translates(tmp_path: Path) -> None:
     """In a process of its own, where nothing has been imported before."""
     Image.fromarray(facade(1, 64).label_map).save(tmp_path / "one.png")
-    checkpoint = Path(__file__).parents[1] / "checkpoints" / "facades_64.ckpt"
+    checkpoint = Path(__file__).parents[2] / "checkpoints" / "facades_64.ckpt"
     words = ["translate", tmp_path / "one.png", "--out", tmp_path / "out", "--checkpoint"]
     program = [sys.executable, "-m", "pix2pix_ms", *words]
     done = subprocess.run([*program, checkpoint], capture_output=True, text=True, check=True)

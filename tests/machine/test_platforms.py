@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.every_model import MODELS
-from tests.platform_reference import (
+from tests.machine.platform_reference import (
     PACKAGE,
     STANDS_FOR,
     TABLE,
@@ -39,7 +39,7 @@ STRUCTURE = {
 EXCEPTIONS = {
     # Listed without the CPU, though it is the operator Conv2D, which is listed with it.
     "ops.conv2d": "blocks.py and resnet.py of pix2pix/nets call it where `computes_on_cpu()` alone",
-    # machine/ranks.py; on a CPU they run too, as tests/test_distributed.py shows.
+    # machine/ranks.py; on a CPU they run too, as tests/machine/test_distributed.py shows.
     "ops.AllGather": "among ranks alone",
     "ops.Broadcast": "likewise",
     "amp.auto_mixed_precision": "changes cells in Python, computes nothing",
@@ -78,7 +78,7 @@ def test_and_by_the_oldest_and_the_newest_release_that_were_read(
     used: set[str], release: str
 ) -> None:
     unknown = used - STORED[release].keys()
-    assert not unknown, "read them too: tests/platform_reference.py"
+    assert not unknown, "read them too: tests/machine/platform_reference.py"
     assert not lacking(STORED[release])
 
 

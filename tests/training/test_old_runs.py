@@ -1,6 +1,6 @@
 """What commit 7b67d09 left still loads and goes on: a run, its records, a network exported from it.
 
-`data/run_7b67d09.tar.gz` was made there, with MindSpore 2.8 on a CPU with AVX-512, by
+`run_7b67d09.tar.gz` was made there, with MindSpore 2.8 on a CPU with AVX-512, by
 
     pix2pix-ms train --size 64 --ngf 1 --ndf 1 --n-layers 1 --ema 0.9 --facades 4 --epochs 2 \
         --constant-epochs 2 --samples 1 --no-jit --device CPU --learning-rate 2e-3 --out run
@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.runs import log_of, output
 
-ARCHIVE = Path(__file__).parent / "data" / "run_7b67d09.tar.gz"
+ARCHIVE = Path(__file__).with_name("run_7b67d09.tar.gz")
 
 
 @pytest.fixture

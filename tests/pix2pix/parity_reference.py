@@ -1,8 +1,8 @@
 """The reference: pix2pix as its authors wrote it, in plain PyTorch, on our weights and masks.
 
-`PYTHONPATH=. python tests/parity_reference.py` (after `make torch`) prints the numbers that
-`tests/parity.json` stores; `tests/test_parity.py` compares the package with them, and with
-PyTorch itself where it is installed.
+`PYTHONPATH=. python tests/pix2pix/parity_reference.py` (after `make torch`) prints the numbers that
+`tests/pix2pix/parity.json` stores; `tests/pix2pix/test_parity.py` compares the package with them,
+and with PyTorch itself where it is installed.
 """
 
 import json
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from test_parity import CASES, SGD_RATE, batches
 from torch import nn
 from torch.nn import functional
 
@@ -22,6 +21,7 @@ from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.pytorch_names import reference_names
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.step import Pix2Pix
+from tests.pix2pix.test_parity import CASES, SGD_RATE, batches
 
 Optimiser = Callable[[Iterable[torch.Tensor], Config], torch.optim.Optimizer]
 

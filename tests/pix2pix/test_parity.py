@@ -75,7 +75,7 @@ def test_ten_steps_equal_pytorch(case: str) -> None:
 def reference() -> ModuleType:
     """The reference, where there is PyTorch to run it."""
     pytest.importorskip("torch", reason=NO_TORCH)
-    import parity_reference
+    from tests.pix2pix import parity_reference
 
     return parity_reference
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from mindspore import Tensor, nn
-from test_parity import NO_TORCH
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
@@ -26,6 +25,7 @@ from pix2pix_ms.pix2pix.nets.blocks import set_statistics
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training import checkpoints
+from tests.pix2pix.test_parity import NO_TORCH
 from tests.runs import output, refusal, saved, weights
 
 Arrays = dict[str, np.ndarray]
@@ -371,7 +371,7 @@ def test_an_exported_network_is_converted_and_a_segmenter_refused(tmp_path: Path
 
 def test_the_command(tmp_path: Path) -> None:
     """The shipped checkpoint, laid down as the last of a run, to .pth and back."""
-    shipped = Path(__file__).parents[1] / "checkpoints" / "facades_64.ckpt"
+    shipped = Path(__file__).parents[2] / "checkpoints" / "facades_64.ckpt"
     last = checkpoints.last_of(tmp_path / "run")
     last.parent.mkdir(parents=True)
     last.write_bytes(shipped.read_bytes())

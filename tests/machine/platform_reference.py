@@ -1,10 +1,10 @@
 """What MindSpore's own documentation says an operator, cell or function runs on, by release.
 
-    python -m tests.platform_reference GRAPHS 2.8.0=SITE_PACKAGES/mindspore \
+    python -m tests.machine.platform_reference GRAPHS 2.8.0=SITE_PACKAGES/mindspore \
         2.10.0=WHEEL/mindspore
 
-reads the docstrings without importing anything and writes `tests/platforms.json`. The wheel of a
-release that is not installed need only be unpacked (`pip download --no-deps mindspore==2.10.0`,
+reads the docstrings without importing anything and writes `tests/machine/platforms.json`. The wheel
+of a release that is not installed need only be unpacked (`pip download --no-deps mindspore==2.10.0`,
 `unzip FILE 'mindspore/*.py' -d WHEEL`). GRAPHS is the folder `tests/every_model.py` had MindSpore
 write to. In the table `ops.relu` is a function, `nn.Dense` a cell, `prim.ReLU` an operator.
 """
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 TABLE = Path(__file__).with_name("platforms.json")
-PACKAGE = Path(__file__).parents[1] / "pix2pix_ms"
+PACKAGE = Path(__file__).parents[2] / "pix2pix_ms"
 # Where a release defines what a prefix stands for; the first place that documents a name counts.
 PLACES = {
     "ops": ("ops/function/**/*.py", "ops/auto_generate/gen_ops_def.py", "ops/operations/**/*.py",

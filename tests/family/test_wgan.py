@@ -162,14 +162,15 @@ def test_pix2pix_with_a_penalty_learns() -> None:
 @pytest.fixture(scope="module")
 def reference() -> ModuleType:
     pytest.importorskip("torch", reason=NO_TORCH)
-    import parity_reference
+    from tests.pix2pix import parity_reference
 
     return parity_reference
 
 
 def test_ten_steps_of_pix2pix_with_a_penalty_equal_pytorch(reference: ModuleType) -> None:
     import torch
-    from test_parity import batches as pairs
+
+    from tests.pix2pix.test_parity import batches as pairs
 
     class Penalised(reference.Reference):  # type: ignore[name-defined]
         def loss_d(self, x: torch.Tensor, y: torch.Tensor, generated: torch.Tensor) -> Any:

@@ -11,7 +11,7 @@ import pytest
 import pix2pix_ms
 from pix2pix_ms.machine import process
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 BLOCKING = "MS_DEV_HOST_BLOCKING_RUN"
 
 
