@@ -4,9 +4,10 @@
         2.10.0=WHEEL/mindspore
 
 reads the docstrings without importing anything and writes `tests/machine/platforms.json`. The wheel
-of a release that is not installed need only be unpacked (`pip download --no-deps mindspore==2.10.0`,
-`unzip FILE 'mindspore/*.py' -d WHEEL`). GRAPHS is the folder `tests/every_model.py` had MindSpore
-write to. In the table `ops.relu` is a function, `nn.Dense` a cell, `prim.ReLU` an operator.
+of a release that is not installed need only be unpacked (`pip download --no-deps
+mindspore==2.10.0`, `unzip FILE 'mindspore/*.py' -d WHEEL`). GRAPHS is the folder
+`tests/every_model.py` had MindSpore write to. In the table `ops.relu` is a function, `nn.Dense` a
+cell, `prim.ReLU` an operator.
 """
 
 import ast
