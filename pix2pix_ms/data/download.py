@@ -28,6 +28,7 @@ from pix2pix_ms.errors import DownloadError
 from pix2pix_ms.machine.files import replace_text
 
 # The most an archive, which may be hostile, unpacks to, times its size.
+MAX_BYTES = 20 * 10**9  # unpacked; the largest data set here has a tenth of it
 MOST_GROWTH = 100
 SMALLEST = 1 << 20  # below this an archive counts as this large: tar pads, tiny ones would grow
 TIMEOUT: tuple[float, float] = (10, 60)  # seconds: to connect, between two pieces of data
@@ -121,15 +122,17 @@ def install(name: str, archive: Archive, target: Path, url: str, progress: bool)
     file = target.with_name(PurePosixPath(archive.url).name)
     if not file.exists():
         fetch(url, file, progress)
-    checksums = checked(name, file)
+    found = checked(name, file)
     unpack(file, target, archive.holds)
-    # Only now: an archive that does not unpack must never become the reference.
-    text = json.dumps(checksums, indent=2, sort_keys=True)
-    replace_text(target.with_name(CHECKSUMS), text + "\n")
+    # Only now: an archive that does not unpack must never become the reference. Read again: there
+    # may be others' by now.
+    record = target.with_name(CHECKSUMS)
+    text = json.dumps(strings_in(record) | {name: found}, indent=2, sort_keys=True)
+    replace_text(record, text + "\n")
 
 
-def checked(name: str, file: Path) -> dict[str, str]:
-    """Return the recorded checksums with that of this archive among them.
+def checked(name: str, file: Path) -> str:
+    """Return an archive's sha256.
 
     Raises:
         DownloadError: if its sha256 is not the recorded one, or the record cannot be read: to
@@ -150,7 +153,7 @@ def checked(name: str, file: Path) -> dict[str, str]:
             f"{file}: expected sha256 {expected}, found {found}; delete the file and run "
             f"again, or, if its publisher changed it for good, also delete {name} in {record}"
         )
-    return known | {name: found}
+    return found
 
 
 def strings_in(path: Path) -> dict[str, str]:
@@ -210,7 +213,8 @@ def noted(url: str, part: Path, note: Path) -> dict[str, str]:
         found = strings_in(note)
     except ValueError:  # a kill cut it short
         return {}
-    return found if found.get("url") == url and part.exists() else {}
+    whole = {"version", "size"} <= found.keys() and found["size"].isdecimal()
+    return found if whole and found.get("url") == url and part.exists() else {}
 
 
 def ask(url: str, start: int, known: dict[str, str]) -> requests.Response:
@@ -294,7 +298,7 @@ def guard(packed: int) -> Callable[[tarfile.TarInfo, str], tarfile.TarInfo | Non
 
     Links are refused too: data sets need none, and the filter has been fooled by them.
     """
-    most = MOST_GROWTH * max(packed, SMALLEST)
+    most = min(MOST_GROWTH * max(packed, SMALLEST), MAX_BYTES)
     total = 0
 
     def check(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pix2pix_ms.errors import DamagedError
 
+IMPORT = 120  # seconds, on a busy machine
 READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to begin with, and what it then reads in one
 
 TABLE = "PIX2PIX_MS"
@@ -142,7 +143,7 @@ def check_readable(record: Path, *_: int) -> None:
     An ordinary read error is left to the parent, which raises it.
 
     Raises:
-        DamagedError: if it does.
+        DamagedError: if that process dies, or does not end in time.
     """
     places = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
     status = subprocess.run(
@@ -161,10 +162,11 @@ def check_readable(record: Path, *_: int) -> None:
 
 def main(record: str) -> None:
     """Read all rows of a record with both of MindSpore's readers."""
+    signal.alarm(IMPORT)  # ends this process
     from mindspore.dataset import MindDataset
     from mindspore.mindrecord import FileReader
 
-    # Ends this process, also within the reader.
+    # Likewise, also within the reader.
     signal.alarm(READ + Path(record).stat().st_size // BYTES_A_SECOND)
     readers: list[Callable[[], Any]] = [
         lambda: FileReader(record).get_next(),

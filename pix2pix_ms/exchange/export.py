@@ -109,7 +109,7 @@ def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
         for name, parameter in found.items()
         if name.split(".")[0] in networks
     }
-    replace_text(beside, config.to_json())
     with appearing_whole(out) as writing:
         weights.write(arrays, writing)
+        replace_text(beside, config.to_json())  # just before they appear, for it says what they are
     return out, beside

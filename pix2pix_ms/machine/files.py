@@ -27,6 +27,8 @@ def check_new(*outputs: Path, force: bool = False, folder: bool = False) -> None
     for place in outputs:
         if place.is_dir() and not folder:
             raise Pix2PixError(f"{place} is a folder; give the name of a file")
+        if folder and place.exists() and not place.is_dir():
+            raise Pix2PixError(f"{place} is a file; give the name of a folder")
         if place.is_dir():
             empty = not any(place.iterdir())
         else:

@@ -130,8 +130,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
     layout = read_zip if content.startswith(b"PK") else read_sequence
     try:
         state, raw = layout(content, path)
-        check(isinstance(state, dict), "no tensors by name")
-        check(all(isinstance(view, View) for view in state.values()), "more than tensors")
+        if not isinstance(state, dict) or not all(isinstance(v, View) for v in state.values()):
+            raise Pix2PixError(
+                f"{path}: expected a state_dict, tensors by name, found something else; "
+                "save network.state_dict() alone"
+            )
         check(all(name.isprintable() for name in state), "names that would not stay in a line")
         return {name: view.array(raw) for name, view in state.items()}
     except Pix2PixError:

@@ -11,6 +11,7 @@ a gathering and a broadcast are all there is (MindSpore 2.8), and nothing else i
 """
 
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -35,6 +36,7 @@ LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pi
 LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
 MISSES = 2  # failed looks in a row after which it counts as ended
 POLLS_EVERY = 0.02  # seconds between two looks at how far the first rank is
+SEEN_WITHIN = 60.0  # seconds after which a network disk shows a new file
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,15 @@ def is_first() -> bool:
     return world().rank == 0
 
 
-def join(synchronised: bool = False, folder: Path | None = None) -> World:
+def join(synchronised: bool = False) -> World:
     """Find the other ranks, once the device is chosen, and return the world.
 
     Args:
         synchronised: batch normalisation, in networks built from now on, takes the statistics of
             all ranks' images while training.
-        folder: the run's, where the others can wait for the first.
 
     Raises:
-        Pix2PixError: if they do not come together, or do not share the folder.
+        Pix2PixError: if they do not come together.
     """
     if not _joined:
         try:
@@ -83,30 +84,45 @@ def join(synchronised: bool = False, folder: Path | None = None) -> World:
             ) from error
         _joined.append(World(communication.get_rank(), communication.get_group_size()))
         watch_scheduler()
-    progress = Progress(shared_file(folder)) if folder is not None else None
-    _joined[0] = replace(world(), synchronised=synchronised, progress=progress)
+    _joined[0] = replace(world(), synchronised=synchronised)
     return world()
 
 
-def shared_file(folder: Path) -> Path:
-    """Return an empty file that the first rank has made in a folder and all ranks see.
+@contextmanager
+def waiting_in(folder: Path) -> Iterator[None]:
+    """Let the ranks wait for the first by a file in a folder that all of them see: the run's.
 
     Raises:
         Pix2PixError: if this rank does not see it.
     """
+    if world().ranks == 1:
+        yield
+        return
+    file = shared_file(folder)
+    _joined[0] = replace(world(), progress=Progress(file))
+    try:
+        yield
+    finally:
+        _joined[0] = replace(world(), progress=None)
+        if is_first():
+            file.unlink(missing_ok=True)
+
+
+def shared_file(folder: Path) -> Path:
+    """Return an empty file that the first rank has made in a folder; raises as `waiting_in`."""
     number = int(gathered([secrets.randbelow(1 << 24)])[0, 0])
     file = folder / f".rank_0_{number}"
     if is_first():
-        folder.mkdir(parents=True, exist_ok=True)
-        for former in folder.glob(".rank_0_*"):
-            former.unlink()
         file.touch()
     gathered([0.0])  # the others look when it has been made
-    if not file.is_file():
-        raise Pix2PixError(
-            f"{folder}: expected a folder that all ranks share, found another on rank "
-            f"{world().rank}; choose one with --out that all machines see"
-        )
+    until = time.monotonic() + SEEN_WITHIN
+    while not file.is_file():
+        if time.monotonic() > until:
+            raise Pix2PixError(
+                f"{folder}: expected a folder that all ranks share, found another on rank "
+                f"{world().rank}; choose one with --out that all machines see"
+            )
+        time.sleep(POLLS_EVERY)
     return file
 
 
@@ -152,10 +168,10 @@ def agree(what: str, value: str) -> None:
 
 
 class Progress:
-    """How far the first rank is: a file to which it adds a byte at each point the others wait for.
+    """A counter in a shared file: the first rank appends a byte at each point others wait for.
 
-    A file, since MindSpore's own sums on a CPU give up after 30 s (2.8), and the first rank may
-    measure and draw for longer. Where it is lost, the end of the scheduler ends the others.
+    Not a collective: MindSpore's on a CPU give up after 30 s (2.8), and the first rank may measure
+    and draw for longer. If it dies, the scheduler ends and the others exit.
     """
 
     def __init__(self, file: Path) -> None:
@@ -167,12 +183,21 @@ class Progress:
         if is_first():
             with self.file.open("ab") as writing:
                 writing.write(b".")
-        while self.file.stat().st_size < self.points:
+            return
+        while self.reached() < self.points:
             time.sleep(POLLS_EVERY)
+
+    def reached(self) -> float:
+        """Return how many points the first rank has counted; all, once it has removed the file."""
+        try:
+            with self.file.open("rb") as opened:  # a network disk then asks its server
+                return os.fstat(opened.fileno()).st_size
+        except FileNotFoundError:
+            return math.inf
 
 
 def wait_for_first() -> None:
-    """Wait until the first rank comes to this point too, which does not wait for the others."""
+    """A one-way barrier: wait until the first rank is here too, which does not wait itself."""
     if (progress := world().progress) is not None:
         progress.wait()
 
@@ -239,7 +264,7 @@ def averaging(kind: type[nn.Optimizer]) -> Callable[..., Any]:
 
 
 def gathering() -> nn.Cell | ops.AllGather:
-    """Return what makes one batch of all ranks' batches, in their order; alone, of one's own."""
+    """Return a cell that concatenates all ranks' batches in rank order; alone, the identity."""
     return ops.AllGather() if world().ranks > 1 else nn.Identity()
 
 
@@ -292,7 +317,7 @@ def launched() -> int:
 
 
 def serve() -> NoReturn:
-    """Be the scheduler until all ranks have ended, and say if one ended too soon.
+    """Be the scheduler until all ranks have ended, and report one that ended too soon.
 
     Left alone, a scheduler that has lost a rank stays for good, and msrun with it (MindSpore 2.8).
     """
@@ -305,7 +330,7 @@ def serve() -> NoReturn:
 
 
 def leave(problem: str) -> NoReturn:
-    """Say what went wrong and end this process at once: a lost rank lets nobody finish."""
+    """Print the problem and exit at once: without all ranks no collective completes."""
     try:
         with suppress(OSError):  # nobody takes it any more
             sys.stdout.flush()
@@ -333,7 +358,7 @@ def scheduler() -> tuple[str, int]:
 
 
 def look_for(place: tuple[str, int]) -> None:
-    """Knock at a place again and again, and leave when nobody opens."""
+    """Connect every few seconds, and exit after two failures in a row."""
     missed = 0
     while missed < MISSES:
         time.sleep(LOOKS_EVERY)

@@ -16,14 +16,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, *filter(None, [HANGUP]))
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal was answered; `number` says which. Training has saved first what it could.
+    """A signal was answered; `number` says which. Training has saved first what it could."""
 
-    `steps` says how many steps of an unfinished epoch it has saved.
-    """
-
-    def __init__(self, message: str = "", number: int = signal.SIGINT, steps: int = 0) -> None:
+    def __init__(self, message: str = "", number: int = signal.SIGINT) -> None:
         super().__init__(message)
-        self.number, self.steps = number, steps
+        self.number = number
 
 
 class Handler:
@@ -90,8 +87,8 @@ def interruptible() -> Iterator[Handler]:
 def compiled(function: Callable[..., Any], config: Settings) -> Callable[..., Any]:
     """Return what runs a function as a graph, or as it is without `config.jit`; interruptible.
 
-    The function must be one of the caller's own: a graph keeps the modes of the networks in it that
-    they had when it was compiled.
+    Pass a newly defined function: a compiled graph keeps each network's mode, training or not, from
+    compilation.
     """
     from mindspore import jit
 

@@ -71,7 +71,7 @@ def minimax(logits: Tensor) -> Tensor:
 def generator_loss(gan_mode: str) -> Callable[[Tensor], Tensor]:
     """Return what G minimises, of D's logits of generated images.
 
-    Outside the minimax game that is D's own loss with its verdict turned round: be judged real.
+    Outside the minimax game that is D's loss with generated images labelled real (non-saturating).
     """
     adversarial = ADVERSARIAL[gan_mode]
 

@@ -128,7 +128,7 @@ def unlogged() -> Iterator[None]:
 def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
     """Read a checkpoint: its parameters by name, its config, and where the run stood.
 
-    An exported network, `.safetensors` with a config.json beside it, does not say the last.
+    An exported network, `.safetensors` with a config.json beside it, has no position.
 
     Raises:
         Pix2PixError: if there is none, it is damaged (a `DamagedError`), or not one of this
@@ -172,7 +172,7 @@ def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
 
 
 def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, ms.Parameter], Any]:
-    """Return networks as they leave for others, by name, and the settings that say so.
+    """Return a checkpoint's parameters as they are exported, and settings to match.
 
     Of pix2pix: the averaged generator in place of the trained one, and its composed kernels folded
     to plain 4x4 ones. A checkpoint of another model is returned as it is.
@@ -234,8 +234,8 @@ def check_finite(weights: np.ndarray, name: str, path: Path) -> None:
 def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Settings) -> str:
     """Copy the networks found at a place to those among a new model's parameters; say which.
 
-    An average stands for a network that is not there, and a network for its average. A
-    discriminator of other layers than those found begins anew: it translates nothing.
+    A missing network is filled from its average, or an average from its network. A discriminator
+    whose shapes differ is initialised afresh.
 
     Raises:
         Pix2PixError: as `file_of`, `load` and `fill` do, or if there is no generator.

@@ -74,7 +74,8 @@ def ready(run: Run, resume: bool) -> Iterator[Handler]:
         Pix2PixError: if the folder holds a run and is not to be resumed, or is in use.
     """
     check_free(run, resume)
-    with held(run.folder) if ranks.is_first() else nullcontext(), interruptible() as signals:
+    lock = held(run.folder) if ranks.is_first() else nullcontext()
+    with lock, ranks.waiting_in(run.folder), interruptible() as signals:
         yield signals
 
 
@@ -86,7 +87,7 @@ def run_epochs(
     last: int,
     report: Callable[[str], None],
 ) -> None:
-    """Run the epochs that a ready run has not had yet, `last` the last; as `train`."""
+    """Train from the first epoch that is not in the log to epoch `last`; raises as `train`."""
     begun = data.fingerprint
     ranks.check_ranks(config)
     ranks.agree("settings or data", config.to_json() + begun)
@@ -187,7 +188,7 @@ def train_epoch(
             if signals.noted is not None:
                 health.check_weights(task, epoch, run.last)
                 save(run, task, log, losses=np.array(losses))
-                raise Stopped(number=signals.noted, steps=len(losses))
+                raise Stopped(number=signals.noted)
 
 
 def end_epoch(
@@ -264,3 +265,4 @@ def save(run: Run, task: Task, log: list[LogRow], **within: np.ndarray) -> None:
     position = {"epoch": int(log[-1]["epoch"]), "step": task.model.step, "log": log_sum(log)}
     parameters = task.model.parameters().values()
     checkpoints.save(parameters, run.last, task.config, run.previous, **position, **within)
+    run.note(run.last, position | within)

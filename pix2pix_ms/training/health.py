@@ -11,12 +11,12 @@ from pix2pix_ms.machine.precision import SKIPPED
 from pix2pix_ms.training.figures import LogRow
 from pix2pix_ms.training.task import Task
 
-WON = 0.01  # mean loss of a discriminator below which it tells every image, and teaches nothing
+WON = 0.01  # mean loss of a discriminator below which it tells every generated image
 FLAT = 0.01  # standard deviation, of values in [-1, 1], that nobody sees: one step of 255 is 0.008
 
 
 def check_losses(task: Task, losses: Sequence[float], epoch: int, kept: Path) -> None:
-    """Refuse to go on after a step whose losses are not finite, those left out by design aside.
+    """Refuse to go on after a step whose losses are not finite, except those that settings disable.
 
     Raises:
         Pix2PixError: naming the first, and `kept`, the checkpoint from before.
@@ -46,7 +46,9 @@ def not_finite(what: str, task: Task, kept: Path) -> Pix2PixError:
     config = task.config
     remedies = [f"--learning-rate {config.learning_rate / 4:.2g}"]
     remedies += ["another --norm"] * hasattr(config, "norm") + ["--amp O0"] * (config.amp != "O0")
-    before = f"{kept} is from before, but to go on from it leads here again: " * kept.is_file()
+    before = (
+        f"{kept} is from before, but resuming from it would fail in the same way: " * kept.is_file()
+    )
     return Pix2PixError(
         f"{what}; {before}start another run with {' or '.join(remedies)}, and look for broken "
         "images in the data"

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,13 @@ class Run:
     """The folder of one training and where things lie in it."""
 
     folder: Path
+    stands: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Where the run was last saved or loaded by this process, as `note` has it."""
+
+    def note(self, checkpoint: Path, position: Mapping[str, Any]) -> None:
+        """Note the checkpoint that a resume would go on from: its epoch, and steps after it."""
+        steps = len(position.get("losses", ()))
+        self.stands.update(checkpoint=checkpoint, epoch=position["epoch"], steps=steps)
 
     @property
     def config_file(self) -> Path:
@@ -75,21 +82,28 @@ class Run:
         Raises:
             Pix2PixError: if neither can be used.
         """
-        if not self.previous.is_file():
-            return Kept(self.last, *checkpoints.load(self.last)) if self.last.is_file() else None
+        if not self.previous.is_file() and not self.last.is_file():
+            return None
         try:
-            return Kept(self.last, *checkpoints.load(self.last))
+            return self.loaded(self.last)
         except Pix2PixError as error:
-            if self.last.is_file() and not isinstance(error, DamagedError):
+            damaged = not self.last.is_file() or isinstance(error, DamagedError)
+            if not damaged or not self.previous.is_file():
                 raise
             kept = self.last.with_name(f"damaged{checkpoints.SUFFIX}")
             found, state = self.previous, "missing"
-            loaded = checkpoints.load(found)
+            loaded = self.loaded(found)
             if self.last.is_file():
                 self.last.replace(kept)  # so that it does not become the previous one
                 state = f"damaged (it is now {kept.name})"
             report(f"{self.last} is {state}; the run goes on from {found.name}")
-            return Kept(found, *loaded)
+            return loaded
+
+    def loaded(self, path: Path) -> Kept:
+        """Read a checkpoint of this run."""
+        kept = Kept(path, *checkpoints.load(path))
+        self.note(path, kept.position)
+        return kept
 
     def sample_file(self, epoch: int) -> Path:
         """The sample grid of an epoch."""
@@ -119,7 +133,7 @@ class Run:
     def begin(self, config: Settings, data: dict[str, str]) -> None:
         """Write down what the run is: its settings, and what it trains on and holds out.
 
-        Records in its own folder are noted from there, so that they are found where it is moved.
+        Records inside its folder are noted by relative paths, so that the folder can be moved.
         """
         place, noted = Path(data["train"]), Path(data["train"]).resolve()
         if ".." not in place.parts and place.is_relative_to(self.folder.absolute()):
@@ -188,7 +202,7 @@ def log_text(log: list[LogRow]) -> str:
 
 
 def log_sum(log: list[LogRow]) -> str:
-    """Return what tells a log from another: the sha256 of its text, seconds aside."""
+    """Return the fingerprint of a log: the sha256 of its text without the seconds."""
     rows = [{**row, "seconds": 0.0} for row in log]
     return hashlib.sha256(log_text(rows).encode()).hexdigest()
 

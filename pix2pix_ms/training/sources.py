@@ -1,4 +1,4 @@
-"""Which records a run trains on: those given, or its own, made once of images that stay."""
+"""Which records a run trains on: those given, or written to its folder from images or seeds."""
 
 from pathlib import Path
 

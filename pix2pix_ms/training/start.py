@@ -53,7 +53,7 @@ def start(
     config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
     if "ranks" in given:
-        ranks.join(config.sync_batch_norm, run.folder)
+        ranks.join(config.sync_batch_norm)
     say = report if ranks.is_first() else silent
     height, width = config.shape
     together = f" on {config.ranks} ranks" * (config.ranks > 1)
@@ -64,14 +64,13 @@ def start(
             config = replace(config, **{**task.decided(opened, config), **given})
             run_epochs(run, config, opened, signals, config.epochs, say)
     except KeyboardInterrupt as stopped:
-        steps = getattr(stopped, "steps", 0)
-        words = interruption(run, steps, again) if ranks.is_first() else "interrupted"
+        words = interruption(run, again) if ranks.is_first() else "interrupted"
         raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
     say(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
 
 
 def check_given(given: Mapping[str, Any], model: str, data: Path | None) -> None:
-    """Refuse settings that the model does not have, or that the data decide."""
+    """Refuse settings that the model does not have, and a number of facades beside other data."""
     refuse_foreign(given, model)
     if data is not None and "facades" in given:
         raise Pix2PixError(
@@ -118,9 +117,9 @@ def records_of(run: Run) -> Path:
 def base_settings(
     run: Run, resuming: bool, model: str | None, preset_name: str | None, given: Mapping[str, Any]
 ) -> Settings:
-    """Return the settings before any is given: the run's own, those it starts from, or a preset's.
+    """Return the base settings: those of the resumed run, of the run in --from, or of the preset.
 
-    With both of the last, the preset's with that architecture. The U-Net keeps its depth.
+    With --from and a preset, the preset's with that run's architecture. The U-Net keeps its depth.
 
     Raises:
         Pix2PixError: if the run to resume or start from is of another model, or cannot be read.
@@ -145,13 +144,16 @@ def base_settings(
     return base
 
 
-def interruption(run: Run, steps: int, again: str) -> str:
-    """Say what an interrupted run leaves behind, with steps of an epoch, and how to go on."""
-    if not run.last.is_file():
+def interruption(run: Run, again: str) -> str:
+    """Say what an interrupted run leaves behind and how to go on."""
+    if not run.stands and run.exists():
+        return f"interrupted before it went on; go on with: {again}"
+    if not run.stands:
         return f"interrupted before the first checkpoint; start again with: {again}"
+    steps = run.stands["steps"]
     more = f" and {steps} step{'s' * (steps > 1)} more" if steps else ""
-    epoch = len(run.log()) - 1
-    return f"interrupted; {run.last} holds epoch {epoch}{more}; go on with: {again}"
+    place = f"{run.stands['checkpoint']} holds epoch {run.stands['epoch']}{more}"
+    return f"interrupted; {place}; go on with: {again}"
 
 
 def silent(_: str) -> None:

@@ -50,7 +50,7 @@ class Model(Protocol):
         """Return everything a resume needs, by name."""
 
     def kept(self) -> Iterable[ms.Parameter]:
-        """Return what translates: the parameters of a checkpoint that is kept for good."""
+        """Return the parameters of the networks that translate, which `epoch_NNN.ckpt` has."""
 
 
 class Task(ABC):

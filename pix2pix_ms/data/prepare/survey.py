@@ -1,8 +1,8 @@
 """What the headers of all files say before anything is written: a report, and what is unfit.
 
-Headers are read, and pairs encoded, on all cores, by processes that each have a pipe to this one:
-it ends with either of them, however they end. Threads would wait for each other (Pillow holds the
-interpreter's lock while it encodes), `fork` is unsafe beside MindSpore's threads,
+Headers are read, and pairs encoded, on all cores, by processes that each have a pipe to this one;
+the pipe closes when either process ends, for whatever reason. Threads would wait for each other
+(Pillow holds the interpreter's lock while it encodes), `fork` is unsafe beside MindSpore's threads,
 `multiprocessing`'s other ways import the user's script again, and joblib waits for ever for a
 process that was killed while it answered. This module must not import MindSpore: each process
 would load it.
@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 from pix2pix_ms.data.images import MODES, Header, header
 from pix2pix_ms.data.prepare.folders import Found, PairFiles, check_equal, check_halves, short
 from pix2pix_ms.data.prepare.recipe import Recipe
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import Pix2PixError, first_line
 
 Result = TypeVar("Result")
 Use = Callable[[PairFiles, Recipe], Result]
@@ -52,7 +52,7 @@ def cores() -> int:
 
 @contextmanager
 def workers(pairs: int) -> Iterator[Submit | None]:
-    """Start a process for each core and give what submits calls to them.
+    """Start a process for each core and yield a function that submits calls to them.
 
     None where so few pairs are done sooner without.
     """
@@ -116,8 +116,10 @@ def serve(connection: Connection) -> None:
             answer: Any
             try:
                 answer = [function(pair, recipe) for pair in pairs]
-            except Exception as error:
+            except (Pix2PixError, OSError) as error:
                 answer = error
+            except Exception as error:  # not each type can be sent
+                answer = Pix2PixError(f"{pairs[0].a} or the next: {first_line(error)}")
             connection.send(answer)
 
 

@@ -1,6 +1,7 @@
 """How good a checkpoint is: every measure over the held-out pairs, as JSON and as a table."""
 
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,19 +181,18 @@ def segmenter_for(named: Path | None, target: Target, seen: Target) -> Path | No
 
 @contextmanager
 def new_folder(folder: Path | None, force: bool) -> Iterator[Path | None]:
-    """Give a place for a folder's files, which move to the folder when all have been written."""
+    """Give a place for a folder's subfolders, which replace those of their names at the end."""
     if folder is None:
         yield None
         return
     check_new(folder, force=force, folder=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    disk = folder if folder.is_dir() else folder.parent
-    with tempfile.TemporaryDirectory(dir=disk, prefix=".writing-") as place:
-        yield (writing := Path(place))
-        for file in sorted(writing.rglob("*.png")):
-            target = folder / file.relative_to(writing)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as place:
+        yield Path(place)
+        folder.mkdir(exist_ok=True)
+        for written in sorted(Path(place).iterdir()):
+            shutil.rmtree(folder / written.name, ignore_errors=True)
+            shutil.move(written, folder / written.name)  # also where that is another disk
 
 
 def file_names(record: Record) -> list[str]:
