@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pix2pix_ms.data import download as download_module
 from pix2pix_ms.data.download import ARCHIVES, download, guard
 from pix2pix_ms.errors import DownloadError
 
@@ -358,9 +359,17 @@ def test_other_bytes_than_the_first_time_are_refused(site: Site, tmp_path: Path)
     assert json.loads(record.read_text())["facades"] != first
 
 
-def test_record_keeps_the_others(site: Site, tmp_path: Path) -> None:
-    """A new checksum joins those of other data sets."""
-    (tmp_path / "checksums.json").write_text('{"maps": "abc"}')
+def test_record_keeps_the_others(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new checksum joins those of other data sets, also one recorded while it was unpacked."""
+    whole = download_module.unpack
+
+    def meanwhile(*given: Any) -> None:
+        (tmp_path / "checksums.json").write_text('{"maps": "abc"}')
+        whole(*given)
+
+    monkeypatch.setattr(download_module, "unpack", meanwhile)
     get(site, tmp_path)
     content = json.loads((tmp_path / "checksums.json").read_text())
     assert (content["maps"], len(content["facades"])) == ("abc", 64)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import ranks as machine_ranks
-from pix2pix_ms.machine.ranks import World, draw, launched, share
+from pix2pix_ms.machine.ranks import POLLS_EVERY, Progress, World, draw, launched, share
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
@@ -145,6 +146,25 @@ def test_without_msrun_the_error_names_it(
         monkeypatch.setenv(name, value)
     with pytest.raises(Pix2PixError, match=found):
         launched()
+
+
+def test_others_wait_for_the_first_rank_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "progress"
+    file.write_bytes(b".")
+    monkeypatch.setattr(machine_ranks, "_joined", [World(1, 2, progress=Progress(file))])
+    machine_ranks.wait_for_first()  # it has been there
+    waiting = Thread(target=lambda: [machine_ranks.wait_for_first() for _ in range(2)])
+    waiting.start()
+    waiting.join(5 * POLLS_EVERY)
+    assert waiting.is_alive()
+    file.write_bytes(b"..")
+    waiting.join(5 * POLLS_EVERY)
+    assert waiting.is_alive(), "at the next point"
+    file.unlink()  # as the first does at its end
+    waiting.join(10)
+    assert not waiting.is_alive()
 
 
 def test_settings_that_ask_for_more_ranks_are_refused(

@@ -12,6 +12,7 @@ from pix2pix_ms.pix2pix.translate import Mode, Translator
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.figures import loss_curves
 from pix2pix_ms.training.run import Run
+from pix2pix_ms.training.start import interruption
 from tests.every_model import restore, values
 from tests.runs import log_of, weights
 
@@ -200,3 +201,19 @@ def test_the_learning_rate_reaches_a_step_that_is_already_compiled(
     assert moved() > 1e-4
     model.set_learning_rate(1e-9)
     assert moved() < 1e-7
+
+
+def test_an_interruption_says_where_the_run_was_last_saved_or_loaded(
+    tmp_path: Path, tiny: Config, data: TrainingData
+) -> None:
+    run = Run(tmp_path / "run")
+    assert (
+        interruption(run, "ms") == "interrupted before the first checkpoint; start again with: ms"
+    )
+    train(tiny, data, run.folder, stop_after=2, report=quiet)
+    assert interruption(run, "ms") == "interrupted before it went on; go on with: ms"
+    run.last.write_bytes(b"damaged")
+    run.load_last(quiet)
+    assert interruption(run, "ms") == f"interrupted; {run.previous} holds epoch 1; go on with: ms"
+    run.note(run.last, {"epoch": 3, "losses": [(0.0,), (0.0,)]})
+    assert f"; {run.last} holds epoch 3 and 2 steps more; " in interruption(run, "ms")
