@@ -146,7 +146,7 @@ def base_settings(
 
 def interruption(run: Run, again: str) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
-    if not run.stands and run.exists():
+    if not run.stands and (run.last.is_file() or run.previous.is_file()):
         return f"interrupted before it went on; go on with: {again}"
     if not run.stands:
         return f"interrupted before the first checkpoint; start again with: {again}"

@@ -177,7 +177,8 @@ def test_images_are_saved_under_equal_names(folder: Path, images: Path, tmp_path
     refusal(*again, about=out)
     output(*again, "--force")
     assert sorted(file.name for file in (out / "generated").iterdir()) == names, "of this run alone"
-    refusal(*again[:-1], out / "input" / names[0], "--force", about="is a file")
+    file = out / "input" / names[0]
+    refusal(*again[:-1], file, "--force", about=file)
     shown = read_image(out / "target" / names[0]).astype(float)
     exact = np.asarray(Image.fromarray(facade(SEEDS[0], 128).photo).resize((64, 64), 3))
     assert np.abs(shown - exact).max() <= 1
