@@ -101,8 +101,8 @@ class Average:
 
     A step keeps the share `ema` of it, and less in the first steps, so that the initial weights
     are soon forgotten: (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
-    After the first four steps it moves at every fourth, for four at once: moving it at every step
-    would take a fifth of a small network's step.
+    It moves every fourth step, for four at once: moving it at every step would take a fifth of a
+    small network's step. In a training of fewer steps it stays at the initial weights.
     """
 
     def __init__(self, followed: UNet, config: Config) -> None:
@@ -120,9 +120,9 @@ class Average:
 
     def follow(self, step: int) -> None:
         """Move towards the weights after `step`, counted from 1, where it is the turn."""
-        steps = 1 if step <= AVERAGED_AT_ONCE else AVERAGED_AT_ONCE
-        if step % steps == 0:
-            self._move(Tensor(min(self.ema, (1 + step) / (10 + step)) ** steps, ms.float32))
+        if step % AVERAGED_AT_ONCE == 0:
+            share = min(self.ema, (1 + step) / (10 + step)) ** AVERAGED_AT_ONCE
+            self._move(Tensor(share, ms.float32))
 
 
 class Pix2Pix(Model):
