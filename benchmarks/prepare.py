@@ -19,7 +19,7 @@ from statistics import median
 from PIL import Image, JpegImagePlugin
 
 from pix2pix_ms.data.prepare.prepare import prepare
-from pix2pix_ms.data.prepare.survey import cores
+from pix2pix_ms.data.prepare.workers import cores
 
 FILES = 2000
 ROUNDS = 5

@@ -14,6 +14,7 @@ from benchmarks.task import Task
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.training.checkpoints import SHIPPED
 
 HERE = distributed.RESULT.parent
 TASK = Task(size=256, batch=1, width=4)
@@ -121,3 +122,57 @@ def test_the_cost_of_summing_gradients_is_that_of_a_ring() -> None:
     assert recorded["on_paper"] == distributed.on_paper()
     assert distributed.table(recorded["on_paper"]) in (HERE / "README.md").read_text()
     assert recorded["bytes"] == pytest.approx(57.17e6 * 4, rel=1e-3)
+
+
+def test_the_tables_of_ranks_and_export_are_what_was_recorded() -> None:
+    """benchmarks/README.md, held to distributed.json and exported.json."""
+    said = (HERE / "README.md").read_text().splitlines()
+    ranks, exported = (
+        json.loads((HERE / f"{name}.json").read_text()) for name in ("distributed", "exported")
+    )
+    for r in ranks["measured"]:
+        rates = f"{r['steps_per_second']:.2f} | {r['images_per_second']:.2f}"
+        assert f"| {r['size']}, {r['width']} | {r['workers']} | {rates} |" in said
+    images = {(r["size"], r["workers"]): r["images_per_second"] for r in ranks["measured"]}
+    assert all(images[size, 2] < images[size, 1] for size, _ in images)  # "cost more than"
+    measured = {name: row for name, row in exported.items() if isinstance(row, dict)}
+    assert len(measured) == 2
+    for name, row in measured.items():
+        for mode in ("paper", "eval"):
+            ours, theirs = (row[f"{p}_{mode}"]["seconds"] for p in ("ours", "onnxruntime"))
+            assert f"| {name} | {mode} | {ours:.4f} | {theirs:.4f} |" in said
+
+
+def test_what_is_said_of_the_familys_trainings_is_what_was_recorded() -> None:
+    """benchmarks/README.md and the card of stargan-32, held to the files the commands wrote."""
+    said = " ".join((HERE / "README.md").read_text().split())
+    cyclegan, stargan = (
+        json.loads((HERE / f"{name}.json").read_text()) for name in ("cyclegan", "stargan")
+    )
+    ours, theirs = (
+        [cyclegan[model][way] for way in ("AtoB", "BtoA")] for model in ("cyclegan", "pix2pix")
+    )
+
+    def both(rows: list[dict[str, float]], name: str) -> str:
+        return " and ".join(f"{row[name]:.3f}" for row in rows)
+
+    assert f"{cyclegan['size']}x{cyclegan['size']}, {cyclegan['epochs']} epochs, " in said
+    assert f"L1 {both(ours, 'l1')} (photo to labels, labels to photo), SSIM about 0" in said
+    assert all(abs(row["ssim"]) < 0.1 for row in ours)
+    assert f"{both(ours, 'pixel_accuracy')} of the pixels right" in said
+    assert f"L1 {both(theirs, 'l1')} and {both(theirs, 'pixel_accuracy')}." in said
+
+    with_loss, without = stargan["runs"].values()
+    kinds = ("latent", "reference")
+    reached, plain = ([run[k]["accuracy"] for k in kinds] for run in (with_loss, without))
+    apart, less = ([run[k]["diversity"] for k in kinds] for run in (with_loss, without))
+    assert f"{stargan['size']}x{stargan['size']}, {stargan['steps']} steps each" in said
+    assert stargan["accuracy on real photos"] == 1  # "that knows all real held-out photos"
+    assert f"takes {reached[0]:.2f} of the translations by noise and {reached[1]:.2f}" in said
+    assert f"(without the diversity loss {plain[0]:.2f} and {plain[1]:.2f})" in said
+    assert f"differ by {apart[0]:.3f} and {apart[1]:.3f} (without {less[0]:.3f} and" in said
+    assert f" {less[1]:.3f}). One seed each." in said
+    card = " ".join((SHIPPED / "README.md").read_text().split())
+    percents = f"{100 * reached[0]:.0f} % (noise) and {100 * reached[1]:.0f} % (references)"
+    assert f"takes {percents} of its translations" in card
+    assert f"{stargan['epochs']} epochs ({stargan['steps']} steps), " in card

@@ -234,7 +234,7 @@ class StarGANConfig(FacadeSettings):
     def diversity_at(self, epoch: int) -> float:
         """Return the diversity loss's weight in `epoch`, counted from 1, falling linearly to 0.
 
-        As in the authors' code, which lowers it at every iteration, not every epoch.
+        The authors' code lowers it at every iteration instead.
         """
         return self.lambda_diversity * (1 - (epoch - 1) / self.epochs)
 

@@ -27,8 +27,8 @@ from tqdm import tqdm
 from pix2pix_ms.errors import DownloadError
 from pix2pix_ms.machine.files import replace_text
 
-# The most an archive, which may be hostile, unpacks to, times its size.
-MAX_BYTES = 20 * 10**9  # unpacked; the largest data set here has a tenth of it
+# The most an archive, which may be hostile, unpacks to: bytes, and times its size.
+MAX_BYTES = 20 * 10**9
 MOST_GROWTH = 100
 SMALLEST = 1 << 20  # below this an archive counts as this large: tar pads, tiny ones would grow
 TIMEOUT: tuple[float, float] = (10, 60)  # seconds: to connect, between two pieces of data

@@ -4,7 +4,7 @@ After a crash there is the old file or the new one, never half of it.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,16 +15,22 @@ from pix2pix_ms.errors import Pix2PixError
 LOCK = ".pix2pix_ms.lock"
 
 
-def check_new(*outputs: Path, force: bool = False, folder: bool = False) -> None:
+def check_new(
+    *outputs: Path, force: bool = False, folder: bool = False, inputs: Iterable[Path] = ()
+) -> None:
     """Refuse outputs that would replace what exists, unless `force`; what is empty may be filled.
 
     Args:
         folder: the outputs are folders.
+        inputs: files that are read, which no output replaces.
 
     Raises:
         Pix2PixError: naming the first that exists, or that is a folder where a file is written.
     """
+    read = {place.resolve() for place in inputs}
     for place in outputs:
+        if place.resolve() in read:
+            raise Pix2PixError(f"{place} is an input; give another name")
         if place.is_dir() and not folder:
             raise Pix2PixError(f"{place} is a folder; give the name of a file")
         if folder and place.exists() and not place.is_dir():

@@ -23,6 +23,8 @@ FACTOR = 2  # the scale is halved by an overflow
 WINDOW = 2000  # and doubled after so many steps without one
 SCALE, SKIPPED = "loss_scale", "skipped_updates"
 
+Terms = tuple[Tensor, ...]
+
 
 def half_type(config: Settings) -> Any:
     """Return MindSpore's type of 16 bits that a config asks for.
@@ -132,32 +134,27 @@ def loss_scaled(optimiser: nn.Optimizer, config: Settings) -> Any:
     return LossScaled(optimiser, FIRST_SCALE if config.amp_dtype == "float16" else 1.0)
 
 
-def value_and_gradient(
-    loss: Callable[..., Any], optimiser: Any, has_aux: bool = True
-) -> Callable[..., Any]:
-    """Return the function to a loss's value and its gradient for the weights of an optimiser.
+def gradient_step(loss: Callable[..., Terms], optimiser: Any) -> Callable[..., Terms]:
+    """Return the function that updates an optimiser's weights once with a loss's gradient.
 
-    `mindspore.value_and_grad`, of the scaled loss where the optimiser is one of scaled losses; the
-    value is never scaled.
-
-    Args:
-        has_aux: the loss comes with other terms, which have no gradient.
+    It takes what `loss` takes. `loss` returns the value to minimise, then the terms to report; the
+    function returns those terms. The gradient is that of the scaled value where the optimiser is
+    one of scaled losses; the terms are never scaled.
     """
-    weights = optimiser.parameters
-    if not isinstance(optimiser, LossScaled):
-        return ms.value_and_grad(loss, None, weights, has_aux=has_aux)
 
-    def scaled(*inputs: Any) -> tuple[Tensor, ...]:
-        values = loss(*inputs) if has_aux else (loss(*inputs),)
-        return optimiser.scale(values[0]), *values
+    def scaled(*inputs: Tensor) -> Terms:
+        values = loss(*inputs)
+        return optimiser.scale(values[0]), *values[1:]
 
-    gradient = ms.value_and_grad(scaled, None, weights, has_aux=True)
+    minimised = scaled if isinstance(optimiser, LossScaled) else loss
+    gradient = ms.value_and_grad(minimised, None, optimiser.parameters, has_aux=True)
 
-    def unscaled(*inputs: Any) -> tuple[Any, tuple[Tensor, ...]]:
-        (_, *values), towards = gradient(*inputs)
-        return (tuple(values) if has_aux else values[0]), towards
+    def update(*inputs: Tensor) -> Terms:
+        (_, *terms), grads = gradient(*inputs)
+        optimiser(grads)
+        return tuple(terms)
 
-    return unscaled
+    return update
 
 
 def array_of(tensor: Tensor) -> np.ndarray:

@@ -93,8 +93,3 @@ def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Opt
         if parameter.name not in own:
             parameter.name = f"{prefix}.{parameter.name}"
     return optimiser
-
-
-def set_rate(optimiser: nn.Optimizer, rate: float) -> None:
-    """Set a learning rate: assigned, because a compiled step sees no `set_data` (MindSpore 2.8)."""
-    ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))

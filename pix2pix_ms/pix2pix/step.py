@@ -8,10 +8,9 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.machine.precision import mixed
+from pix2pix_ms.machine.precision import Terms, gradient_step, mixed
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import compiled
-from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
@@ -23,6 +22,7 @@ from pix2pix_ms.pix2pix.objectives import (
 )
 from pix2pix_ms.pix2pix.optimisers import adam, move_average
 from pix2pix_ms.training.checkpoints import AVERAGE
+from pix2pix_ms.training.task import Model
 
 AVERAGED_AT_ONCE = 4  # steps for which the average moves together
 

@@ -201,7 +201,7 @@ def translate(
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
     check_inputs(sources, pairs, style)
     written = [out / f"{source.stem}.png" for source in sources]
-    check_new(*written, force=force)
+    check_new(*written, force=force, inputs=sources)
     out.mkdir(parents=True, exist_ok=True)
     bar = tqdm(sources, "images", unit="image", disable=None, leave=False)
     for index, (source, path) in enumerate(zip(bar, written, strict=True)):

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.data.pair_batches import Data
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import ranks
 from pix2pix_ms.machine.device import choose_device
@@ -27,7 +28,7 @@ from pix2pix_ms.machine.signals import Handler, Stopped, interruptible
 from pix2pix_ms.training import checkpoints, health
 from pix2pix_ms.training.figures import LogRow
 from pix2pix_ms.training.run import Run, check_data, check_free, check_same, checked_log, log_sum
-from pix2pix_ms.training.task import Data, Model, Task
+from pix2pix_ms.training.task import Model, Task
 
 
 def train(
@@ -73,10 +74,10 @@ def ready(run: Run, resume: bool) -> Iterator[Handler]:
     Raises:
         Pix2PixError: if the folder holds a run and is not to be resumed, or is in use.
     """
-    check_free(run, resume)
-    lock = held(run.folder) if ranks.is_first() else nullcontext()
-    with lock, ranks.waiting_in(run.folder), interruptible() as signals:
-        yield signals
+    with held(run.folder) if ranks.is_first() else nullcontext():
+        check_free(run, resume)
+        with ranks.waiting_in(run.folder), interruptible() as signals:
+            yield signals
 
 
 def run_epochs(
@@ -203,7 +204,7 @@ def end_epoch(
     if ranks.is_first():
         row = log_row(task.columns(), len(log), task.model, losses, task.measure(), seconds)
         log.append(row | accounting(task.model.parameters()))
-        signs = health.signs(task, log[-1], log[-2] if len(log) > 1 else log[-1])
+        signs = health.signs(task, log)
         run.warn(signs)
         keep(run, task, log)
         for line in (epoch_line(task, log[-1]), *(f"warning: {sign}" for sign in signs)):

@@ -55,14 +55,11 @@ def not_finite(what: str, task: Task, kept: Path) -> Pix2PixError:
     )
 
 
-def signs(task: Task, row: LogRow, before: LogRow) -> list[str]:
-    """Say what in an epoch looks as if one network had won, or nothing were learned any more.
-
-    Args:
-        before: the row of the epoch before it.
-    """
-    if row["epoch"] == 0:
-        return []
+def signs(task: Task, log: Sequence[LogRow]) -> list[str]:
+    """Say what in a log's last epoch looks as if one network had won, or nothing were learned."""
+    if len(log) < 2:
+        return []  # untrained
+    before, row = log[-2:]
     found = []
     if row.get(SKIPPED, 0) - before.get(SKIPPED, 0) >= row["step"] - before["step"] > 0:
         found.append("mixed precision skipped as many updates as there were steps; try --amp O0")

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from pix2pix_ms.config.models import settings_from_json
 from pix2pix_ms.config.settings import Settings
+from pix2pix_ms.data.pair_batches import Data
 from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.machine.files import replace_text
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.figures import LogRow
-from pix2pix_ms.training.task import Data
 
 # What may change when a run is resumed: how long it goes on, and what is kept of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "sample_every", "samples", "device")

@@ -8,11 +8,12 @@ task builds one, feeds it, measures it and shows it. A new member of the family 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import mindspore as ms
 import numpy as np
 from matplotlib.figure import Figure
+from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.training.figures import LogRow, curves_of
 
@@ -20,37 +21,41 @@ Batch = tuple[np.ndarray, ...]
 Panels = Mapping[str, Mapping[str, str]]  # title of a plot: label of a curve: column of the log
 
 
-class Data(Protocol):
-    """What a run trains on and what it holds out."""
+class Model:
+    """Networks and optimisers; a model sets these attributes and has a `train_step`.
 
-    @property
-    def description(self) -> str:
-        """A sentence that says which is which."""
-
-    @property
-    def fingerprint(self) -> str:
-        """What tells these data from others."""
-
-    def identity(self) -> dict[str, str]:
-        """What a run notes of its data: `train`, where they are, `pairs`, `fingerprint`."""
-
-
-class Model(Protocol):
-    """Networks, optimisers and a training step."""
+    Attributes:
+        step: how many training steps were taken.
+        saved: all whose parameters a resume needs, such as networks and optimisers.
+        inference: those of the networks that translate or generate.
+        rates: each optimiser's learning rate, as a multiple of the config's.
+        train_step: takes a batch, updates once, and returns a NamedTuple of the losses as numbers.
+    """
 
     config: Any
-    step: int
+    step = 0
+    saved: tuple[nn.Cell, ...]
+    inference: tuple[nn.Cell, ...]
+    rates: dict[nn.Optimizer, float]
     train_step: Callable[..., Any]
-    """Takes a batch, updates once, and returns a NamedTuple of the losses as numbers."""
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the optimisers' rate, also where the step is compiled."""
+        """Set all optimisers' learning rate, also where the step is already compiled."""
+        for optimiser, multiple in self.rates.items():
+            set_rate(optimiser, rate * multiple)
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return everything a resume needs, by name."""
+        return {p.name: p for cell in self.saved for p in cell.get_parameters()}
 
     def kept(self) -> Iterable[ms.Parameter]:
-        """Return the parameters of the networks that translate, which `epoch_NNN.ckpt` has."""
+        """Return the parameters of the networks that translate or generate."""
+        return [p for network in self.inference for p in network.get_parameters()]
+
+
+def set_rate(optimiser: nn.Optimizer, rate: float) -> None:
+    """Set a learning rate: assigned, because a compiled step sees no `set_data` (MindSpore 2.8)."""
+    ops.assign(optimiser.learning_rate, Tensor(rate, ms.float32))
 
 
 class Task(ABC):
@@ -75,7 +80,7 @@ class Task(ABC):
     """The settings that the data decide."""
 
     config: Any
-    model: Any  # a `Model`
+    model: Any  # its kind of `Model`
     _sampled: tuple[int, Any] | None = None
 
     @classmethod

@@ -20,7 +20,7 @@ from pix2pix_ms.data.prepare.folders import PairFiles
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.prepare.splits import find_splits
-from pix2pix_ms.data.prepare.survey import WORTH_IT, cores, each, workers
+from pix2pix_ms.data.prepare.workers import WORTH_IT, cores, each, workers
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import LOCK
@@ -348,7 +348,7 @@ def test_processes_report_unfit_files_and_do_not_load_mindspore(tmp_path: Path) 
     pairs[20].a.write_text("hello")
     with pytest.raises(Pix2PixError, match=r"20\.jpg: expected an image, found something else"):
         list(encoded(pairs))
-    check = "import pix2pix_ms.data.prepare.encoding, pix2pix_ms.data.prepare.survey, sys; "
+    check = "import pix2pix_ms.data.prepare.encoding, pix2pix_ms.data.prepare.workers, sys; "
     check += "sys.exit('mindspore' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
 
@@ -362,7 +362,7 @@ def processes_of(parent: int) -> list[Path]:
             own = status.read_text().split("PPid:")[1].split()[0] == str(parent)
         except (OSError, IndexError):
             continue
-        if own and b"pix2pix_ms.data.prepare.survey" in command:
+        if own and b"pix2pix_ms.data.prepare.workers" in command:
             found.append(status.parent)
     return found
 

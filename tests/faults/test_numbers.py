@@ -140,27 +140,31 @@ def test_signs_of_collapse_are_reported_and_written_down(
     assert run.warnings_file.read_text().splitlines() == lines
 
 
+LOG: list[dict[str, float]] = [{"epoch": 0, "step": 0}, {"epoch": 1, "step": 9}]
+
+
 def test_identical_images_are_reported() -> None:
     image = np.random.default_rng(0).uniform(-1, 1, (1, 3, 8, 8))
     alike, others = np.repeat(image, 3, 0), np.concatenate([image, -image])
     words = ["epoch 1: all generated images are alike"]
     for images, expected in ((alike, words), (others, []), (image, [])):
         task: Any = SimpleNamespace(games=tuple, generated=lambda shown=images: [shown])
-        assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == expected
+        assert health.signs(task, LOG) == expected
 
 
 def test_images_of_one_colour_are_reported_whatever_the_colour() -> None:
     colours = np.array([[1.0, 0.2, -1.0], [-0.5, 0.5, 0.9]]).reshape(2, 3, 1, 1)
     task: Any = SimpleNamespace(games=tuple, generated=lambda: [np.tile(colours, (1, 1, 8, 8))])
     words = ["epoch 1: every generated image is of one colour"]
-    assert health.signs(task, {"epoch": 1, "step": 9}, {"step": 0}) == words
+    assert health.signs(task, LOG) == words
+    assert health.signs(task, LOG[:1]) == [], "untrained"
 
 
 def test_an_epoch_of_skipped_updates_is_reported() -> None:
     task: Any = SimpleNamespace(games=tuple, generated=tuple)
     for skipped, reported in ((12, True), (9, False)):
-        rows = {"epoch": 2, "step": 20, SKIPPED: skipped}, {"step": 10, SKIPPED: 2}
-        assert bool(health.signs(task, *rows)) == reported
+        rows = {"step": 10, SKIPPED: 2}, {"epoch": 2, "step": 20, SKIPPED: skipped}
+        assert bool(health.signs(task, rows)) == reported
 
 
 def test_a_sound_run_has_no_warnings(undisturbed: Path) -> None:

@@ -16,7 +16,7 @@ from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.pair_batches import TrainingData
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import precision
-from pix2pix_ms.machine.precision import LossScaled, array_of, value_and_gradient
+from pix2pix_ms.machine.precision import LossScaled, array_of, gradient_step
 from pix2pix_ms.pix2pix.optimisers import adam
 from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.training.epochs import train
@@ -67,15 +67,14 @@ def scaled_dense(scale: float) -> tuple[nn.Dense, LossScaled]:
 
 
 def updating(network: nn.Dense, optimiser: Any, jit: bool) -> Callable[..., Tensor]:
-    def loss(x: Tensor) -> Tensor:
-        return (network(x) ** 2).mean()
+    def loss(x: Tensor) -> tuple[Tensor, Tensor]:
+        value = (network(x) ** 2).mean()
+        return value, value
 
-    gradient = value_and_gradient(loss, optimiser, has_aux=False)
+    update = gradient_step(loss, optimiser)
 
     def step(x: Tensor) -> Tensor:
-        value, towards = gradient(x)
-        optimiser(towards)
-        return value
+        return update(x)[0]
 
     return ms.jit(step) if jit else step
 

@@ -8,7 +8,8 @@ import pytest
 from mindspore import Tensor, nn
 
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.pix2pix.optimisers import adam, rmsprop, set_rate
+from pix2pix_ms.pix2pix.optimisers import adam, rmsprop
+from pix2pix_ms.training.task import set_rate
 
 STEPS = 8
 RNG = np.random.default_rng(3)

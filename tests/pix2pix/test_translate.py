@@ -186,6 +186,14 @@ def test_inputs_that_cannot_be_used_write_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_an_input_is_never_replaced(photos: Path, checkpoint: Path, force: list[str]) -> None:
+    before = (photos / "1.png").read_bytes()
+    words = ("--checkpoint", checkpoint, "--out", photos, *force)
+    assert "is an input" in refusal("translate", photos, *words, about=photos)
+    assert (photos / "1.png").read_bytes() == before
+
+
 def test_weights_loaded_later_reach_a_network_that_has_run(checkpoint: Path, tiny: Config) -> None:
     generator = UNet(tiny)
     initialise(generator, replace(tiny, seed=5))

@@ -39,7 +39,7 @@ def test_the_generator_has_the_log_of_its_training() -> None:
 
 
 def test_the_model_card_has_the_measured_scores() -> None:
-    """The card says what `evaluate` wrote into scores.json."""
+    """Likewise what else is said of it; all is what `evaluate` wrote into scores.json."""
     scores = json.loads((SHIPPED_GENERATOR / "scores.json").read_text())
     generated, target = (
         " / ".join(f"{each[side]:.3f}" for each in scores["segmentation"].values())
@@ -51,6 +51,12 @@ def test_the_model_card_has_the_measured_scores() -> None:
     card = (SHIPPED / "README.md").read_text()
     assert f"| mode `paper` {row} {generated} |" in card
     assert f"| real photos | 0 | | 1 | 1 | {target} |" in card
+    elsewhere = [
+        " ".join((SHIPPED.parent / place / "README.md").read_text().split())
+        for place in ("benchmarks", "pix2pix_ms")
+    ]
+    assert all(f"reaches {generated}" in text for text in elsewhere)
+    assert f"where their real photos reach {target}" in elsewhere[1]
     assert (scores["images"], scores["mode"]) == (100, "paper")
 
 

@@ -10,7 +10,8 @@ from pix2pix_ms.data.prepare.encoding import encode_image, encode_pair
 from pix2pix_ms.data.prepare.folders import SPLITS, Found, refuse_lonely
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits, lonely_in
-from pix2pix_ms.data.prepare.survey import each, lines, look, refuse_unfit, workers
+from pix2pix_ms.data.prepare.survey import lines, look, refuse_unfit
+from pix2pix_ms.data.prepare.workers import each, workers
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.writing import appearing_records, write_rows
 from pix2pix_ms.errors import Pix2PixError

@@ -13,17 +13,17 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.machine.precision import mixed
+from pix2pix_ms.machine.precision import Terms, gradient_step, mixed
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import gathering, world
 from pix2pix_ms.machine.signals import compiled
-from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.blocks import parameter
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.resnet import ResNet
 from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, l1
 from pix2pix_ms.pix2pix.optimisers import adam
+from pix2pix_ms.training.task import Model
 
 Network = TypeVar("Network", bound=nn.Cell)
 

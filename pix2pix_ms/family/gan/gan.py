@@ -16,15 +16,15 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import GANConfig
-from pix2pix_ms.machine.precision import array_of, mixed
+from pix2pix_ms.machine.precision import Terms, array_of, gradient_step, mixed
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import draw
 from pix2pix_ms.machine.signals import compiled, interruptible
-from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.blocks import leaky_relu, set_statistics
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.objectives import ADVERSARIAL, generator_loss
 from pix2pix_ms.pix2pix.optimisers import adam
+from pix2pix_ms.training.task import Model
 
 Step = Callable[..., Terms]
 Networks = tuple[type[nn.Cell], type[nn.Cell]]  # generator, discriminator

@@ -24,8 +24,8 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.config.family import WGANConfig
 from pix2pix_ms.family.gan.dcgan import DCGAN, Discriminator, Generator
 from pix2pix_ms.family.gan.gan import Losses, Networks, Step
+from pix2pix_ms.machine.precision import Terms, gradient_step
 from pix2pix_ms.machine.signals import compiled
-from pix2pix_ms.pix2pix.model import Terms, gradient_step
 from pix2pix_ms.pix2pix.objectives import gradient_penalty, interpolation_weights, wasserstein
 from pix2pix_ms.pix2pix.optimisers import adam, rmsprop
 

@@ -18,13 +18,14 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
 from pix2pix_ms.family.stargan.translate import Averages, forward, one_hot
+from pix2pix_ms.machine.precision import Terms, gradient_step
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import draw
 from pix2pix_ms.machine.signals import compiled
-from pix2pix_ms.pix2pix.model import Model, Terms, gradient_step
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.objectives import l1, softplus
 from pix2pix_ms.pix2pix.optimisers import adam
+from pix2pix_ms.training.task import Model
 
 
 class Losses(NamedTuple):

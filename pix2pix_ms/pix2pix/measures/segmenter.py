@@ -30,7 +30,7 @@ from pix2pix_ms.data.pair_batches import (
 )
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new, held
-from pix2pix_ms.machine.precision import mixed, value_and_gradient
+from pix2pix_ms.machine.precision import Terms, gradient_step, mixed
 from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.measures.segmentation import (
     CLASSES,
@@ -40,9 +40,10 @@ from pix2pix_ms.pix2pix.measures.segmentation import (
 )
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
-from pix2pix_ms.pix2pix.optimisers import adam, set_rate
+from pix2pix_ms.pix2pix.optimisers import adam
 from pix2pix_ms.pix2pix.translate import Translator, to_network
 from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.task import set_rate
 
 NETWORK = "segmenter"
 
@@ -163,27 +164,20 @@ def photo_to_labels(subset: Subset) -> Direction:
 
 def training_step(
     network: Segmenter, optimiser: nn.Optimizer, config: Config
-) -> Callable[[Tensor, Tensor], Tensor]:
+) -> Callable[..., Terms]:
     """Return the step: photos and one-hot labels to the loss, updating the network."""
-
     scores = mixed(network, config)
 
-    def loss(x: Tensor, wanted: Tensor) -> Tensor:
-        return ops.cross_entropy(scores(x), wanted)
+    def loss(x: Tensor, wanted: Tensor) -> Terms:
+        value = ops.cross_entropy(scores(x), wanted)
+        return value, value
 
-    gradient = value_and_gradient(loss, optimiser, has_aux=False)
-
-    def step(x: Tensor, wanted: Tensor) -> Tensor:
-        value, towards = gradient(x, wanted)
-        optimiser(towards)
-        return value
-
-    return compiled(step, config)
+    return compiled(gradient_step(loss, optimiser), config)
 
 
 def train_epoch(
     network: Segmenter,
-    step: Callable[[Tensor, Tensor], Tensor],
+    step: Callable[..., Terms],
     subset: Subset,
     config: Config,
     epoch: int,
@@ -192,7 +186,8 @@ def train_epoch(
     network.set_train()
     losses = []
     for row in records.rows_of(epoch_data(subset, config, epoch), subset.record.path):
-        losses.append(float(step(Tensor(row["x"]), Tensor(one_hot(row["y"])))))
+        (loss,) = step(Tensor(row["x"]), Tensor(one_hot(row["y"])))
+        losses.append(float(loss))
     return float(np.mean(losses))
 
 

@@ -1,0 +1,138 @@
+"""Functions of pairs on all cores: in order, a few results in memory at a time.
+
+By processes that each have a pipe to this one; the pipe closes when either process ends, for
+whatever reason. Threads would wait for each other (Pillow holds the interpreter's lock while it
+encodes), `fork` is unsafe beside MindSpore's threads, `multiprocessing`'s other ways import the
+user's script again, and joblib waits for ever for a process that was killed while it answered. This
+module must not import MindSpore: each process would load it.
+"""
+
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import islice
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from pix2pix_ms.data.prepare.folders import PairFiles
+from pix2pix_ms.data.prepare.recipe import Recipe
+from pix2pix_ms.errors import Pix2PixError, first_line
+
+Result = TypeVar("Result")
+Use = Callable[[PairFiles, Recipe], Result]
+Submit = Callable[[Use[Any], list[PairFiles], Recipe], "Future[Any]"]
+
+WORTH_IT = 32  # pairs: fewer are done sooner than processes start
+AT_ONCE = 4  # pairs a call: an exchange with a process costs about as much as reading a header
+AHEAD = 2  # calls a process, one of them at work
+
+
+def cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+@contextmanager
+def workers(pairs: int) -> Iterator[Submit | None]:
+    """Start a process for each core and yield a function that submits calls to them.
+
+    None where so few pairs are done sooner without.
+    """
+    if pairs < WORTH_IT or cores() == 1:
+        yield None
+        return
+    started = [start() for _ in range(cores())]
+    idle: SimpleQueue[Connection] = SimpleQueue()
+    for _, connection in started:
+        idle.put(connection)
+    threads = ThreadPoolExecutor(len(started))
+    try:
+        yield lambda *call: threads.submit(ask, idle, *call)
+    finally:
+        for process, _ in started:
+            process.kill()
+            process.wait()
+        threads.shutdown(cancel_futures=True)
+
+
+def start() -> tuple[subprocess.Popen[bytes], Connection]:
+    """Start a process that finds modules where this one does; return it and the pipe to it."""
+    ours, theirs = Pipe()
+    places = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)])
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": places},
+            pass_fds=[theirs.fileno()],
+            process_group=0,  # Ctrl-C is for the parent
+        )
+    return process, ours
+
+
+def ask(
+    idle: SimpleQueue[Connection], function: Use[Result], pairs: list[PairFiles], recipe: Recipe
+) -> list[Result]:
+    """Have a process call a function on some pairs."""
+    connection = idle.get()
+    try:
+        connection.send((function, pairs, recipe))
+        answer = connection.recv()
+    except (OSError, EOFError) as error:
+        raise Pix2PixError(
+            f"{pairs[0].a}: expected it and the next to be read, found that the process "
+            "reading them ended; is there enough memory?"
+        ) from error
+    finally:
+        idle.put(connection)  # whether alive or not: another thread may wait for it
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def serve(connection: Connection) -> None:
+    """Answer calls until the other side closes the pipe, or ends."""
+    with suppress(EOFError, ConnectionError):
+        while True:
+            function, pairs, recipe = connection.recv()
+            answer: Any
+            try:
+                answer = [function(pair, recipe) for pair in pairs]
+            except (Pix2PixError, OSError) as error:
+                answer = error
+            except Exception as error:  # not each type can be sent
+                answer = Pix2PixError(f"{pairs[0].a} or the next: {first_line(error)}")
+            connection.send(answer)
+
+
+def each(
+    function: Use[Result], pairs: list[PairFiles], recipe: Recipe, submit: Submit | None
+) -> Iterator[Result]:
+    """Yield `function(pair, recipe)` of every pair, in order, a few results in memory at a time.
+
+    Raises:
+        Pix2PixError: what the function raises, or if a process dies.
+    """
+    if submit is None:
+        yield from (function(pair, recipe) for pair in pairs)
+        return
+    calls = (
+        submit(function, pairs[first : first + AT_ONCE], recipe)
+        for first in range(0, len(pairs), AT_ONCE)
+    )
+    waiting: deque[Future[list[Result]]] = deque(islice(calls, AHEAD * cores()))
+    while waiting:
+        results = waiting.popleft().result()
+        waiting.extend(islice(calls, 1))
+        yield from results
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])))
