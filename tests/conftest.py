@@ -91,7 +91,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(f"{folder}.lock"):
         if not (folder / "steps.npz").exists():
             program = [sys.executable, "-m", "tests.every_model", str(folder / "steps.npz")]
-            (folder / "graphs").mkdir(parents=True)
+            (folder / "graphs").mkdir(parents=True, exist_ok=True)
             subprocess.run(
                 program, cwd=Path(__file__).parents[1], env=os.environ | saving, check=True
             )

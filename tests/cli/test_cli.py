@@ -188,6 +188,7 @@ def test_no_output_replaces_what_is_there_without_force(
     assert there.read_text() == "mine"
     output(*parts, "--force")
     assert other.read_text() == "mine"
+    assert there.exists() == (case != "prepare, held out"), "which would be of other pairs"
     assert not there.exists() or there.read_bytes() != b"mine"
 
 

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from pix2pix_ms.cli.commands import command
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.builtin import digits, styled_facades, unpaired_facades
 from pix2pix_ms.data.domain_batches import (
@@ -34,6 +32,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.cyclegan.task import UnpairedTask
 from pix2pix_ms.family.stargan.task import StylesTask
 from pix2pix_ms.training.sources import run_records
+from tests.runs import call
 
 CONFIG = preset("quick", "stargan", size=32, jitter_size=32, mirror=False, batch_size=2)
 COUNTS = {"dark": 7, "light": 4, "mid": 5}
@@ -215,10 +214,6 @@ def test_channels_and_batches_that_do_not_fit_are_refused(record: Path) -> None:
         check_images(data, CONFIG, 1, every(data))
     with pytest.raises(Pix2PixError, match="expected at most the 13 training images, found 14"):
         check_images(data, replace(CONFIG, batch_size=14), 3, every(data))
-
-
-def call(*words: str | Path) -> Result:
-    return CliRunner().invoke(command, [str(word) for word in words])
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from pix2pix_ms.cli import commands
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
@@ -28,6 +26,7 @@ from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
 from tests.machine import ranks
+from tests.runs import output
 
 BIN = Path(sys.executable).parent
 PAUSE = 0.1
@@ -239,8 +238,7 @@ class Ends(NamedTuple):
 def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     folder = tmp_path_factory.mktemp("ends")
     words = [word for word in command(folder / "place")[1:] if word != "--distributed"]
-    place = CliRunner().invoke(commands.command, [str(word) for word in words])
-    assert place.exit_code == 0, place.output
+    output(*words)
     words = ["--from", folder / "place"]  # which all ranks start with
     jobs = [Job(folder / "killed", *command(folder / "run", *words))]
     try:
