@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
-# Strict: every output is compared. The slowest cell is a training of about a minute.
+# Strict: every output is compared, as notebooks/conftest.py does it. The slowest cell is a training of about a minute.
 # Two files at a time: compiling a graph, which takes most of the time, uses one core.
 PARALLEL := -n 2 --dist loadfile
 NBVAL := $(BIN)/python -m pytest $(PARALLEL) --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider

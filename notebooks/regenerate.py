@@ -19,7 +19,7 @@ LARGEST = 1_500_000  # bytes: what a reader on a slow line, and a diff, can bear
 
 
 def regenerate(path: Path) -> None:
-    """Execute one notebook and write it back with its outputs, ids and metadata in a fixed form."""
+    """Execute one notebook and write it back with its outputs; each cell keeps its id."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -28,8 +28,7 @@ def regenerate(path: Path) -> None:
     place = {"metadata": {"path": str(FOLDER)}}
     NotebookClient(notebook, timeout=300, resources=place).execute()
     notebook.metadata["language_info"] = {"name": "python"}
-    for number, cell in enumerate(notebook.cells, 1):
-        cell.id = f"cell-{number:02d}"
+    for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = joined(cell.outputs)
