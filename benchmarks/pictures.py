@@ -47,7 +47,7 @@ RECIPES: dict[str, dict[str, str]] = {
         "the preset": "",
         "the preset, rate 4e-4": "--learning-rate 4e-4",
         "the preset, LSGAN": "--gan-mode lsgan",
-        "the preset, lambda 50": "--lambda-l1 50",
+        "the preset, lambda 10": "--lambda-l1 10",
         "the preset, no dropout": "--no-dropout",
         "the preset, ndf 64": "--ndf 64",
         "the preset, start 0.01": "--init-gain 0.01",

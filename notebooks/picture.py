@@ -2,7 +2,7 @@
 
 `make picture` runs this: held-out procedural facades as `checkpoints/facades_64.ckpt` sees them,
 and the label map one can try `pix2pix-ms translate` on. With the folder of the CMP facades as
-argument it makes the strip of real ones: what `checkpoints/facades-128` generates from held-out
+argument it makes the strip of real ones: what `checkpoints/facades-256` generates from held-out
 label maps, and nothing of the data set itself.
 """
 

@@ -67,11 +67,11 @@ def test_the_strip_is_of_generated_images_alone(picture: ModuleType, tmp_path: P
         both = Image.fromarray(np.hstack([pair.photo, pair.label_map]))
         both.save(tmp_path / "val" / f"{name}.jpg", quality=100, subsampling=0)
     made = picture.strip(tmp_path)
-    assert made.shape == (256, 512, 3)
+    assert made.shape == (512, 1024, 3)
     assert np.asarray(Image.open(picture.STRIP)).shape == made.shape
     generate = Translator(*load_generator(SHIPPED_GENERATOR))
-    for place, number in ((0, 0), (128, 1)):  # JPEG changes the label map a little
-        seen = resized(facade(number, 64).label_map, 128, 128)
+    for place, number in ((0, 0), (256, 1)):  # JPEG changes the label map a little
+        seen = resized(facade(number, 64).label_map, 256, 256)
         wanted = generate.image(seen).astype(int)
-        assert np.abs(made[:128, place : place + 128] - wanted).mean() < 10
-        assert np.abs(made[:128, place : place + 128] - np.roll(wanted, 64, axis=1)).mean() > 20
+        assert np.abs(made[:256, place : place + 256] - wanted).mean() < 10
+        assert np.abs(made[:256, place : place + 256] - np.roll(wanted, 128, axis=1)).mean() > 20

@@ -131,7 +131,7 @@ def translate(
     inputs: tuple[Path, ...],
     *,
     out: Annotated[Path, "Folder for the PNG files."],
-    checkpoint: Annotated[Path | None, "File, run or export [checkpoints/facades-128]."] = None,
+    checkpoint: Annotated[Path | None, "File, run or export [checkpoints/facades-256]."] = None,
     mode: Mode = None,
     side_by_side: Annotated[bool, "Put the input to the left of the result."] = False,
     pairs: Annotated[bool, "Inputs are side-by-side pairs: take the input half."] = False,

@@ -28,7 +28,7 @@ NETWORK = re.compile("(generator|mapping|encoder|discriminator|average)[._]")
 
 # The networks that come with a clone; an installed package alone does not have them.
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
-SHIPPED_GENERATOR = SHIPPED / "facades-128"
+SHIPPED_GENERATOR = SHIPPED / "facades-256"
 SHIPPED_SEGMENTER = SHIPPED / "segmenter"
 
 
