@@ -45,7 +45,6 @@ _HOME_OF = {
     "load_generator": "training.checkpoints",
     "evaluate": "pix2pix.measures.scores",
     "score": "pix2pix.measures.scores",
-    "fingerprint": "training.figures",
     "image_grid": "training.figures",
     "loss_curves": "training.figures",
     "sample_grid": "training.figures",

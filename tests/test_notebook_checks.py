@@ -78,10 +78,11 @@ def test_texts_that_differ(stored: str, new: str, tags: list[str], says: str) ->
 @pytest.mark.parametrize(
     ("tag", "says"),
     [
-        ("tolerence:0.2", "expected one of hide-check, chance, raises-exception, tolerance:NUMBER"),
+        ("tolerence:0.2", "expected one of hide-check, chance, tolerance:NUMBER"),
         ("tolerance:some", "expected one of"),
         ("picture", "expected one of"),
         ("nbval-ignore-output", "expected one of"),
+        ("raises-exception", "expected one of"),
         ("chance:1", "expected one of"),
         ("tolerance:0.4", "expected at most tolerance:0.3"),
         ("picture:7", "expected at most picture:6"),
@@ -221,7 +222,7 @@ BOOKS: dict[str, list[tuple[str, list[str], Change, bool]]] = {
     "misspelt": [("1", ["tolerence:0.2"], None, False)],
     "skipped": [("# NBVAL_SKIP\n1", [], None, False)],
     "ignored": [("# NBVAL_IGNORE_OUTPUT\n1", [], None, False)],
-    "raising": [("assert 0", ["hide-check", "raises-exception"], None, False)],
+    "raising": [("# NBVAL_RAISES_EXCEPTION\nassert 0", ["hide-check"], None, False)],
     "unrun": [("1", [], None, False)],
 }
 REFUSED = ("misspelt", "skipped", "ignored", "raising", "unrun")  # before any cell runs

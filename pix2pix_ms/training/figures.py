@@ -130,15 +130,3 @@ def finish(axes: Axes, title: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-
-
-def fingerprint(*images: np.ndarray, digits: int = 2) -> str:
-    """Describe images in a line that a test can compare where pictures are not compared.
-
-    Shape, mean and range, rounded so that another processor's rounding does not show.
-    """
-    shapes = " ".join("x".join(str(side) for side in image.shape) for image in images[:1])
-    means = " ".join(f"{float(np.mean(image)):.{digits}f}" for image in images)
-    low = min(float(image.min()) for image in images)
-    high = max(float(image.max()) for image in images)
-    return f"{len(images)} of {shapes}, means {means}, range {low:.{digits}f} to {high:.{digits}f}"

@@ -70,6 +70,17 @@ def test_the_model_card_has_the_measured_scores(folder: Path) -> None:
 
 
 @of_facades
+def test_the_cards_curve_is_what_was_recorded(folder: Path) -> None:
+    with (folder / "kid.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    card = (SHIPPED / "README.md").read_text().split(f"## {folder.name}:")[1].split("\n## ")[0]
+    heads = " | ".join(f"λ {row['lambda_l1']}: {row['epoch']}" for row in rows)
+    assert f"| after | {heads} |" in card
+    kids = " | ".join(f"{float(row['kid']):.0f}" for row in rows)
+    assert f"| KID x 1000 | {kids} |" in card
+
+
+@of_facades
 def test_a_generator_makes_doors_darker_than_walls(folder: Path) -> None:
     """Of a procedural label map, the like of which it has not seen."""
     generator, config = checkpoints.load_generator(folder)
