@@ -225,7 +225,7 @@ BOOKS: dict[str, list[tuple[str, list[str], Change, bool]]] = {
     "raising": [("# NBVAL_RAISES_EXCEPTION\nassert 0", ["hide-check"], None, False)],
     "unrun": [("1", [], None, False)],
 }
-REFUSED = ("misspelt", "skipped", "ignored", "raising", "unrun")  # before any cell runs
+REFUSED = ("misspelt", "skipped", "ignored", "unrun")  # whatever they store
 
 
 def write(name: str, folder: Path) -> None:
