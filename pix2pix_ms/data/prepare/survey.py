@@ -2,15 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from pix2pix_ms.data.images import MODES, Header, header
-from pix2pix_ms.data.prepare.folders import Found, PairFiles, check_equal, check_halves, short
+from pix2pix_ms.data.prepare.folders import (
+    MOST_NAMED,
+    Found,
+    PairFiles,
+    check_equal,
+    check_halves,
+    some,
+)
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.errors import Pix2PixError
 
-MOST_KINDS = 4  # of sizes, modes and ignored files that a line names
 LABEL = 10  # columns
 
 
@@ -35,32 +40,34 @@ def look(pair: PairFiles, recipe: Recipe) -> Seen:
     return Seen(headers, None)
 
 
-def refuse_unfit(seen: list[Seen]) -> None:
-    """Refuse unfit files: the first one's line, and how many more there are."""
+def refuse_unfit(splits: dict[str, Found], seen: list[Seen]) -> None:
+    """Refuse unfit files, with the first one's line, and a split of which nothing is left."""
     faults = [pair.fault for pair in seen if pair.fault]
     if faults:
         raise Pix2PixError(faults[0] + f" (and {len(faults) - 1} more)" * (len(faults) > 1))
-
-
-def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterator[str]:
-    """Yield the lines of the report."""
     for name, found in splits.items():
-        yield line(name, amount(found))
-    yield line("size", counted(head.size for pair in seen for head in pair.headers))
-    yield line("mode", counted(modes(seen, recipe.stored)))
+        if not found.pairs:
+            raise Pix2PixError(
+                f"{name}: expected at least one pair, found none whose names match in "
+                f"{found.layout}; give both images of a pair the same name"
+            )
+
+
+def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> list[str]:
+    """Return the lines of the report."""
     headers = [head for pair in seen for head in pair.headers]
+    rows = [(name, amount(found)) for name, found in splits.items()]
+    rows += [("size", counted(head.size for head in headers))]
+    rows += [("mode", counted(modes(seen, recipe.stored)))]
     if turned := sum(head.turned for head in headers):
-        yield line("turned", f"{turned} as their EXIF orientation says")
+        rows += [("turned", f"{turned} as their EXIF orientation says")]
     if any(head.transparent for head in headers):
-        yield line("alpha", counted(alphas(seen, recipe.stored)))
-    ignored = [path for found in splits.values() for path in found.ignored]
-    if ignored:
-        yield line("ignored", f"{len(ignored)} that are no images: {some(ignored)}")
-    for path in (path for found in splits.values() for path in found.lonely):
-        yield line("unpaired", str(path))
-    for pair in seen:
-        if pair.fault:
-            yield line("unfit", pair.fault)
+        rows += [("alpha", counted(alphas(seen, recipe.stored)))]
+    if ignored := [path for found in splits.values() for path in found.ignored]:
+        rows += [("ignored", f"{len(ignored)} that are no images: {some(ignored)}")]
+    rows += [("unpaired", str(path)) for found in splits.values() for path in found.lonely]
+    rows += [("unfit", pair.fault) for pair in seen if pair.fault]
+    return [f"{label:{LABEL}}{text}" for label, text in rows]
 
 
 def amount(found: Found) -> str:
@@ -71,23 +78,12 @@ def amount(found: Found) -> str:
     return f"{len(found.pairs)} images: " + ", ".join(f"{d} {n}" for d, n in domains.items())
 
 
-def line(label: str, text: str) -> str:
-    """Return a line of the report."""
-    return f"{label:{LABEL}}{text}"
-
-
 def counted(kinds: Iterable[str]) -> str:
     """Count what there is, the most frequent first, such as `400 of 512x256`."""
     counts = Counter(kinds).most_common()
-    named = [f"{count} of {kind}" for kind, count in counts[:MOST_KINDS]]
+    named = [f"{count} of {kind}" for kind, count in counts[:MOST_NAMED]]
     rest = len(counts) - len(named)
     return ", ".join(named + [f"{rest} other kinds"] * (rest > 0)) or "none"
-
-
-def some(paths: list[Path]) -> str:
-    """Name a few files."""
-    more = f" and {len(paths) - MOST_KINDS} more" if len(paths) > MOST_KINDS else ""
-    return ", ".join(map(short, paths[:MOST_KINDS])) + more
 
 
 def modes(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
