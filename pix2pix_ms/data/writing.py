@@ -18,7 +18,7 @@ from mindspore.mindrecord import FileWriter
 
 from pix2pix_ms.config.settings import Colours
 from pix2pix_ms.data.images import ImageRow, Pair, Pixels, Row, encode
-from pix2pix_ms.data.integrity import mark_own, write_sums
+from pix2pix_ms.data.integrity import write_sums
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.errors import Pix2PixError
 
@@ -69,7 +69,7 @@ def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
     """Give a folder to write records to; once all are whole they move to `folder`.
 
     Args:
-        own: mark them as those a training made for itself.
+        own: mark them as those that a training made.
 
     Raises:
         Pix2PixError: if there is no room to write them.
@@ -83,9 +83,7 @@ def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
         room.mkdir()
         yield room
         for record in room.glob(f"*{SUFFIX}"):
-            write_sums(record)
-            if own:
-                mark_own(record)
+            write_sums(record, own)
         parts = sorted(room.iterdir(), reverse=True)  # each index before its file
         for part in reversed(parts):  # first all: killed here, there is no record, never a mixture
             (folder / part.name).unlink(missing_ok=True)
@@ -109,8 +107,8 @@ def is_running(process: str) -> bool:
         os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):
         return False
-    except PermissionError:  # another user's
-        return True
+    except PermissionError:  # it is another user's
+        pass
     return True
 
 

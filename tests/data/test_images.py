@@ -109,7 +109,7 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "moving.png": (animation, "found an animation or 3 pages"),
     "huge.png": (
         lambda path: Image.new("1", (10_000, 10_000)).save(path),
-        "expected at most 89 million pixels, found 10000x10000",
+        "expected at most 89 million pixels, found more",
     ),
 }
 

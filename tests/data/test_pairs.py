@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pix2pix_ms.data.builtin import facade_pairs
-from pix2pix_ms.data.prepare.folders import find_pairs, images_in
+from pix2pix_ms.data.prepare.folders import entries, find_pairs
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.prepare.splits import find_splits
 from pix2pix_ms.data.records import open_record, read_record
@@ -41,7 +41,7 @@ def test_numbers_are_ordered_as_numbers(tmp_path: Path) -> None:
     for number in (10, 9, 1, 100):
         save(tmp_path / f"{number}.png")
     (tmp_path / "notes.txt").write_text("not an image")
-    assert [path.stem for path in images_in(tmp_path)] == ["1", "9", "10", "100"]
+    assert [path.stem for path in entries(tmp_path)[0]] == ["1", "9", "10", "100"]
 
 
 def test_facades_have_the_label_map_as_a() -> None:

@@ -34,24 +34,27 @@ def copied(undisturbed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(undisturbed, tmp_path / "run"))
 
 
+def save_pairs(folder: Path, count: int, first_seed: int = 0, swap: bool = False) -> None:
+    """Save facades side by side, as folders of images have them."""
+    folder.mkdir(exist_ok=True)
+    for a, b, name in facade_pairs(count, 32, first_seed):
+        Image.fromarray(np.hstack([b, a] if swap else [a, b])).save(folder / f"{name}.png")
+
+
+def copy_record(record: Path, target: Path) -> None:
+    """Copy a record and its index."""
+    target.parent.mkdir(exist_ok=True)
+    for end in ("", ".db"):
+        shutil.copy(f"{record}{end}", f"{target}{end}")
+
+
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("lambda-l1", "inf", "a finite number"),
-        ("init-gain", "inf", "a finite number"),
-        ("levels", "1000000000000", "at most 14"),
-        ("jitter-size", "60000", "at most 32768"),
-        ("ngf", "100000", "at most 4096"),
-        ("facades", "99999999999999999999", "at most "),
-        ("init-gain", "1e30", "at most 1000"),
-        ("lambda-l1", "1e38", "at most 1000000"),
-    ],
+    ("name", "value"),
+    [("lambda-l1", "inf"), ("levels", "1000000000000"), ("facades", "99999999999999999999")],
 )
-def test_settings_beyond_reason_are_refused(
-    name: str, value: str, words: str, tmp_path: Path
-) -> None:
-    line = refusal("train", f"--{name}", value, "--out", tmp_path / "run")
-    assert re.match(rf"error: {name.replace('-', '_')}: expected {words}", line), line
+def test_settings_beyond_reason_are_refused(name: str, value: str, tmp_path: Path) -> None:
+    about = f"{name.replace('-', '_')}: expected "
+    refusal("train", f"--{name}", value, "--out", tmp_path / "run", about=about)
     assert not list(tmp_path.iterdir())
 
 
@@ -78,9 +81,7 @@ def test_damaged_settings_are_refused(copied: Path) -> None:
     before = run.config_file.read_text()
     for text in ("[" * 200_000, "[]", '{"my": 1}', before.replace("32", "Infinity", 1)):
         run.config_file.write_text(text)
-        assert refusal("train", "--resume", "--out", copied).startswith(
-            f"error: {run.config_file}: "
-        )
+        refusal("train", "--resume", "--out", copied, about=run.config_file)
     run.config_file.write_text(before)
     for text in ("[" * 200_000, '{"train": 5, "fingerprint": ""}'):
         run.data_file.write_text(text)
@@ -102,23 +103,16 @@ def test_replaced_records_stop_the_run_before_the_next_epoch(
 ) -> None:
     """As it was, the run goes on where their own are put back."""
     own = tmp_path / "records" / records.name
-    own.parent.mkdir()
-    for end in ("", ".db"):
-        shutil.copy(f"{records}{end}", f"{own}{end}")
+    copy_record(records, own)
     config = preset("quick", **TINY)
 
     def written_anew(line: str) -> None:
         if line.startswith("epoch 1/"):
-            other = tmp_path / "other" / records.name
-            other.parent.mkdir()
-            write_record(facade_pairs(12, 32, first_seed=50), other)
-            for end in ("", ".db"):
-                Path(f"{other}{end}").replace(f"{own}{end}")
+            write_record(facade_pairs(12, 32, first_seed=50), own)
 
     with pytest.raises(Pix2PixError, match="found others written in their place"):
         train(config, training_data(own, config.seed), tmp_path / "run", report=written_anew)
-    for end in ("", ".db"):
-        shutil.copy(f"{records}{end}", f"{own}{end}")
+    copy_record(records, own)
     data = training_data(own, config.seed)
     train(config, data, tmp_path / "run", resume=True, report=str)
     assert result(tmp_path / "run") == result(undisturbed)
@@ -128,9 +122,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
     """Also by images. Those that a training has made, and then did not begin, are."""
     run, began = tmp_path / "run", tmp_path / "began"
     write_record(facade_pairs(10, 32), run / "data" / records.name)
-    for pair in facade_pairs(10, 32):  # of the same names
-        saved = Image.fromarray(np.hstack([pair.b, pair.a]))
-        saved.save(tmp_path / f"{pair.name}.png")
+    save_pairs(tmp_path, 10, swap=True)  # of the same names
     before = {file: file.read_bytes() for file in (run / "data").iterdir()}
     words = ("train", *options(TINY | {"epochs": 1}), "--out", run)
     for others in (
@@ -138,8 +130,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
         ["--facades", "10", "--size", "64", "--jitter-size", "72"],
         ["--data", tmp_path],
     ):
-        line = refusal(*words, *others)
-        assert line.startswith(f"error: {run / 'data' / records.name}: expected only records that")
+        refusal(*words, *others, about=f"{run / 'data' / records.name}: expected only records that")
         assert {file: file.read_bytes() for file in (run / "data").iterdir()} == before
         assert not Run(run).exists()
     few = ("--facades", "4", "--batch-size", "9", "--out", began)
@@ -150,10 +141,8 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
 
 def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
     images, others, run = tmp_path / "images", tmp_path / "others", tmp_path / "run"
-    for folder, first in ((images, 0), (others, 5)):
-        folder.mkdir()
-        for pair in facade_pairs(10, 32, first_seed=first):
-            Image.fromarray(np.hstack([pair.a, pair.b])).save(folder / f"{pair.name}.png")
+    save_pairs(images, 10)
+    save_pairs(others, 10, first_seed=5)
     words = ("train", *options(TINY | {"epochs": 1}), "--data", images, "--out")
     output(*words, run)
     moved = run.rename(tmp_path / "moved")
@@ -224,44 +213,22 @@ def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: 
         file.parent.mkdir(parents=True)
         file.write_text("mine")
         for resume in ((), ("--resume",)):
-            line = refusal(*words, tmp_path / name.replace("/", "-"), *resume)
-            assert line.startswith(f"error: {tmp_path / name.replace('/', '-')}"), line
-            assert "--out" in line
+            folder = tmp_path / name.replace("/", "-")
+            assert "--out" in refusal(*words, folder, *resume, about=folder)
         assert file.read_text() == "mine"
     (tmp_path / "empty" / "samples").mkdir(parents=True)  # as a script may make it beforehand
     output(*words, tmp_path / "empty")
 
 
-def test_a_pipe_is_not_replaced_by_a_report(copied: Path, records: Path) -> None:
-    os.mkfifo(copied / "pipe")
-    line = refusal("evaluate", copied, "--data", records, "--json", copied / "pipe")
-    assert line.startswith(f"error: {copied / 'pipe'} exists; ")
-
-
-def test_records_of_a_run_are_not_prepared_over(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    output("train", *options(TINY | {"epochs": 1}), "--out", run)
-    for pair in facade_pairs(4, 32):
-        Image.fromarray(np.hstack([pair.a, pair.b])).save(tmp_path / f"{pair.name}.png")
-    line = refusal("prepare", tmp_path, run / "data")
-    assert line.startswith(f"error: {run / 'data' / 'train.mindrecord'} exists; ")
-
-
-def test_missing_records_are_an_error_with_advice(copied: Path, records: Path) -> None:
-    run = Run(copied)
+def test_missing_data_are_an_error_with_advice(copied: Path, records: Path) -> None:
+    """Also for a run that has records."""
+    run, words = Run(copied), ("train", "--resume", "--epochs", "4", "--out", copied)
     run.data_file.write_text(run.data_file.read_text().replace("train.mindrecord", "gone"))
-    line = refusal("train", "--resume", "--epochs", "4", "--out", copied, about=run.data_file)
-    assert "expected the record it names, " in line
-    words = ("train", "--resume", "--epochs", "4", "--data", records, "--out", copied)
-    output(*words)
-
-
-def test_missing_data_are_an_error_also_for_a_run_with_records(copied: Path, records: Path) -> None:
-    (copied / "data").mkdir()
-    for end in ("", ".db"):
-        shutil.copy(f"{records}{end}", f"{copied / 'data' / records.name}{end}")
-    line = refusal("train", "--resume", "--data", copied / "nowhere", "--out", copied)
-    assert line.startswith(f"error: {copied / 'nowhere'}: expected records or images, found none")
+    assert "expected the record it names, " in refusal(*words, about=run.data_file)
+    output(*words, "--data", records)
+    copy_record(records, copied / "data" / records.name)
+    missing = copied / "nowhere"
+    refusal(*words, "--data", missing, about=f"{missing}: expected records or images, found none")
 
 
 def test_infinite_weights_are_refused(undisturbed: Path, tmp_path: Path) -> None:
@@ -272,39 +239,41 @@ def test_infinite_weights_are_refused(undisturbed: Path, tmp_path: Path) -> None
     first = next(weights)
     first.set_data(first * np.float32(np.inf))
     checkpoints.save([first, *weights], broken, config)
-    line = refusal("translate", image, "--checkpoint", broken, "--out", tmp_path / "out")
-    assert line.startswith(f"error: {broken}: expected {first.name} to be finite numbers")
+    words = ("translate", image, "--checkpoint", broken, "--out", tmp_path / "out")
+    refusal(*words, about=f"{broken}: expected {first.name} to be finite numbers")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_segmenter_goes_to_a_checkpoint(records: Path, tmp_path: Path) -> None:
-    out = tmp_path / "segmenter.png"
-    assert "expected a file to end in .ckpt" in refusal(
-        "segmenter", "--data", records, "--out", out
-    )
+def test_outputs_that_make_no_sense_are_refused(
+    undisturbed: Path, records: Path, tmp_path: Path
+) -> None:
+    words = ("segmenter", "--data", records, "--out", tmp_path / "segmenter.png")
+    assert "expected a file to end in .ckpt" in refusal(*words)
+    words = ("convert", undisturbed, tmp_path / "net.pth", "--discriminator")
+    line = refusal(*words, tmp_path / "." / "net.pth")
+    assert "expected a file for the generator and another for the discriminator" in line
     assert not list(tmp_path.iterdir())
 
 
-def test_two_networks_do_not_go_to_one_file(undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "net.pth"
-    line = refusal("convert", undisturbed, out, "--discriminator", tmp_path / "." / "net.pth")
-    assert "expected a file for the generator and another for the discriminator" in line
-    assert not out.exists()
-
-
-def test_converted_weights_do_not_replace_a_runs_checkpoint(
-    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_runs_have_made_is_not_replaced(
+    copied: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights, last = tmp_path / "net.pth", Run(copied).last
+    """Nor a pipe, by a report; nor by another name of the file."""
+    run, weights, pipe = Run(copied), tmp_path / "net.pth", copied / "pipe"
+    os.mkfifo(pipe)
+    refusal("evaluate", copied, "--data", records, "--json", pipe, about=f"{pipe} exists; ")
+    copy_record(records, copied / "data" / records.name)
+    save_pairs(tmp_path / "images", 4)
+    record = copied / "data" / records.name
+    refusal("prepare", tmp_path / "images", record.parent, about=f"{record} exists; ")
     output("convert", copied, weights)
-    before = last.read_bytes()
-    monkeypatch.chdir(last.parent)
-    (tmp_path / "linked").symlink_to(last.parent, target_is_directory=True)
-    places = (last, Run(copied).generator_file(2), Path(last.name), tmp_path / "linked" / last.name)
-    for out in places:
-        line = refusal("convert", weights, out)
-        assert line.startswith(f"error: {out} exists; ")
-    assert last.read_bytes() == before
+    before = run.last.read_bytes()
+    (tmp_path / "linked").symlink_to(run.last.parent, target_is_directory=True)
+    monkeypatch.chdir(run.last.parent)
+    linked = tmp_path / "linked" / run.last.name
+    for out in (run.last, run.generator_file(2), Path(run.last.name), linked):
+        refusal("convert", weights, out, about=f"{out} exists; ")
+    assert run.last.read_bytes() == before
 
 
 def test_a_pipe_is_no_image(undisturbed: Path, tmp_path: Path) -> None:
