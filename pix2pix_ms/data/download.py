@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
 from pix2pix_ms.errors import DownloadError
@@ -26,11 +25,6 @@ from pix2pix_ms.machine.files import replace_text
 
 MOST_GROWTH = 10  # times its size that an archive, which may be hostile, unpacks to
 TIMEOUT: tuple[float, float] = (10, 60)  # seconds: to connect, between two pieces of data
-# Not after a minute of silence, nor for the hours that a server may ask to wait.
-RETRIES = urllib3.Retry(
-    2, read=False, status_forcelist=(502, 503, 504), raise_on_status=False,
-    backoff_factor=0.5, respect_retry_after_header=False,
-)  # fmt: skip
 RANGED = (HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 CHUNK = 1 << 18  # bytes
 
@@ -119,11 +113,7 @@ def install(name: str, file: Path, target: Path, holds: str) -> None:
 
 
 def checksums(record: Path) -> dict[str, str]:
-    """Return the recorded checksums; to take an unreadable record for empty would trust anything.
-
-    Raises:
-        DownloadError: if it is not a JSON object.
-    """
+    """Return the recorded checksums; an unreadable record is an error, or anything were trusted."""
     try:
         return {**json.loads(record.read_text())} if record.exists() else {}
     except (ValueError, TypeError) as error:
@@ -134,11 +124,7 @@ def checksums(record: Path) -> dict[str, str]:
 
 
 def fetch(url: str, file: Path, progress: bool) -> None:
-    """Download a file, resuming what an earlier call left.
-
-    Raises:
-        DownloadError: if it does not arrive in full; what did arrive stays for the next call.
-    """
+    """Download a file, resuming what an earlier call left."""
     part, note = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.part.version")
     try:
         while not transfer(url, part, note, progress):
@@ -148,7 +134,8 @@ def fetch(url: str, file: Path, progress: bool) -> None:
         while inner := cause.__cause__ or cause.__context__:  # which is wrapped many times
             cause = inner
         reason = " ".join(str(cause).split()) or type(cause).__name__
-        resume = f" to resume ({part.stat().st_size} bytes)" if note.exists() else ""
+        arrived = part.stat().st_size if note.exists() and part.exists() else 0
+        resume = f" to resume ({arrived} bytes)" * (arrived > 0)
         raise DownloadError(
             f"{url}: expected {file.name}, found: {reason}; run again{resume}, "
             f"or put the file at {file} yourself and run again"
@@ -158,20 +145,13 @@ def fetch(url: str, file: Path, progress: bool) -> None:
 
 
 def transfer(url: str, part: Path, note: Path, progress: bool) -> bool:
-    """Append what is missing to the part; return False if that is of another version of the file.
-
-    Raises:
-        requests.RequestException, urllib3.exceptions.HTTPError: if it does not arrive in full.
-    """
+    """Append what is missing to the part; return False if it is of another version of the file."""
     known = note.read_text() if note.exists() and part.exists() else ""
     start = part.stat().st_size if known else 0
     headers = {"Accept-Encoding": "identity"}  # compressed, the number of bytes would not fit
     if known:
         headers |= {"Range": f"bytes={start}-", "If-Range": known}
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
-        response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         resumed = bool(known) and response.status_code in RANGED
         if not resumed and response.status_code != HTTPStatus.OK:
             raise requests.HTTPError(f"{response.status_code} {response.reason}")
@@ -198,9 +178,6 @@ def unpack(file: Path, target: Path, holds: str) -> None:
     """Unpack the folder of the archive that is called like the target, all of it or nothing.
 
     Links are refused too: data sets need none, and tarfile's filter has been fooled by them.
-
-    Raises:
-        DownloadError: if the archive is broken, hostile, or holds something else.
     """
     room = target.with_name(f".{target.name}.unpacking")
     shutil.rmtree(room, ignore_errors=True)  # left by a kill

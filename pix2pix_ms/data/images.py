@@ -179,11 +179,7 @@ def to_image(pixels: Pixels) -> Image.Image:
 
 
 def read_image(path: Path, channels: int = 3) -> Pixels:
-    """Decode an image file to uint8 [H, W, channels], the right way up.
-
-    Raises:
-        Pix2PixError: as `opened` does.
-    """
+    """Decode an image file to uint8 [H, W, channels], the right way up; raises as `opened` does."""
     with opened(path) as image:
         return to_array(upright(image, channels))
 

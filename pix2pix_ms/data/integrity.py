@@ -37,9 +37,6 @@ def write_sums(record: Path, own: bool) -> None:
 
     Args:
         own: mark it as one that a training made.
-
-    Raises:
-        OSError: if there is no room.
     """
     try:
         with closing(sqlite3.connect(index_of(record))) as db, db:
@@ -69,12 +66,7 @@ def read_only(index: Path) -> sqlite3.Connection:
 
 
 def check_files(record: Path) -> None:
-    """Refuse a record whose two files are not those that were written together.
-
-    Raises:
-        Pix2PixError: if one is missing, or they were renamed.
-        DamagedError: if one is damaged.
-    """
+    """Refuse a record whose two files are not those that were written together."""
     if not record.is_file():
         raise Pix2PixError(f"{record}: expected a MindRecord file, found none; check the path")
     index = index_of(record)
@@ -159,9 +151,6 @@ def check_readable(record: Path, *_: int) -> None:
     """Read a record in a given state in another process, which may die of it, or never end.
 
     An ordinary read error is left to the parent, which raises it.
-
-    Raises:
-        DamagedError: if that process dies, or does not end in time.
     """
     places = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
     status = subprocess.run(

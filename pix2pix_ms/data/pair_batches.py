@@ -110,21 +110,13 @@ def whole(record: Record) -> Subset:
 
 
 def label_maps(subset: Subset) -> list[bool]:
-    """Return of A and of B whether it is a label map, judged by the first pair.
-
-    Raises:
-        Pix2PixError: if that cannot be read.
-    """
+    """Return of A and of B whether it is a label map, judged by the first pair."""
     (row,) = rows_of(subset.record.dataset(subset.indices[:1]), subset.record.path)
     return [is_label_map(shown(row[column])) for column in COLUMNS]
 
 
 def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Part, Part]:
-    """Divide pairs or images into nine tenths and the last tenth of an order the seed decides.
-
-    Raises:
-        Pix2PixError: if there is only one.
-    """
+    """Divide pairs or images into nine tenths and the last tenth of an order the seed decides."""
     if len(part) < 2:
         raise Pix2PixError(
             f"{part.record.path}: expected 2 {kind} or more, one to hold out, found {len(part)}; "
@@ -198,11 +190,7 @@ def check_channels(record: Record, config: Config) -> None:
 
 
 def plain_data(subset: Subset, config: Config) -> ds.Dataset:
-    """Return the pairs one by one without jitter: columns x and y, float32 [1, C, height, width].
-
-    Raises:
-        Pix2PixError: if they have other channels than the config.
-    """
+    """Return the pairs one by one without jitter: x and y, float32 [1, C, height, width]."""
     check_channels(subset.record, config)
     return network_rows(subset, subset.indices, config, config.shape).batch(1)
 

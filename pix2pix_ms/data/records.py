@@ -77,11 +77,7 @@ class Record:
 
     @cached_property
     def unbatched(self) -> list[tuple[Pixels, Pixels]]:
-        """The pairs of the published layout, uint8 [H, W, 3] each.
-
-        Raises:
-            Pix2PixError: if a row's shapes or values are not as that layout has them.
-        """
+        """The pairs of the published layout, uint8 [H, W, 3] each."""
         rows = ds.MindDataset(str(self.path), list(COLUMNS), shuffle=False)
         pairs: list[tuple[Pixels, Pixels]] = []
         for number, row in enumerate(rows_of(rows, self.path)):
@@ -155,11 +151,7 @@ class Inspected(NamedTuple):
 
 
 def inspect(path: Path) -> Inspected:
-    """Look into a MindRecord file.
-
-    Raises:
-        Pix2PixError: if it or its `.db` is missing, it was renamed, or is damaged.
-    """
+    """Look into a MindRecord file."""
     check_files(path)
     try:
         reader = FileReader(str(path))

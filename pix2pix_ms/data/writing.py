@@ -70,9 +70,6 @@ def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
 
     Args:
         own: mark them as those that a training made.
-
-    Raises:
-        Pix2PixError: if there is no room to write them.
     """
     room, made = folder / f"{ROOM}{os.getpid()}", not folder.exists()
     try:

@@ -18,11 +18,14 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.pair_batches import training_data
+from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
+from pix2pix_ms.training.sources import refuse_other_images
 from tests.runs import TINY, call, options, output, refusal, result
 
 pytestmark = pytest.mark.usefixtures("light")
@@ -36,7 +39,7 @@ def copied(undisturbed: Path, tmp_path: Path) -> Path:
 
 def save_pairs(folder: Path, count: int, first_seed: int = 0, swap: bool = False) -> None:
     """Save facades side by side, as folders of images have them."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for a, b, name in facade_pairs(count, 32, first_seed):
         Image.fromarray(np.hstack([b, a] if swap else [a, b])).save(folder / f"{name}.png")
 
@@ -74,6 +77,8 @@ def test_odd_paths_are_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.M
         found = call("translate", name, "--out", "x").output
         assert found == f"error: {shown}: expected an image, found no such file\n"
     assert not list(tmp_path.iterdir())
+    os.mkfifo("pipe.png")
+    assert "found a pipe or a device" in refusal("translate", "pipe.png", "--out", "x")
 
 
 def test_damaged_settings_are_refused(copied: Path) -> None:
@@ -143,65 +148,60 @@ def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
     images, others, run = tmp_path / "images", tmp_path / "others", tmp_path / "run"
     save_pairs(images, 10)
     save_pairs(others, 10, first_seed=5)
-    words = ("train", *options(TINY | {"epochs": 1}), "--data", images, "--out")
-    output(*words, run)
+    output("train", *options(TINY | {"epochs": 1}), "--data", images, "--out", run)
     moved = run.rename(tmp_path / "moved")
     images.rename(run)  # what is there now is not looked at
-    output("train", "--resume", "--epochs", "2", "--out", moved)
-    said = call("train", "--resume", "--epochs", "3", "--data", run, "--out", moved).output
+    words = ("train", "--resume", "--out", moved, "--epochs")
+    output(*words, "2")
+    said = output(*words, "3", "--data", run)
     assert f"{run} was read when the run began; it goes on with {moved / 'data'}" in said
     assert "3/3" in said
-    line = refusal(
-        "train", "--resume", "--epochs", "4", "--data", others, "--out", moved, about=others
-    )
+    line = refusal(*words, "4", "--data", others, about=others)
     assert "expected the 10 images in train that the run began" in line
     assert "found 10 with facade_10; leave --data out" in line
     next(run.iterdir()).unlink()
-    line = refusal("train", "--resume", "--epochs", "4", "--data", run, "--out", moved)
+    line = refusal(*words, "4", "--data", run)
     assert re.search(r"found 9 without facade_\d; ", line), line
+
+
+def test_a_run_is_not_resumed_with_other_domains(tmp_path: Path) -> None:
+    images, recipe = tmp_path / "images", Recipe(unpaired=True)
+    for name in "xy":
+        save_pairs(images / name, 4)
+    prepare(images, tmp_path / "data", recipe=recipe)
+    refuse_other_images(images, tmp_path / "data", recipe)
+    (images / "x").rename(images / "z")
+    with pytest.raises(Pix2PixError, match="the 8 images in train .*found 8 with z/facade_0; lea"):
+        refuse_other_images(images, tmp_path / "data", recipe)
 
 
 def test_records_elsewhere_are_found_from_wherever_the_run_is(
     records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And those of its own also where it was called by another name."""
+
+    def resume(run: Path, moved: Path, to: Path) -> None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        output("train", "--resume", "--epochs", "2", "--out", moved.rename(to) / run)
+
+    here, words = Path(), ("train", *options(TINY | {"epochs": 1}))
     (tmp_path / "a" / "run").mkdir(parents=True)
     (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
     shutil.copytree(records.parent, tmp_path / "a" / "records")
-    words = ("train", *options(TINY | {"epochs": 1}))
     monkeypatch.chdir(tmp_path / "a" / "run")
     output(*words, "--data", "../records", "--out", ".")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "b" / "c").mkdir(parents=True)
-    moved = (tmp_path / "a" / "run").rename(tmp_path / "b" / "c" / "run")
-    output("train", "--resume", "--epochs", "2", "--out", moved)
+    resume(here, tmp_path / "a" / "run", tmp_path / "b" / "c" / "run")
     own = tmp_path / "a" / "own"
     shutil.copytree(records.parent, own / "data")
     output(*words, "--data", own / "data", "--out", "linked/own")
-    moved = own.rename(tmp_path / "moved")
-    output("train", "--resume", "--epochs", "2", "--out", moved)
-    (moved / "data").rename(tmp_path / "b" / "data")  # on another disk, say
+    resume(here, own, tmp_path / "moved")
+    (tmp_path / "moved" / "data").rename(tmp_path / "b" / "data")  # on another disk, say
     run = tmp_path / "b" / "disk"
     run.mkdir()
     (run / "data").symlink_to(Path("..") / "data", target_is_directory=True)
     output(*words, "--data", run / "data", "--out", run)
-    moved = (tmp_path / "b").rename(tmp_path / "d") / "disk"
-    output("train", "--resume", "--epochs", "2", "--out", moved)
-
-
-def test_a_run_is_not_resumed_with_other_domains(tmp_path: Path) -> None:
-    for name in ("x", "y"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(4):
-            file = tmp_path / "images" / name / f"{number}.png"
-            Image.fromarray(facade(number, 32).photo).save(file)
-    words = ["train", "--model", "cyclegan", "--preset", "quick", "--epochs", "1", "--no-jit",
-             "--ngf", "4", "--n-blocks", "1", "--data", tmp_path / "images"]  # fmt: skip
-    output(*words, "--out", tmp_path / "run")
-    (tmp_path / "images" / "x").rename(tmp_path / "images" / "z")
-    line = refusal("train", "--resume", "--epochs", "2", *words[-2:], "--out", tmp_path / "run")
-    assert "expected the 8 images in train that the run began with" in line
-    assert "found 8 with z/0; leave --data out" in line
+    resume(Path("disk"), tmp_path / "b", tmp_path / "d")
 
 
 def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: Path) -> None:
@@ -274,12 +274,6 @@ def test_what_runs_have_made_is_not_replaced(
     for out in (run.last, run.generator_file(2), Path(run.last.name), linked):
         refusal("convert", weights, out, about=f"{out} exists; ")
     assert run.last.read_bytes() == before
-
-
-def test_a_pipe_is_no_image(undisturbed: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    line = refusal("translate", tmp_path / "pipe.png", "--checkpoint", undisturbed, "--out", "o")
-    assert "expected an image, found a pipe or a device" in line
 
 
 def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> None:

@@ -47,11 +47,7 @@ class Found(NamedTuple):
 
 
 def halves(path: Path, channels: int = 3, any_width: bool = False) -> tuple[Pixels, Pixels]:
-    """Cut a side-by-side image into its left and right half, uint8 [H, W, channels] each.
-
-    Raises:
-        Pix2PixError: if it cannot be read, or as `check_halves` does.
-    """
+    """Cut a side-by-side image into its left and right half, uint8 [H, W, channels] each."""
     image = read_image(path, channels)
     height, width = image.shape[:2]
     check_halves(path, width, height, any_width)
@@ -164,9 +160,6 @@ def find(folder: Path, recipe: Recipe = DEFAULT) -> Found:
     """Return what a folder without splits holds: pairs, photos, or images of domains.
 
     Pairs are in subfolders A and B, or side by side; to exchange those is up to their reader.
-
-    Raises:
-        Pix2PixError: if there is no image, or two have the same name.
     """
     if recipe.unpaired:
         return in_domains(folder)
@@ -204,9 +197,6 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
 
     Args:
         names: of the subfolders to read, with their domains; unless given, all, by their names.
-
-    Raises:
-        Pix2PixError: if there is none, or one holds no image, or two of the same name.
     """
     found: list[PairFiles] = []
     ignored: list[Path] = []

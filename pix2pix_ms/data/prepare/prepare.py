@@ -18,10 +18,6 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new, held
 
 
-def quiet(_: str) -> None:
-    """Drop a line of the report."""
-
-
 def prepare(
     source: Path,
     out: Path,
@@ -30,7 +26,7 @@ def prepare(
     seed: int = 0,
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
-    report: Callable[[str], None] = quiet,
+    report: Callable[[str], None] = lambda _: None,
     force: bool = False,
 ) -> list[Path]:
     """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
@@ -68,7 +64,7 @@ def write_splits(
     out: Path,
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
-    report: Callable[[str], None] = quiet,
+    report: Callable[[str], None] = lambda _: None,
     own: bool = False,
 ) -> list[Path]:
     """Look at all files, report, and write a record for each split; raises as `prepare` does.

@@ -20,11 +20,7 @@ from pix2pix_ms.machine.randomness import Stream, random
 def find_splits(
     source: Path, name: str = "train", val_ratio: float = 0.0, seed: int = 0
 ) -> dict[str, list[PairFiles]]:
-    """Return the pairs of each split of a folder, as `found_splits` has it.
-
-    Raises:
-        Pix2PixError: as that does, or if a file has no partner.
-    """
+    """Return the pairs of each split of a folder, as `found_splits` has it."""
     splits = found_splits(source, name, val_ratio, seed)
     refuse_lonely(splits.values())
     return {split: found.pairs for split, found in splits.items()}
@@ -116,11 +112,7 @@ def is_side_by_side(source: Path) -> bool:
 def divided(
     files: list[PairFiles], share: float, seed: int
 ) -> tuple[list[PairFiles], list[PairFiles]]:
-    """Split files in two at random, the second with about `share` of each domain; pairs have one.
-
-    Raises:
-        Pix2PixError: if none is left for the first.
-    """
+    """Split files in two at random, the second with about `share` of each domain, or of pairs."""
     rest: list[PairFiles] = []
     drawn: list[PairFiles] = []
     for domain in dict.fromkeys(file.domain for file in files):

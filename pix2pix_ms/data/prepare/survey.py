@@ -1,7 +1,8 @@
 """What the headers of all files say before anything is written: a report, and what is unfit."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import starmap
 from typing import NamedTuple
 
 from pix2pix_ms.data.images import MODES, Header, header
@@ -55,14 +56,18 @@ def refuse_unfit(splits: dict[str, Found], seen: list[Seen]) -> None:
 
 def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> list[str]:
     """Return the lines of the report."""
-    headers = [head for pair in seen for head in pair.headers]
+    uses = [  # each file, with the channels of what is made of it
+        (head, recipe.stored if len(pair.headers) == 1 else (channels,))
+        for pair in seen
+        for head, channels in zip(pair.headers, recipe.stored, strict=False)
+    ]
     rows = [(name, amount(found)) for name, found in splits.items()]
-    rows += [("size", counted(head.size for head in headers))]
-    rows += [("mode", counted(modes(seen, recipe.stored)))]
-    if turned := sum(head.turned for head in headers):
+    rows += [("size", counted(head.size for head, _ in uses))]
+    rows += [("mode", counted(starmap(mode, uses)))]
+    if turned := sum(head.turned for head, _ in uses):
         rows += [("turned", f"{turned} as their EXIF orientation says")]
-    if any(head.transparent for head in headers):
-        rows += [("alpha", counted(alphas(seen, recipe.stored)))]
+    if transparent := [use for use in uses if use[0].transparent]:
+        rows += [("alpha", counted(starmap(alpha, transparent)))]
     if ignored := [path for found in splits.values() for path in found.ignored]:
         rows += [("ignored", f"{len(ignored)} that are no images: {some(ignored)}")]
     rows += [("unpaired", str(path)) for found in splits.values() for path in found.lonely]
@@ -86,26 +91,13 @@ def counted(kinds: Iterable[str]) -> str:
     return ", ".join(named + [f"{rest} other kinds"] * (rest > 0)) or "none"
 
 
-def modes(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
-    """Yield each file's mode and, if they differ, the modes it is stored with."""
-    for head, channels in uses(seen, stored):
-        becomes = dict.fromkeys(MODES[count] for count in channels)
-        same = list(becomes) == [head.mode]
-        yield head.mode if same else f"{head.mode} to {' and '.join(becomes)}"
+def mode(head: Header, channels: tuple[int, ...]) -> str:
+    """Say a file's mode and, if they differ, the modes it is stored with."""
+    becomes = dict.fromkeys(MODES[count] for count in channels)
+    return head.mode if [*becomes] == [head.mode] else f"{head.mode} to {' and '.join(becomes)}"
 
 
-def alphas(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
-    """Yield what becomes of each file's alpha."""
-    for head, channels in uses(seen, stored):
-        if head.transparent:
-            fates = {"kept" if count in (2, 4) else "put over white" for count in channels}
-            yield f"{head.mode} " + " and ".join(sorted(fates, reverse=True))
-
-
-def uses(seen: list[Seen], stored: tuple[int, int]) -> Iterator[tuple[Header, tuple[int, ...]]]:
-    """Yield each header with the channels that its file is stored with."""
-    for pair in seen:
-        if len(pair.headers) == 1:
-            yield pair.headers[0], stored
-        else:
-            yield from zip(pair.headers, ((count,) for count in stored), strict=False)
+def alpha(head: Header, channels: tuple[int, ...]) -> str:
+    """Say what becomes of a file's alpha."""
+    fates = {"kept" if count in (2, 4) else "put over white" for count in channels}
+    return f"{head.mode} " + " and ".join(sorted(fates, reverse=True))

@@ -82,11 +82,7 @@ def each(
     recipe: Recipe,
     connections: list[Connection],
 ) -> Iterator[Result]:
-    """Yield `function(pair, recipe)` of every pair, in order; processes take calls by turns.
-
-    Raises:
-        Pix2PixError: what the function raises, or if a process dies.
-    """
+    """Yield `function(pair, recipe)` of every pair, in order; processes take calls by turns."""
     if not connections:
         yield from (function(pair, recipe) for pair in pairs)
         return
