@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 from skimage.feature import canny
 from test_images import UNFIT
@@ -359,18 +360,17 @@ def test_older_records_stay_until_the_new_ones_are_whole(tmp_path: Path) -> None
     assert len(open_record(train)) == 2
 
 
-def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
-    """Both write the same record: the one that ends last wins, and each is whole."""
+def test_one_process_writes_at_a_time_and_clears_what_a_killed_one_left(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    other = out / f"{writing.ROOM}{os.getppid()}"  # of a process that is running
-    other.mkdir(parents=True)
-    (other / "train.mindrecord").write_text("half")
-    dead = out / f"{writing.ROOM}{2**22 + 1}"  # no process has this number
-    dead.mkdir()
+    left_over = out / writing.ROOM / "train.mindrecord"
+    left_over.parent.mkdir(parents=True)
+    left_over.write_text("half")
+    with FileLock(out / LOCK), pytest.raises(Pix2PixError, match="in use by another process"):
+        writing.write_record(facade_pairs(2, 32), out / "train.mindrecord")
+    assert left_over.exists()
     writing.write_record(facade_pairs(2, 32), out / "train.mindrecord")
     assert len(list(read_record(out / "train.mindrecord"))) == 2
-    assert other.is_dir()
-    assert not dead.exists()
+    assert len(list(out.iterdir())) == 2
 
 
 def test_a_row_too_large_for_mindrecord_is_refused(
@@ -532,7 +532,7 @@ def test_killed_it_leaves_no_process_and_starts_again(many: Path, tmp_path: Path
     processes = stopped(many, out, signal.SIGKILL)
     assert processes or cores() == 1 or not SEEN
     (left_over,) = set(out.iterdir()) - {out / LOCK}
-    assert left_over.name.startswith(writing.ROOM)
+    assert left_over.name == writing.ROOM
     deadline = time.monotonic() + 30
     while any(process.exists() for process in processes) and time.monotonic() < deadline:
         time.sleep(0.05)
