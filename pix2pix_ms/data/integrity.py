@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from pix2pix_ms.errors import DamagedError, Pix2PixError
-from pix2pix_ms.machine import ranks
 
 IMPORT = 120  # seconds, on a busy machine
 READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to begin with, and what it then reads in one
@@ -67,6 +66,8 @@ def read_only(index: Path) -> sqlite3.Connection:
 
 def check_files(record: Path) -> None:
     """Refuse a record whose two files are not those that were written together."""
+    from pix2pix_ms.machine import ranks  # loads MindSpore, which `main` must do under its alarm
+
     if not record.is_file():
         raise Pix2PixError(f"{record}: expected a MindRecord file, found none; check the path")
     index = index_of(record)
