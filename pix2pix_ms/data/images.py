@@ -29,7 +29,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000")
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what Pillow calls these channels
 # What can be turned into those without loss; palettes become the colours they stand for.
 READABLE = ("1", "P", "PA", *MODES.values())
-LARGEST = 89_000_000  # pixels: Pillow's own guard against files that unpack to fill the memory
 ORIENTATION = 0x0112  # the EXIF entry that says which side is up; 1: as it is
 # How to turn an image so. Pillow's exif_transpose also writes the EXIF anew, of which some is odd.
 UPRIGHT = {
@@ -68,13 +67,14 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
     Raises:
         Pix2PixError: if it is missing, empty, no image, damaged (also where that shows only while
-            the block decodes it), animated, of 16 bits, CMYK, or of more than `LARGEST` pixels.
+            the block decodes it), animated, of 16 bits, CMYK, or so large that Pillow warns of it.
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise Pix2PixError(f"{path}: expected an image, found a pipe or a device; remove it")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of size: checked below; of odd EXIF: not our concern
+            warnings.simplefilter("ignore")  # odd EXIF is not our concern
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 check(image, path)
                 yield image
@@ -96,20 +96,15 @@ def mismatch(error: Exception, path: Path) -> str:
             return "an image, found a folder"
         case PermissionError():
             return "an image, found no permission to read it; change its permissions"
-        case Image.DecompressionBombError():
-            return f"at most {LARGEST // 10**6} million pixels, found far more; shrink it"
+        case Image.DecompressionBombError() | Image.DecompressionBombWarning():
+            return "at most 89 million pixels, found more; shrink it"
         case _:  # each of Pillow's decoders raises others for a damaged file
             reason = " ".join(str(error).split()) or type(error).__name__
             return f"a whole image, found a damaged one ({reason}); fetch it again"
 
 
 def check(image: Image.Image, path: Path) -> None:
-    """Refuse what would lose something without a word, or fill the memory."""
-    if image.width * image.height > LARGEST:
-        raise Pix2PixError(
-            f"{path}: expected at most {LARGEST // 10**6} million pixels, found "
-            f"{image.width}x{image.height}; shrink it"
-        )
+    """Refuse what would lose something without a word."""
     # A phone's MPO is a photo, followed by previews of itself.
     frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
     if frames > 1:
@@ -184,11 +179,7 @@ def to_image(pixels: Pixels) -> Image.Image:
 
 
 def read_image(path: Path, channels: int = 3) -> Pixels:
-    """Decode an image file to uint8 [H, W, channels], the right way up.
-
-    Raises:
-        Pix2PixError: as `opened` does.
-    """
+    """Decode an image file to uint8 [H, W, channels], the right way up; raises as `opened` does."""
     with opened(path) as image:
         return to_array(upright(image, channels))
 

@@ -1,8 +1,7 @@
-"""Whether a record is whole: what MindRecord's own readers do not notice, or do not survive.
+"""Whether a record is whole: what MindRecord's own readers do not notice, or crash on.
 
-Records written here carry checksums in a table of their own in MindRecord's index: the sha256 of
-the record, and that of the index's other tables. A record that others wrote is first read by
-another process, because MindSpore may die of it.
+Records written here have checksums in a table of MindRecord's index: the sha256 of the record, and
+that of the index's other tables. A record that others wrote is first read by another process.
 """
 
 import hashlib
@@ -17,14 +16,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pix2pix_ms.errors import DamagedError
+from pix2pix_ms.errors import DamagedError, Pix2PixError
 
 IMPORT = 120  # seconds, on a busy machine
 READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to begin with, and what it then reads in one
 
 TABLE = "PIX2PIX_MS"
 MARK = 0x70327073  # SQLite's application_id: says that there is such a table, wherever damage is
-OWN = 1  # SQLite's user_version: of records that a training made for itself, and may make again
+OWN = 1  # SQLite's user_version of records that a training made, and may make again
 
 
 def index_of(path: Path) -> Path:
@@ -32,32 +31,27 @@ def index_of(path: Path) -> Path:
     return path.with_name(path.name + ".db")
 
 
-def write_sums(record: Path) -> None:
+def write_sums(record: Path, own: bool) -> None:
     """Write the checksums of a record and of its index into the index, unless they are there.
 
-    Raises:
-        OSError: if there is no room.
+    Args:
+        own: mark it as one that a training made.
     """
     try:
         with closing(sqlite3.connect(index_of(record))) as db, db:
-            if TABLE in tables_of(db):
-                return
-            sums = file_sum(record), rows_sum(db)
-            db.execute(f"PRAGMA application_id = {MARK}")
-            db.execute(f"CREATE TABLE {TABLE} (RECORD TEXT, ROWS TEXT)")
-            db.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", sums)
+            if own:
+                db.execute(f"PRAGMA user_version = {OWN}")
+            if TABLE not in tables_of(db):
+                sums = file_sum(record), rows_sum(db)
+                db.execute(f"PRAGMA application_id = {MARK}")
+                db.execute(f"CREATE TABLE {TABLE} (RECORD TEXT, ROWS TEXT)")
+                db.execute(f"INSERT INTO {TABLE} VALUES (?, ?)", sums)
     except sqlite3.Error as error:
         raise OSError(0, str(error)) from error
 
 
-def mark_own(record: Path) -> None:
-    """Mark a record as one that a training made for itself."""
-    with closing(sqlite3.connect(index_of(record))) as db, db:
-        db.execute(f"PRAGMA user_version = {OWN}")
-
-
 def is_own(record: Path) -> bool:
-    """Return whether a training made this record for itself."""
+    """Return whether a training made this record."""
     try:
         with closing(read_only(index_of(record))) as db:
             return bool(db.execute("PRAGMA user_version").fetchone() == (OWN,))
@@ -70,33 +64,50 @@ def read_only(index: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)
 
 
-def check_sums(record: Path) -> bool:
-    """Compare a record and its index with their checksums, and return whether they have any.
+def check_files(record: Path) -> None:
+    """Refuse a record whose two files are not those that were written together."""
+    from pix2pix_ms.machine import ranks  # loads MindSpore, which `main` must do under its alarm
 
-    Raises:
-        DamagedError: if one is not what was written.
-    """
-    return checked(record, *state(record), *state(index_of(record)))
+    if not record.is_file():
+        raise Pix2PixError(f"{record}: expected a MindRecord file, found none; check the path")
+    index = index_of(record)
+    if not index.is_file():
+        raise Pix2PixError(
+            f"{record}: expected its index {index.name} beside it, found none; "
+            "copy both files, or prepare the images again"
+        )
+    summed = check_sums(record, *state(record), *state(index))
+    if not summed and ranks.is_first():  # who reads it before the others do
+        check_readable(record, *state(record))
 
 
 @lru_cache(maxsize=16)
-def checked(record: Path, *_: int) -> bool:
-    """Check the sums of files in a given state; once a process, for hashing takes long."""
+def check_sums(record: Path, *_: int) -> bool:
+    """Compare files in a given state with their checksums, once a process, for it takes long.
+
+    Returns:
+        Whether there are any.
+    """
     index = index_of(record)
     try:
         with closing(read_only(index)) as db:
             (mark,) = db.execute("PRAGMA application_id").fetchone()
-            if mark != MARK and TABLE not in tables_of(db):
-                return False
-            ((expected, rows),) = db.execute(f"SELECT * FROM {TABLE}").fetchall()
-            whole = rows == rows_sum(db)
+            summed = mark == MARK or TABLE in tables_of(db)
+            if summed:
+                ((expected, rows),) = db.execute(f"SELECT * FROM {TABLE}").fetchall()
+                if rows != rows_sum(db):
+                    raise ValueError
+            written = Path(db.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0]).name
     except (sqlite3.Error, TypeError, ValueError) as error:
         raise damaged(index) from error
-    if not whole:
-        raise damaged(index)
-    if expected != file_sum(record):
+    if summed and expected != file_sum(record):
         raise damaged(record)
-    return True
+    if written != record.name:
+        raise Pix2PixError(
+            f"{record}: expected the name it was written with, {written}, found "
+            f"{record.name}; rename both files back (the folder may have any name)"
+        )
+    return summed
 
 
 def tables_of(db: sqlite3.Connection) -> list[str]:
@@ -106,7 +117,7 @@ def tables_of(db: sqlite3.Connection) -> list[str]:
 
 
 def rows_sum(db: sqlite3.Connection) -> str:
-    """Return the sha256 of all that the tables of MindRecord's hold."""
+    """Return the sha256 of all rows of MindRecord's tables."""
     found = hashlib.sha256()
     for name in tables_of(db):
         if name != TABLE:
@@ -125,7 +136,7 @@ def damaged(file: Path) -> DamagedError:
 
 
 def state(file: Path) -> tuple[int, int]:
-    """Return the size and time of a file, which differ when it has changed."""
+    """Return the size and time of a file, which say whether it has changed."""
     found = file.stat()
     return found.st_size, found.st_mtime_ns
 
@@ -141,9 +152,6 @@ def check_readable(record: Path, *_: int) -> None:
     """Read a record in a given state in another process, which may die of it, or never end.
 
     An ordinary read error is left to the parent, which raises it.
-
-    Raises:
-        DamagedError: if that process dies, or does not end in time.
     """
     places = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
     status = subprocess.run(

@@ -110,21 +110,13 @@ def whole(record: Record) -> Subset:
 
 
 def label_maps(subset: Subset) -> list[bool]:
-    """Return of A and of B whether it is a label map, judged by the first pair.
-
-    Raises:
-        Pix2PixError: if that cannot be read.
-    """
+    """Return of A and of B whether it is a label map, judged by the first pair."""
     (row,) = rows_of(subset.record.dataset(subset.indices[:1]), subset.record.path)
     return [is_label_map(shown(row[column])) for column in COLUMNS]
 
 
 def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Part, Part]:
-    """Divide pairs or images into nine tenths and the last tenth of an order the seed decides.
-
-    Raises:
-        Pix2PixError: if there is only one.
-    """
+    """Divide pairs or images into nine tenths and the last tenth of an order the seed decides."""
     if len(part) < 2:
         raise Pix2PixError(
             f"{part.record.path}: expected 2 {kind} or more, one to hold out, found {len(part)}; "
@@ -152,16 +144,8 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
     rng = random(config.seed, Stream.PIPELINE, epoch)
     order = rng.permutation(np.asarray(subset.indices))
     mine = share(len(order), config)
-    rows = reshaped(subset, order[mine], config, config.jitter_shape, workers)
     crops = jitter(rng, len(order), config, mine)
-    rows = rows.zip(ds.NumpySlicesDataset(crops, shuffle=False)).map(
-        partial(cut_pair, shape=config.shape),
-        [*COLUMNS, *JITTER],
-        list(COLUMNS),
-        num_parallel_workers=workers,
-    )
-    rows = rows.project(list(COLUMNS))
-    rows = normalised(rows, subset.record, config, workers)
+    rows = network_rows(subset, order[mine], config, config.jitter_shape, crops, workers)
     return rows.batch(config.batch_size, drop_remainder=True)
 
 
@@ -206,14 +190,9 @@ def check_channels(record: Record, config: Config) -> None:
 
 
 def plain_data(subset: Subset, config: Config) -> ds.Dataset:
-    """Return the pairs one by one without jitter: columns x and y, float32 [1, C, height, width].
-
-    Raises:
-        Pix2PixError: if they have other channels than the config.
-    """
+    """Return the pairs one by one without jitter: x and y, float32 [1, C, height, width]."""
     check_channels(subset.record, config)
-    rows = reshaped(subset, subset.indices, config, config.shape, workers=1)
-    return normalised(rows, subset.record, config, workers=1).batch(1)
+    return network_rows(subset, subset.indices, config, config.shape).batch(1)
 
 
 def pairs_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -222,48 +201,44 @@ def pairs_of(dataset: ds.Dataset, subset: Subset) -> Iterator[tuple[np.ndarray, 
         yield row["x"], row["y"]
 
 
-def reshaped(
+def network_rows(
     subset: Subset,
     order: Iterable[int],
     config: Config,
     shape: tuple[int, int],
-    workers: int,
+    crops: dict[str, np.ndarray] | None = None,
+    workers: int = 1,
 ) -> ds.Dataset:
-    """Return pairs in an order, both images brought to (height, width) as `config.fit` says.
+    """Return pairs in an order as the networks see them: x and y, float32 [C, H, W] in [-1, 1].
 
-    Bicubic as Pillow does it, so that shrinking does not alias.
+    Both images are brought to `shape` as `config.fit` says, bicubic as Pillow does it, so that
+    shrinking does not alias; then, with `crops`, both are cropped and mirrored alike. (MindSpore's
+    own random crop draws inside the worker, so its result depends on their number.)
     """
-    rows = subset.record.dataset(order, workers)
-    for column, channels in zip(COLUMNS, subset.record.channels, strict=True):
+    record, names = subset.record, NETWORK_COLUMNS[config.direction]
+    rows = record.dataset(order, workers)
+    for column, channels in zip(COLUMNS, record.channels, strict=True):
         resize = (
             vision.Resize(shape, vision.Inter.PILCUBIC)
             if channels == 3 and config.fit == "resize"
             else partial(fitted, shape=shape, fit=config.fit)
         )
         rows = rows.map(resize, column, num_parallel_workers=workers)
-    return rows
+    if crops is not None:
 
+        def cut_pair(a: Pixels, b: Pixels, y: int, x: int, mirror: int) -> tuple[Pixels, Pixels]:
+            return cut(a, y, x, mirror, config.shape), cut(b, y, x, mirror, config.shape)
 
-def normalised(rows: ds.Dataset, record: Record, config: Config, workers: int) -> ds.Dataset:
-    """Turn uint8 [H, W, C] into float32 [C, H, W] in [-1, 1] and name the network's input x."""
-    names = NETWORK_COLUMNS[config.direction]
+        rows = rows.zip(ds.NumpySlicesDataset(crops, shuffle=False))
+        rows = rows.map(cut_pair, [*COLUMNS, *JITTER], [*COLUMNS], num_parallel_workers=workers)
+        rows = rows.project([*COLUMNS])
     for column, name, channels in zip(COLUMNS, names, record.channels, strict=True):
         half = [HALF] * channels
         steps = [vision.Normalize(half, half), vision.HWC2CHW()]
         if config.colours == "lab" and name == "y":
             steps = [colours_of]
         rows = rows.map(steps, column, num_parallel_workers=workers)
-    return rows.rename(list(COLUMNS), list(names))
-
-
-def cut_pair(
-    a: Pixels, b: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]
-) -> tuple[Pixels, Pixels]:
-    """Crop and mirror both images of a pair in the same way.
-
-    MindSpore's own random crop draws inside the worker, so its result depends on their number.
-    """
-    return cut(a, top, left, mirror, shape), cut(b, top, left, mirror, shape)
+    return rows.rename([*COLUMNS], [*names])
 
 
 def cut(image: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]) -> Pixels:

@@ -6,9 +6,7 @@ row, float32 [N, 3, H, W] in [-1, 1]; it is recognised by its columns' types.
 """
 
 import io
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +20,8 @@ from PIL import Image
 
 from pix2pix_ms.config.settings import Colours, check_choice
 from pix2pix_ms.data.images import MODES, Pair, Pixels, decode, to_pixels
-from pix2pix_ms.data.integrity import check_readable, check_sums, index_of, read_only, state
-from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine import ranks
+from pix2pix_ms.data.integrity import check_files
+from pix2pix_ms.errors import Pix2PixError, first_line
 
 COLUMNS = ("input_images", "target_images")
 NAME = "name"
@@ -80,11 +77,7 @@ class Record:
 
     @cached_property
     def unbatched(self) -> list[tuple[Pixels, Pixels]]:
-        """The pairs of the published layout, uint8 [H, W, 3] each.
-
-        Raises:
-            Pix2PixError: if a row's shapes or values are not as that layout has them.
-        """
+        """The pairs of the published layout, uint8 [H, W, 3] each."""
         rows = ds.MindDataset(str(self.path), list(COLUMNS), shuffle=False)
         pairs: list[tuple[Pixels, Pixels]] = []
         for number, row in enumerate(rows_of(rows, self.path)):
@@ -158,11 +151,7 @@ class Inspected(NamedTuple):
 
 
 def inspect(path: Path) -> Inspected:
-    """Look into a MindRecord file.
-
-    Raises:
-        Pix2PixError: if it or its `.db` is missing, it was renamed, or is damaged.
-    """
+    """Look into a MindRecord file."""
     check_files(path)
     try:
         reader = FileReader(str(path))
@@ -186,33 +175,6 @@ def channels_of(data: bytes, path: Path) -> int:
         ) from error
 
 
-def check_files(path: Path) -> None:
-    """Refuse a record whose two files are not both there under the name they were written with."""
-    if not path.is_file():
-        raise Pix2PixError(f"{path}: expected a MindRecord file, found none; check the path")
-    index = index_of(path)
-    if not index.is_file():
-        raise Pix2PixError(
-            f"{path}: expected its index {index.name} beside it, found none; "
-            "copy both files, or prepare the images again"
-        )
-    known = check_sums(path)
-    try:
-        with closing(read_only(index)) as db:
-            written = Path(db.execute("SELECT NAME FROM SHARD_NAME").fetchone()[0])
-    except (sqlite3.Error, TypeError) as error:
-        raise Pix2PixError(
-            f"{index}: expected the index of {path.name}, found a damaged one; write it again"
-        ) from error
-    if written.name != path.name:
-        raise Pix2PixError(
-            f"{path}: expected the name it was written with, {written.name}, found "
-            f"{path.name}; rename both files back (the folder may have any name)"
-        )
-    if not known and ranks.is_first():  # who reads it before the others do
-        check_readable(path, *state(path))
-
-
 def rows_of(dataset: ds.Dataset, path: Path) -> Iterator[dict[str, np.ndarray]]:
     """Iterate over rows by column; one that cannot be read is an error that names the record."""
     try:
@@ -220,7 +182,7 @@ def rows_of(dataset: ds.Dataset, path: Path) -> Iterator[dict[str, np.ndarray]]:
     except RuntimeError as error:
         raise Pix2PixError(
             f"{path}: expected images that decode, found a damaged row "
-            f"({str(error).splitlines()[0]}); write the record again"
+            f"({first_line(error)}); write the record again"
         ) from error
 
 

@@ -4,12 +4,11 @@ The idea: encoded rows go to a spool on disk first. Only when all have come is i
 MindRecord's pages and header must be, and no more than a few rows are in memory at a time.
 """
 
-import os
 import pickle
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +17,10 @@ from mindspore.mindrecord import FileWriter
 
 from pix2pix_ms.config.settings import Colours
 from pix2pix_ms.data.images import ImageRow, Pair, Pixels, Row, encode
-from pix2pix_ms.data.integrity import mark_own, write_sums
+from pix2pix_ms.data.integrity import write_sums
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.machine.files import held
 
 
 class LabelledImage(NamedTuple):
@@ -39,7 +39,7 @@ HEADER_BYTES_A_PAGE = 2**9
 ROWS_AT_ONCE = 16
 LARGEST_PAGE = 2**28  # MindRecord allows no larger one
 LARGEST_ROW = LARGEST_PAGE // 2
-ROOM = ".writing-records-"  # and the number of the process that writes there
+ROOM = ".writing-records"  # the folder within that of the records
 
 
 def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") -> int:
@@ -66,52 +66,32 @@ def write_images(images: Iterable[LabelledImage], path: Path) -> int:
 
 @contextmanager
 def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
-    """Give a folder to write records to; once all are whole they move to `folder`.
+    """Lock a folder and give a room in it to write records to; once all are whole they move there.
 
     Args:
-        own: mark them as those a training made for itself.
-
-    Raises:
-        Pix2PixError: if there is no room to write them.
+        own: mark them as those that a training made.
     """
-    room, made = folder / f"{ROOM}{os.getpid()}", not folder.exists()
+    room = folder / ROOM
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{ROOM}*"):
-            if not is_running(left.name.removeprefix(ROOM)):  # it was killed
-                shutil.rmtree(left, ignore_errors=True)
-        room.mkdir()
-        yield room
-        for record in room.glob(f"*{SUFFIX}"):
-            write_sums(record)
-            if own:
-                mark_own(record)
-        parts = sorted(room.iterdir(), reverse=True)  # each index before its file
-        for part in reversed(parts):  # first all: killed here, there is no record, never a mixture
-            (folder / part.name).unlink(missing_ok=True)
-        for part in parts:
-            part.replace(folder / part.name)
+        with held(folder):
+            shutil.rmtree(room, ignore_errors=True)  # left by a kill
+            room.mkdir()
+            try:
+                yield room
+                for record in room.glob(f"*{SUFFIX}"):
+                    write_sums(record, own)
+                parts = sorted(room.iterdir(), reverse=True)  # each index before its file
+                for part in reversed(parts):  # first all: after a kill there is never a mixture
+                    (folder / part.name).unlink(missing_ok=True)
+                for part in parts:
+                    part.replace(folder / part.name)
+            finally:
+                shutil.rmtree(room, ignore_errors=True)
     except OSError as error:
         raise Pix2PixError(
             f"{folder}: expected to write records there, found: {error.strerror or error}; make "
             "room or choose another folder, then run again"
         ) from error
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
-        if made:
-            with suppress(OSError):  # there are records in it
-                folder.rmdir()
-
-
-def is_running(process: str) -> bool:
-    """Return whether a process of that number is running."""
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True
 
 
 def write_rows(rows: Iterable[Row | ImageRow], path: Path) -> int:

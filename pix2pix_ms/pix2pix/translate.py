@@ -28,7 +28,7 @@ from pix2pix_ms.data.images import (
 )
 from pix2pix_ms.data.lab import coloured, lab_of, lightness
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
-from pix2pix_ms.data.prepare.folders import check_halves, halves, images_in
+from pix2pix_ms.data.prepare.folders import check_halves, entries, halves
 from pix2pix_ms.data.records import rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole, check_new
@@ -239,7 +239,7 @@ def input_files(inputs: Iterable[Path]) -> list[Path]:
     """List the images named, and those of the folders named; no two may have one name."""
     sources = []
     for place in inputs:
-        found = images_in(place) if place.is_dir() else [place]
+        found = entries(place)[0] if place.is_dir() else [place]
         if not found:
             raise Pix2PixError(f"{place}: expected images in this folder, found none")
         sources += found

@@ -5,7 +5,7 @@ import pytest
 
 from pix2pix_ms.data.facades import COLOURS, PALETTE, Facade, classes_of, facade
 
-SEEDS = range(200)
+SEEDS = range(100)
 NAMES = list(PALETTE)
 CMP = (
     ("background", (0, 0, 222)),
@@ -36,15 +36,11 @@ def test_palette_is_that_of_cmp() -> None:
     assert tuple(PALETTE.items()) == CMP
 
 
-@pytest.mark.parametrize("size", [32, 64, 256, 1024])
+@pytest.mark.parametrize("size", [32, 256, 1024])
 def test_pair_has_two_rgb_pictures_of_the_size_asked_for(size: int) -> None:
     pair = facade(3, size)
     assert pair.label_map.shape == pair.photo.shape == (size, size, 3)
     assert pair.label_map.dtype == pair.photo.dtype == np.uint8
-
-
-def test_default_size_is_that_of_the_paper() -> None:
-    assert facade(0).photo.shape == (256, 256, 3)
 
 
 def test_label_maps_hold_palette_colours_only(pairs: list[Facade]) -> None:
@@ -66,7 +62,7 @@ def test_seeds_give_different_buildings(pairs: list[Facade]) -> None:
     assert len({pair.photo.tobytes() for pair in pairs}) == len(pairs)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_building_is_the_same_at_every_size(seed: int) -> None:
     large, small = facade(seed, 256), facade(seed, 64)
     subsampled = classes_of(large.label_map)[2::4, 2::4]
@@ -84,13 +80,10 @@ def test_every_class_is_common(pairs: list[Facade]) -> None:
     assert min(share[name] for name in ("background", "facade", "window")) >= 0.97, share
 
 
-@pytest.mark.parametrize("size", [0, 16, 100, 255, 2048, -64])
-def test_bad_size_says_what_was_expected_and_found(size: int) -> None:
-    with pytest.raises(ValueError, match=rf"power of two from 32 to 1024, found {size}$"):
-        facade(0, size)
-
-
-def test_negative_seed_is_refused() -> None:
+def test_what_has_no_picture_is_refused() -> None:
+    for size in (0, 16, 100, 255, 2048, -64):
+        with pytest.raises(ValueError, match=rf"power of two from 32 to 1024, found {size}$"):
+            facade(0, size)
     with pytest.raises(ValueError, match=r"from 0 on, found -1$"):
         facade(-1)
 

@@ -1,3 +1,4 @@
+import base64
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -7,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pix2pix_ms.data.images import MODES, header, read_image
+from pix2pix_ms.data.images import MODES, ORIENTATION, header, read_image
 from pix2pix_ms.errors import Pix2PixError
 
 RNG = np.random.default_rng(8)
-ORIENTATION = 0x0112
 
 
 def picture(mode: str, width: int = 12, height: int = 8) -> Image.Image:
@@ -41,18 +41,18 @@ def test_channels_are_converted_as_pillow_does(kind: str, channels: int, tmp_pat
     np.testing.assert_array_equal(pixels, np.asarray(expected).reshape(pixels.shape))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_photos_are_turned_as_exif_says(orientation: int, suffix: str, tmp_path: Path) -> None:
+def test_photos_are_turned_as_exif_says(suffix: str, tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    picture("RGB").save(path := tmp_path / f"x.{suffix}", exif=exif)
-    with Image.open(path) as stored:
-        expected = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
-    np.testing.assert_array_equal(read_image(path), expected)
-    head = header(path)
-    assert (head.height, head.width) == expected.shape[:2]
-    assert head.turned == (orientation != 1)
+    for orientation in range(1, 9):
+        exif[ORIENTATION] = orientation
+        picture("RGB").save(path := tmp_path / f"x.{suffix}", exif=exif)
+        with Image.open(path) as stored:
+            expected = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
+        np.testing.assert_array_equal(read_image(path), expected)
+        head = header(path)
+        assert (head.height, head.width) == expected.shape[:2]
+        assert head.turned == (orientation != 1)
 
 
 def test_the_photo_of_a_phone_is_read_and_its_previews_are_not(tmp_path: Path) -> None:
@@ -69,21 +69,10 @@ def cut_off(image: Image.Image, kind: str) -> bytes:
     return buffer.getvalue()[: buffer.tell() * 2 // 3]
 
 
-def colour_of_16_bits(path: Path) -> None:
-    """A PNG of 16-bit RGB, which Pillow reads but does not write."""
-    import struct
-    import zlib
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(
-            ">I", zlib.crc32(name + data)
-        )  # fmt: skip
-
-    size = struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0)
-    rows = zlib.compress((b"\0" + bytes(24)) * 2)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    )
+# 4x2 pixels of 16-bit RGB, which Pillow reads but does not write.
+COLOUR16 = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAACEAIAAACgWjZ3AAAADElEQVR4nGNgIBUAAAAyAAFBPJwWAAAAAElFTkSuQmCC"
+)
 
 
 def animation(path: Path) -> None:
@@ -101,7 +90,7 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut.jpg": (lambda path: path.write_bytes(cut_off(picture("RGB", 90, 90), "JPEG")), "damaged"),
     "cut.png": (lambda path: path.write_bytes(cut_off(picture("RGB", 90, 90), "PNG")), "damaged"),
     "grey16.png": (deep, "expected 8 bits a channel"),
-    "colour16.png": (colour_of_16_bits, "expected 8 bits a channel"),
+    "colour16.png": (lambda path: path.write_bytes(COLOUR16), "expected 8 bits a channel"),
     "grey16.tif": (deep, "expected 8 bits a channel"),
     "cmyk.jpg": (lambda path: picture("RGB").convert("CMYK").save(path), "found mode CMYK"),
     "moving.gif": (animation, "found an animation or 3 pages"),
@@ -109,7 +98,7 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "moving.png": (animation, "found an animation or 3 pages"),
     "huge.png": (
         lambda path: Image.new("1", (10_000, 10_000)).save(path),
-        "expected at most 89 million pixels, found 10000x10000",
+        "expected at most 89 million pixels, found more",
     ),
 }
 

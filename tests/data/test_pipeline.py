@@ -1,4 +1,6 @@
+import re
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -34,10 +36,13 @@ def batches(dataset: ds.Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def same(one: ds.Dataset, other: ds.Dataset) -> bool:
-    pairs = zip(batches(one), batches(other), strict=True)
-    return all(
-        np.array_equal(a, b) for left, right in pairs for a, b in zip(left, right, strict=True)
-    )
+    return np.array_equal(batches(one), batches(other))
+
+
+def flat_record(folder: Path, images: Iterable[np.ndarray]) -> Subset:
+    """Write pairs of an image and itself."""
+    write_record((Pair(image, image, "") for image in images), folder / "x.mindrecord")
+    return whole(open_record(folder / "x.mindrecord"))
 
 
 def test_batches_are_what_the_networks_expect(data: TrainingData, tiny: Config) -> None:
@@ -48,23 +53,18 @@ def test_batches_are_what_the_networks_expect(data: TrainingData, tiny: Config) 
         assert -1 <= image.min() < image.max() <= 1
 
 
-def test_an_epoch_is_the_same_for_any_number_of_workers(data: TrainingData, tiny: Config) -> None:
-    assert same(
-        epoch_data(data.train, tiny, 3, workers=1), epoch_data(data.train, tiny, 3, workers=2)
-    )
-
-
-def test_epochs_and_seeds_differ(data: TrainingData, tiny: Config) -> None:
+def test_epochs_and_seeds_differ_and_numbers_of_workers_do_not(
+    data: TrainingData, tiny: Config
+) -> None:
     first = epoch_data(data.train, tiny, 1)
-    assert same(first, epoch_data(data.train, tiny, 1))
+    assert same(first, epoch_data(data.train, tiny, 1, workers=2))
     assert not same(first, epoch_data(data.train, tiny, 2))
     assert not same(first, epoch_data(data.train, replace(tiny, seed=1), 1))
 
 
 def test_an_epoch_holds_every_pair_once(tmp_path: Path, tiny: Config) -> None:
     flat = [np.full((64, 64, 3), 10 * number, np.uint8) for number in range(8)]
-    write_record((Pair(image, image, "") for image in flat), tmp_path / "x.mindrecord")
-    subset = whole(open_record(tmp_path / "x.mindrecord"))
+    subset = flat_record(tmp_path, flat)
     values = [float(x.mean()) for x, _ in batches(epoch_data(subset, tiny, 1))]
     assert values != sorted(values)
     np.testing.assert_allclose(sorted(values), [10 * n / 127.5 - 1 for n in range(8)], atol=1e-6)
@@ -72,8 +72,7 @@ def test_an_epoch_holds_every_pair_once(tmp_path: Path, tiny: Config) -> None:
 
 def test_both_images_are_cut_and_mirrored_alike(tmp_path: Path, tiny: Config) -> None:
     image = RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    write_record([Pair(image, image, "")] * 40, tmp_path / "x.mindrecord")
-    subset = whole(open_record(tmp_path / "x.mindrecord"))
+    subset = flat_record(tmp_path, [image] * 40)
     enlarged = np.asarray(Image.fromarray(image).resize((72, 72), Image.Resampling.BICUBIC))
     scaled = np.moveaxis(enlarged / 127.5 - 1, -1, 0)
     windows = set()
@@ -99,8 +98,7 @@ def window_of(x: np.ndarray, scaled: np.ndarray) -> tuple[int, int, bool] | None
 def test_without_mirror_nothing_is_mirrored(tmp_path: Path, tiny: Config) -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     image[:, 32:] = 255
-    write_record([Pair(image, image, "")] * 20, tmp_path / "x.mindrecord")
-    subset = whole(open_record(tmp_path / "x.mindrecord"))
+    subset = flat_record(tmp_path, [image] * 20)
     for x, _ in batches(epoch_data(subset, replace(tiny, mirror=False), 1)):
         assert x[..., 0].mean() < x[..., -1].mean()
 
@@ -164,14 +162,8 @@ def test_a_row_that_does_not_decode_names_the_record(tmp_path: Path, tiny: Confi
     with closing(sqlite3.connect(f"{path}.db")) as index, index:  # as others write it
         index.execute("PRAGMA application_id = 0")
         index.execute(f"DROP TABLE {TABLE}")
-    raw = bytearray(path.read_bytes())
-    for start in find_all(raw, b"IDAT"):
-        raw[start + 4 : start + 60] = bytes(56)
-    path.write_bytes(raw)
+    content = path.read_bytes()
+    path.write_bytes(re.sub(rb"(?s)IDAT.{60}", b"IDAT" + bytes(60), content))
     subset = Subset(open_record(path), (0, 1, 2))
     with pytest.raises(Pix2PixError, match=r"train\.mindrecord: expected images that decode"):
         list(pairs_of(plain_data(subset, tiny), subset))
-
-
-def find_all(data: bytearray, word: bytes) -> list[int]:
-    return [start for start in range(len(data)) if data.startswith(word, start)]

@@ -18,11 +18,14 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.pair_batches import training_data
+from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
+from pix2pix_ms.training.sources import refuse_other_images
 from tests.runs import TINY, call, options, output, refusal, result
 
 pytestmark = pytest.mark.usefixtures("light")
@@ -34,24 +37,27 @@ def copied(undisturbed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(undisturbed, tmp_path / "run"))
 
 
+def save_pairs(folder: Path, count: int, first_seed: int = 0, swap: bool = False) -> None:
+    """Save facades side by side, as folders of images have them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for a, b, name in facade_pairs(count, 32, first_seed):
+        Image.fromarray(np.hstack([b, a] if swap else [a, b])).save(folder / f"{name}.png")
+
+
+def copy_record(record: Path, target: Path) -> None:
+    """Copy a record and its index."""
+    target.parent.mkdir(exist_ok=True)
+    for end in ("", ".db"):
+        shutil.copy(f"{record}{end}", f"{target}{end}")
+
+
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("lambda-l1", "inf", "a finite number"),
-        ("init-gain", "inf", "a finite number"),
-        ("levels", "1000000000000", "at most 14"),
-        ("jitter-size", "60000", "at most 32768"),
-        ("ngf", "100000", "at most 4096"),
-        ("facades", "99999999999999999999", "at most "),
-        ("init-gain", "1e30", "at most 1000"),
-        ("lambda-l1", "1e38", "at most 1000000"),
-    ],
+    ("name", "value"),
+    [("lambda-l1", "inf"), ("levels", "1000000000000"), ("facades", "99999999999999999999")],
 )
-def test_settings_beyond_reason_are_refused(
-    name: str, value: str, words: str, tmp_path: Path
-) -> None:
-    line = refusal("train", f"--{name}", value, "--out", tmp_path / "run")
-    assert re.match(rf"error: {name.replace('-', '_')}: expected {words}", line), line
+def test_settings_beyond_reason_are_refused(name: str, value: str, tmp_path: Path) -> None:
+    about = f"{name.replace('-', '_')}: expected "
+    refusal("train", f"--{name}", value, "--out", tmp_path / "run", about=about)
     assert not list(tmp_path.iterdir())
 
 
@@ -71,6 +77,8 @@ def test_odd_paths_are_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.M
         found = call("translate", name, "--out", "x").output
         assert found == f"error: {shown}: expected an image, found no such file\n"
     assert not list(tmp_path.iterdir())
+    os.mkfifo("pipe.png")
+    assert "found a pipe or a device" in refusal("translate", "pipe.png", "--out", "x")
 
 
 def test_damaged_settings_are_refused(copied: Path) -> None:
@@ -78,9 +86,7 @@ def test_damaged_settings_are_refused(copied: Path) -> None:
     before = run.config_file.read_text()
     for text in ("[" * 200_000, "[]", '{"my": 1}', before.replace("32", "Infinity", 1)):
         run.config_file.write_text(text)
-        assert refusal("train", "--resume", "--out", copied).startswith(
-            f"error: {run.config_file}: "
-        )
+        refusal("train", "--resume", "--out", copied, about=run.config_file)
     run.config_file.write_text(before)
     for text in ("[" * 200_000, '{"train": 5, "fingerprint": ""}'):
         run.data_file.write_text(text)
@@ -102,23 +108,16 @@ def test_replaced_records_stop_the_run_before_the_next_epoch(
 ) -> None:
     """As it was, the run goes on where their own are put back."""
     own = tmp_path / "records" / records.name
-    own.parent.mkdir()
-    for end in ("", ".db"):
-        shutil.copy(f"{records}{end}", f"{own}{end}")
+    copy_record(records, own)
     config = preset("quick", **TINY)
 
     def written_anew(line: str) -> None:
         if line.startswith("epoch 1/"):
-            other = tmp_path / "other" / records.name
-            other.parent.mkdir()
-            write_record(facade_pairs(12, 32, first_seed=50), other)
-            for end in ("", ".db"):
-                Path(f"{other}{end}").replace(f"{own}{end}")
+            write_record(facade_pairs(12, 32, first_seed=50), own)
 
     with pytest.raises(Pix2PixError, match="found others written in their place"):
         train(config, training_data(own, config.seed), tmp_path / "run", report=written_anew)
-    for end in ("", ".db"):
-        shutil.copy(f"{records}{end}", f"{own}{end}")
+    copy_record(records, own)
     data = training_data(own, config.seed)
     train(config, data, tmp_path / "run", resume=True, report=str)
     assert result(tmp_path / "run") == result(undisturbed)
@@ -128,9 +127,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
     """Also by images. Those that a training has made, and then did not begin, are."""
     run, began = tmp_path / "run", tmp_path / "began"
     write_record(facade_pairs(10, 32), run / "data" / records.name)
-    for pair in facade_pairs(10, 32):  # of the same names
-        saved = Image.fromarray(np.hstack([pair.b, pair.a]))
-        saved.save(tmp_path / f"{pair.name}.png")
+    save_pairs(tmp_path, 10, swap=True)  # of the same names
     before = {file: file.read_bytes() for file in (run / "data").iterdir()}
     words = ("train", *options(TINY | {"epochs": 1}), "--out", run)
     for others in (
@@ -138,8 +135,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
         ["--facades", "10", "--size", "64", "--jitter-size", "72"],
         ["--data", tmp_path],
     ):
-        line = refusal(*words, *others)
-        assert line.startswith(f"error: {run / 'data' / records.name}: expected only records that")
+        refusal(*words, *others, about=f"{run / 'data' / records.name}: expected only records that")
         assert {file: file.read_bytes() for file in (run / "data").iterdir()} == before
         assert not Run(run).exists()
     few = ("--facades", "4", "--batch-size", "9", "--out", began)
@@ -150,69 +146,62 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
 
 def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
     images, others, run = tmp_path / "images", tmp_path / "others", tmp_path / "run"
-    for folder, first in ((images, 0), (others, 5)):
-        folder.mkdir()
-        for pair in facade_pairs(10, 32, first_seed=first):
-            Image.fromarray(np.hstack([pair.a, pair.b])).save(folder / f"{pair.name}.png")
-    words = ("train", *options(TINY | {"epochs": 1}), "--data", images, "--out")
-    output(*words, run)
+    save_pairs(images, 10)
+    save_pairs(others, 10, first_seed=5)
+    output("train", *options(TINY | {"epochs": 1}), "--data", images, "--out", run)
     moved = run.rename(tmp_path / "moved")
     images.rename(run)  # what is there now is not looked at
-    output("train", "--resume", "--epochs", "2", "--out", moved)
-    said = call("train", "--resume", "--epochs", "3", "--data", run, "--out", moved).output
+    words = ("train", "--resume", "--out", moved, "--epochs")
+    output(*words, "2")
+    said = output(*words, "3", "--data", run)
     assert f"{run} was read when the run began; it goes on with {moved / 'data'}" in said
     assert "3/3" in said
-    line = refusal(
-        "train", "--resume", "--epochs", "4", "--data", others, "--out", moved, about=others
-    )
+    line = refusal(*words, "4", "--data", others, about=others)
     assert "expected the 10 images in train that the run began" in line
     assert "found 10 with facade_10; leave --data out" in line
     next(run.iterdir()).unlink()
-    line = refusal("train", "--resume", "--epochs", "4", "--data", run, "--out", moved)
+    line = refusal(*words, "4", "--data", run)
     assert re.search(r"found 9 without facade_\d; ", line), line
+
+
+def test_a_run_is_not_resumed_with_other_domains(tmp_path: Path) -> None:
+    images, recipe = tmp_path / "images", Recipe(unpaired=True)
+    for name in "xy":
+        save_pairs(images / name, 4)
+    prepare(images, tmp_path / "data", recipe=recipe)
+    refuse_other_images(images, tmp_path / "data", recipe)
+    (images / "x").rename(images / "z")
+    with pytest.raises(Pix2PixError, match="the 8 images in train .*found 8 with z/facade_0; lea"):
+        refuse_other_images(images, tmp_path / "data", recipe)
 
 
 def test_records_elsewhere_are_found_from_wherever_the_run_is(
     records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And those of its own also where it was called by another name."""
+
+    def resume(run: Path, moved: Path, to: Path) -> None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        output("train", "--resume", "--epochs", "2", "--out", moved.rename(to) / run)
+
+    here, words = Path(), ("train", *options(TINY | {"epochs": 1}))
     (tmp_path / "a" / "run").mkdir(parents=True)
     (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
     shutil.copytree(records.parent, tmp_path / "a" / "records")
-    words = ("train", *options(TINY | {"epochs": 1}))
     monkeypatch.chdir(tmp_path / "a" / "run")
     output(*words, "--data", "../records", "--out", ".")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "b" / "c").mkdir(parents=True)
-    moved = (tmp_path / "a" / "run").rename(tmp_path / "b" / "c" / "run")
-    output("train", "--resume", "--epochs", "2", "--out", moved)
+    resume(here, tmp_path / "a" / "run", tmp_path / "b" / "c" / "run")
     own = tmp_path / "a" / "own"
     shutil.copytree(records.parent, own / "data")
     output(*words, "--data", own / "data", "--out", "linked/own")
-    moved = own.rename(tmp_path / "moved")
-    output("train", "--resume", "--epochs", "2", "--out", moved)
-    (moved / "data").rename(tmp_path / "b" / "data")  # on another disk, say
+    resume(here, own, tmp_path / "moved")
+    (tmp_path / "moved" / "data").rename(tmp_path / "b" / "data")  # on another disk, say
     run = tmp_path / "b" / "disk"
     run.mkdir()
     (run / "data").symlink_to(Path("..") / "data", target_is_directory=True)
     output(*words, "--data", run / "data", "--out", run)
-    moved = (tmp_path / "b").rename(tmp_path / "d") / "disk"
-    output("train", "--resume", "--epochs", "2", "--out", moved)
-
-
-def test_a_run_is_not_resumed_with_other_domains(tmp_path: Path) -> None:
-    for name in ("x", "y"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(4):
-            file = tmp_path / "images" / name / f"{number}.png"
-            Image.fromarray(facade(number, 32).photo).save(file)
-    words = ["train", "--model", "cyclegan", "--preset", "quick", "--epochs", "1", "--no-jit",
-             "--ngf", "4", "--n-blocks", "1", "--data", tmp_path / "images"]  # fmt: skip
-    output(*words, "--out", tmp_path / "run")
-    (tmp_path / "images" / "x").rename(tmp_path / "images" / "z")
-    line = refusal("train", "--resume", "--epochs", "2", *words[-2:], "--out", tmp_path / "run")
-    assert "expected the 8 images in train that the run began with" in line
-    assert "found 8 with z/0; leave --data out" in line
+    resume(Path("disk"), tmp_path / "b", tmp_path / "d")
 
 
 def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: Path) -> None:
@@ -224,44 +213,22 @@ def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: 
         file.parent.mkdir(parents=True)
         file.write_text("mine")
         for resume in ((), ("--resume",)):
-            line = refusal(*words, tmp_path / name.replace("/", "-"), *resume)
-            assert line.startswith(f"error: {tmp_path / name.replace('/', '-')}"), line
-            assert "--out" in line
+            folder = tmp_path / name.replace("/", "-")
+            assert "--out" in refusal(*words, folder, *resume, about=folder)
         assert file.read_text() == "mine"
     (tmp_path / "empty" / "samples").mkdir(parents=True)  # as a script may make it beforehand
     output(*words, tmp_path / "empty")
 
 
-def test_a_pipe_is_not_replaced_by_a_report(copied: Path, records: Path) -> None:
-    os.mkfifo(copied / "pipe")
-    line = refusal("evaluate", copied, "--data", records, "--json", copied / "pipe")
-    assert line.startswith(f"error: {copied / 'pipe'} exists; ")
-
-
-def test_records_of_a_run_are_not_prepared_over(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    output("train", *options(TINY | {"epochs": 1}), "--out", run)
-    for pair in facade_pairs(4, 32):
-        Image.fromarray(np.hstack([pair.a, pair.b])).save(tmp_path / f"{pair.name}.png")
-    line = refusal("prepare", tmp_path, run / "data")
-    assert line.startswith(f"error: {run / 'data' / 'train.mindrecord'} exists; ")
-
-
-def test_missing_records_are_an_error_with_advice(copied: Path, records: Path) -> None:
-    run = Run(copied)
+def test_missing_data_are_an_error_with_advice(copied: Path, records: Path) -> None:
+    """Also for a run that has records."""
+    run, words = Run(copied), ("train", "--resume", "--epochs", "4", "--out", copied)
     run.data_file.write_text(run.data_file.read_text().replace("train.mindrecord", "gone"))
-    line = refusal("train", "--resume", "--epochs", "4", "--out", copied, about=run.data_file)
-    assert "expected the record it names, " in line
-    words = ("train", "--resume", "--epochs", "4", "--data", records, "--out", copied)
-    output(*words)
-
-
-def test_missing_data_are_an_error_also_for_a_run_with_records(copied: Path, records: Path) -> None:
-    (copied / "data").mkdir()
-    for end in ("", ".db"):
-        shutil.copy(f"{records}{end}", f"{copied / 'data' / records.name}{end}")
-    line = refusal("train", "--resume", "--data", copied / "nowhere", "--out", copied)
-    assert line.startswith(f"error: {copied / 'nowhere'}: expected records or images, found none")
+    assert "expected the record it names, " in refusal(*words, about=run.data_file)
+    output(*words, "--data", records)
+    copy_record(records, copied / "data" / records.name)
+    missing = copied / "nowhere"
+    refusal(*words, "--data", missing, about=f"{missing}: expected records or images, found none")
 
 
 def test_infinite_weights_are_refused(undisturbed: Path, tmp_path: Path) -> None:
@@ -272,45 +239,41 @@ def test_infinite_weights_are_refused(undisturbed: Path, tmp_path: Path) -> None
     first = next(weights)
     first.set_data(first * np.float32(np.inf))
     checkpoints.save([first, *weights], broken, config)
-    line = refusal("translate", image, "--checkpoint", broken, "--out", tmp_path / "out")
-    assert line.startswith(f"error: {broken}: expected {first.name} to be finite numbers")
+    words = ("translate", image, "--checkpoint", broken, "--out", tmp_path / "out")
+    refusal(*words, about=f"{broken}: expected {first.name} to be finite numbers")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_segmenter_goes_to_a_checkpoint(records: Path, tmp_path: Path) -> None:
-    out = tmp_path / "segmenter.png"
-    assert "expected a file to end in .ckpt" in refusal(
-        "segmenter", "--data", records, "--out", out
-    )
+def test_outputs_that_make_no_sense_are_refused(
+    undisturbed: Path, records: Path, tmp_path: Path
+) -> None:
+    words = ("segmenter", "--data", records, "--out", tmp_path / "segmenter.png")
+    assert "expected a file to end in .ckpt" in refusal(*words)
+    words = ("convert", undisturbed, tmp_path / "net.pth", "--discriminator")
+    line = refusal(*words, tmp_path / "." / "net.pth")
+    assert "expected a file for the generator and another for the discriminator" in line
     assert not list(tmp_path.iterdir())
 
 
-def test_two_networks_do_not_go_to_one_file(undisturbed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "net.pth"
-    line = refusal("convert", undisturbed, out, "--discriminator", tmp_path / "." / "net.pth")
-    assert "expected a file for the generator and another for the discriminator" in line
-    assert not out.exists()
-
-
-def test_converted_weights_do_not_replace_a_runs_checkpoint(
-    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_runs_have_made_is_not_replaced(
+    copied: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights, last = tmp_path / "net.pth", Run(copied).last
+    """Nor a pipe, by a report; nor by another name of the file."""
+    run, weights, pipe = Run(copied), tmp_path / "net.pth", copied / "pipe"
+    os.mkfifo(pipe)
+    refusal("evaluate", copied, "--data", records, "--json", pipe, about=f"{pipe} exists; ")
+    copy_record(records, copied / "data" / records.name)
+    save_pairs(tmp_path / "images", 4)
+    record = copied / "data" / records.name
+    refusal("prepare", tmp_path / "images", record.parent, about=f"{record} exists; ")
     output("convert", copied, weights)
-    before = last.read_bytes()
-    monkeypatch.chdir(last.parent)
-    (tmp_path / "linked").symlink_to(last.parent, target_is_directory=True)
-    places = (last, Run(copied).generator_file(2), Path(last.name), tmp_path / "linked" / last.name)
-    for out in places:
-        line = refusal("convert", weights, out)
-        assert line.startswith(f"error: {out} exists; ")
-    assert last.read_bytes() == before
-
-
-def test_a_pipe_is_no_image(undisturbed: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.png")
-    line = refusal("translate", tmp_path / "pipe.png", "--checkpoint", undisturbed, "--out", "o")
-    assert "expected an image, found a pipe or a device" in line
+    before = run.last.read_bytes()
+    (tmp_path / "linked").symlink_to(run.last.parent, target_is_directory=True)
+    monkeypatch.chdir(run.last.parent)
+    linked = tmp_path / "linked" / run.last.name
+    for out in (run.last, run.generator_file(2), Path(run.last.name), linked):
+        refusal("convert", weights, out, about=f"{out} exists; ")
+    assert run.last.read_bytes() == before
 
 
 def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> None:
@@ -363,11 +326,11 @@ def test_a_training_with_closed_output_can_be_resumed(
 ) -> None:
     """Closed from the start it trains; where the reader leaves, it stops and can be resumed."""
     words = ["train", *options(TINY), "--data", str(records), "--out"]
-    program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "run")]
-    subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "-", *program], check=True,
+    program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "left")]
+    closed = [*program[:-1], str(tmp_path / "run"), "--epochs", "1"]
+    subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "-", *closed], check=True,
                    env=environment(), timeout=120)  # fmt: skip
-    assert result(tmp_path / "run") == result(undisturbed)
-    program[-1] = str(tmp_path / "left")
+    assert Run(tmp_path / "run").log()[-1]["epoch"] == 1
     with subprocess.Popen(
         program, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as process:

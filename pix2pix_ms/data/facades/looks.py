@@ -64,13 +64,13 @@ def photograph(building: Building, domain: str, seed: int, size: int) -> Pixels:
     look = choose(building, look_of, side, rng)
     canvas = surroundings(building, side, rng)
     lamps = np.zeros_like(canvas)
-    share, lamp = rng.uniform(*look_of.lit), between(*LAMPS, rng.random())
+    share, lamp = rng.uniform(*look_of.lit), mix(*LAMPS, rng.random())
     for part in building.parts:
         cast_shadow(canvas, part, building.wall)
         paint(canvas, part, look)
         burns = part.kind in GLOWS and rng.random() < share
         shine(lamps, part, lamp * np.float32(burns * rng.uniform(DIMMEST, 1)))
-    canvas *= between(*look_of.light, rng.random())
+    canvas *= mix(*look_of.light, rng.random())
     np.maximum(canvas, lamps * np.clip(canvas / canvas.max() + 0.75, 0, 1), out=canvas)
     return expose(shrink(canvas, size), rng)
 
@@ -78,17 +78,12 @@ def photograph(building: Building, domain: str, seed: int, size: int) -> Pixels:
 def choose(building: Building, domain: Domain, side: int, rng: np.random.Generator) -> Look:
     """Draw the colours of a building within its domain and make its wall."""
     one, other, pale = domain.walls
-    plain = mix(between(one, other, rng.random()), pale, domain.spread * rng.random())
+    plain = mix(mix(one, other, rng.random()), pale, domain.spread * rng.random())
     trim = mix(domain.trim, plain, rng.uniform(0.1, 0.3))
     frame = rng.choice(np.array(FRAMES)).astype(np.float32)
     clad = building._replace(style=building.style._replace(name=domain.masonry))
     wall = masonry(clad, side, plain, trim, rng)
     return Look(wall, trim, frame, building.style.name == "modern")
-
-
-def between(one: Colour, other: Colour, share: float) -> Floats:
-    """Return the colour a share of the way from one to the other."""
-    return mix(one, other, share)
 
 
 def shine(lamps: Floats, part: Part, light: Floats) -> None:

@@ -30,11 +30,7 @@ FINE: dict[str, Any] = {"quality": 95, "subsampling": 0}  # of what has no JPEG 
 
 
 def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
-    """Read a pair and encode it as the recipe says.
-
-    Raises:
-        Pix2PixError: if a file is unfit.
-    """
+    """Read a pair and encode it as the recipe says."""
     channels_a, channels_b = recipe.stored
     if recipe.make is not None:
         a = encode(MAKERS[recipe.make](read_shrunk(files.a, recipe.shrink)))

@@ -4,16 +4,17 @@ A is the left half or the folder A, B the right half or the folder B; which of t
 input is a choice of training (`Config.direction`), not of the data.
 """
 
-import os
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from pix2pix_ms.data.images import SUFFIXES, Pair, Pixels, dimensions, read_image
+from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.errors import Pix2PixError
 
 SPLITS = ("train", "val", "test")
-NAMED = 5  # files that one line of an error names
+MOST_NAMED = 4  # files that one line names
 
 
 class PairFiles(NamedTuple):
@@ -46,11 +47,7 @@ class Found(NamedTuple):
 
 
 def halves(path: Path, channels: int = 3, any_width: bool = False) -> tuple[Pixels, Pixels]:
-    """Cut a side-by-side image into its left and right half, uint8 [H, W, channels] each.
-
-    Raises:
-        Pix2PixError: if it cannot be read, or as `check_halves` does.
-    """
+    """Cut a side-by-side image into its left and right half, uint8 [H, W, channels] each."""
     image = read_image(path, channels)
     height, width = image.shape[:2]
     check_halves(path, width, height, any_width)
@@ -98,30 +95,18 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
     images: list[Path] = []
     others: list[Path] = []
     try:
-        with os.scandir(folder) as found:  # says which are files without asking for each
-            every = [(folder / entry.name, entry) for entry in found]
-        for path, entry in sorted(every, key=lambda each: counting(each[0])):
-            (images if is_image(path, entry) else others).append(path)
+        for path in sorted(folder.iterdir(), key=lambda at: (len(at.stem), at.stem, at.suffix)):
+            named = path.suffix.lower() in SUFFIXES
+            if named:
+                check_name(path)
+            check_link(path)
+            is_image = named and path.name[0] != "." and path.is_file()
+            (images if is_image else others).append(path)
     except PermissionError as error:
         raise Pix2PixError(
             f"{error.filename}: expected to read it, found no permission; change its permissions"
         ) from error
     return images, others
-
-
-def counting(path: Path) -> tuple[int, str, str]:
-    """Return what to sort paths by, so that 9 comes before 10."""
-    return len(path.stem), path.stem, path.suffix
-
-
-def is_image(path: Path, entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry of a folder is a file that is called an image."""
-    named = path.suffix.lower() in SUFFIXES
-    if named:
-        check_name(path)
-    if entry.is_symlink():
-        check_link(path)
-    return named and path.name[0] != "." and entry.is_file()
 
 
 def check_name(path: Path) -> None:
@@ -142,11 +127,6 @@ def check_link(path: Path) -> None:
         )
 
 
-def images_in(folder: Path) -> list[Path]:
-    """Return the image files of a folder in the order of their names, numbers counted as such."""
-    return entries(folder)[0]
-
-
 def find_pairs(folder: Path) -> list[PairFiles]:
     """List the pairs of a folder: its images, side by side each, or its subfolders A and B.
 
@@ -154,49 +134,49 @@ def find_pairs(folder: Path) -> list[PairFiles]:
         Pix2PixError: if it is missing, holds no image, or A and B do not match.
     """
     found = find(folder)
-    refuse_lonely(found.lonely)
+    refuse_lonely([found])
     return found.pairs
 
 
-def refuse_lonely(lonely: list[Path]) -> None:
+def refuse_lonely(splits: Iterable[Found]) -> None:
     """Refuse files without a partner; the line names some of them."""
+    lonely = [path for found in splits for path in found.lonely]
     if lonely:
-        more = f" and {len(lonely) - NAMED} more" if len(lonely) > NAMED else ""
         raise Pix2PixError(
             f"{lonely[0].parent.parent}: expected the same names in A and B, found "
-            f"{len(lonely)} without a partner: {', '.join(map(short, lonely[:NAMED]))}{more}; "
+            f"{len(lonely)} without a partner: {some(lonely)}; "
             "add what is missing, or leave them out with --skip-unpaired"
         )
 
 
-def short(path: Path) -> str:
-    """Return a file's name with its folder's."""
-    return f"{path.parent.name}/{path.name}"
+def some(paths: list[Path]) -> str:
+    """Name a few files, each with its folder."""
+    named = ", ".join(f"{path.parent.name}/{path.name}" for path in paths[:MOST_NAMED])
+    more = len(paths) - MOST_NAMED
+    return named + (f" and {more} more" if more > 0 else "")
 
 
-def find(folder: Path, *, photos: bool = False, swap: bool = False) -> Found:
-    """Return what a folder holds: its subfolders A and B, or else its images.
+def find(folder: Path, recipe: Recipe = DEFAULT) -> Found:
+    """Return what a folder without splits holds: pairs, photos, or images of domains.
 
-    Args:
-        photos: its images are B of which A is to be made, rather than pairs side by side.
-        swap: exchange A and B; of images side by side their reader does it.
-
-    Raises:
-        Pix2PixError: if there is no image, or two have the same name.
+    Pairs are in subfolders A and B, or side by side; to exchange those is up to their reader.
     """
+    if recipe.unpaired:
+        return in_domains(folder)
     files, others = entries(folder)
-    if not photos and {"A", "B"} & {path.name for path in others}:
-        found = matched(folder / "A", folder / "B", swap)
-        here = [path for path in folder.iterdir() if path.name not in ("A", "B")]
-        return found._replace(ignored=found.ignored + sorted(here))
+    side_a, side_b = folder / "A", folder / "B"
+    if recipe.make is None and {side_a, side_b} & {*others}:
+        found = matched(side_a, side_b, recipe.swap)
+        beside = sorted({*files, *others} - {side_a, side_b})
+        return found._replace(ignored=found.ignored + beside)
     images = by_stem(files)
     if not images:
         raise Pix2PixError(
             f"{folder}: expected images ({', '.join(SUFFIXES)}), found none; "
             "give a folder of side-by-side images, or one with subfolders A and B"
         )
-    layout = "photos" if photos else "side by side"
-    return Found(layout, [PairFiles(*image) for image in images.items()], [], others)
+    pairs = [PairFiles(name, path) for name, path in images.items()]
+    return Found("photos" if recipe.make else "side by side", pairs, [], others)
 
 
 def matched(folder_a: Path, folder_b: Path, swap: bool = False) -> Found:
@@ -217,9 +197,6 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
 
     Args:
         names: of the subfolders to read, with their domains; unless given, all, by their names.
-
-    Raises:
-        Pix2PixError: if there is none, or one holds no image, or two of the same name.
     """
     found: list[PairFiles] = []
     ignored: list[Path] = []

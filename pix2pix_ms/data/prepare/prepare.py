@@ -9,17 +9,13 @@ from pix2pix_ms.data.integrity import index_of
 from pix2pix_ms.data.prepare.encoding import encode_image, encode_pair
 from pix2pix_ms.data.prepare.folders import SPLITS, Found, refuse_lonely
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
-from pix2pix_ms.data.prepare.splits import found_splits, lonely_in
+from pix2pix_ms.data.prepare.splits import found_splits
 from pix2pix_ms.data.prepare.survey import lines, look, refuse_unfit
 from pix2pix_ms.data.prepare.workers import each, workers
 from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.writing import appearing_records, write_rows
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new, held
-
-
-def quiet(_: str) -> None:
-    """Drop a line of the report."""
 
 
 def prepare(
@@ -30,7 +26,7 @@ def prepare(
     seed: int = 0,
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
-    report: Callable[[str], None] = quiet,
+    report: Callable[[str], None] = lambda _: None,
     force: bool = False,
 ) -> list[Path]:
     """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
@@ -68,7 +64,7 @@ def write_splits(
     out: Path,
     recipe: Recipe = DEFAULT,
     skip_unpaired: bool = False,
-    report: Callable[[str], None] = quiet,
+    report: Callable[[str], None] = lambda _: None,
     own: bool = False,
 ) -> list[Path]:
     """Look at all files, report, and write a record for each split; raises as `prepare` does.
@@ -76,29 +72,18 @@ def write_splits(
     With `own` they are marked as a training's.
     """
     every = [pair for found in splits.values() for pair in found.pairs]
-    with workers(len(every)) as submit:
-        seen = list(each(look, every, recipe, submit))
+    with workers(len(every)) as connections:
+        seen = list(each(look, every, recipe, connections))
         for line in lines(splits, seen, recipe):
             report(line)
         if not skip_unpaired:
-            refuse_lonely(lonely_in(splits))
-        refuse_unfit(seen)
-        refuse_empty(splits)
+            refuse_lonely(splits.values())
+        refuse_unfit(splits, seen)
         encode = encode_image if recipe.unpaired else encode_pair
         unit = "image" if recipe.unpaired else "pair"
         with appearing_records(out, own) as room:
             for name, found in splits.items():
-                rows = each(encode, found.pairs, recipe, submit)
+                rows = each(encode, found.pairs, recipe, connections)
                 bar = tqdm(rows, name, len(found.pairs), unit=unit, disable=None, leave=False)
                 write_rows(bar, room / f"{name}{SUFFIX}")
     return [out / f"{name}{SUFFIX}" for name in splits]
-
-
-def refuse_empty(splits: dict[str, Found]) -> None:
-    """Refuse a split of which nothing is left."""
-    for name, found in splits.items():
-        if not found.pairs:
-            raise Pix2PixError(
-                f"{name}: expected at least one pair, found none whose names match in "
-                f"{found.layout}; give both images of a pair the same name"
-            )

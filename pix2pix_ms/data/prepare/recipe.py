@@ -56,11 +56,13 @@ class Recipe:
     """Every image is by itself, of the domain that its folder is."""
 
     def __post_init__(self) -> None:
-        if self.unpaired and (self.make or self.swap or self.halves):
-            raise Pix2PixError(
-                "unpaired: expected no make, swap or halves beside it, for the images are no "
-                "pairs, found one of them; leave it out"
-            )
+        for name, first in (("unpaired", "make"), ("make", "channels")):  # of single images
+            found = [other for other in (first, "swap", "halves") if getattr(self, other)]
+            if getattr(self, name) and found:
+                raise Pix2PixError(
+                    f"{name}: expected no {first}, swap or halves beside it, found {found[0]}; "
+                    "leave it out"
+                )
         if self.unpaired and self.channels and self.channels[0] != self.channels[1]:
             raise Pix2PixError(
                 "channels: expected the same number twice for unpaired images, found "
@@ -68,11 +70,6 @@ class Recipe:
             )
         if self.make is not None and self.make not in MAKERS:
             raise Pix2PixError(f"make: expected one of {', '.join(MAKERS)}, found {self.make!r}")
-        if self.make and (self.channels or self.swap or self.halves):
-            raise Pix2PixError(
-                "make: expected no channels, swap or halves beside it, for A is made of a single "
-                "photo, found one of them; leave it out"
-            )
         if self.channels is not None and not set(self.channels) <= MODES.keys():
             raise Pix2PixError(f"channels: expected two from 1 to 4, found {self.channels}")
         if self.shrink is not None and self.shrink < 1:

@@ -20,13 +20,9 @@ from pix2pix_ms.machine.randomness import Stream, random
 def find_splits(
     source: Path, name: str = "train", val_ratio: float = 0.0, seed: int = 0
 ) -> dict[str, list[PairFiles]]:
-    """Return the pairs of each split of a folder, as `found_splits` has it.
-
-    Raises:
-        Pix2PixError: as that does, or if a file has no partner.
-    """
+    """Return the pairs of each split of a folder, as `found_splits` has it."""
     splits = found_splits(source, name, val_ratio, seed)
-    refuse_lonely(lonely_in(splits))
+    refuse_lonely(splits.values())
     return {split: found.pairs for split, found in splits.items()}
 
 
@@ -50,7 +46,7 @@ def found_splits(
         raise Pix2PixError(f"val_ratio: expected a share from 0 to below 1, found {val_ratio}")
     if seed < 0:
         raise Pix2PixError(f"seed: expected at least 0, found {seed}")
-    splits = present_splits(source, recipe) or {name: found_in(source, recipe)}
+    splits = present_splits(source, recipe) or {name: find(source, recipe)}
     refuse_other_domains(splits, source)
     if val_ratio == 0:
         return splits
@@ -80,7 +76,7 @@ def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
                 "move one of them away"
             )
         if split in names:
-            splits[split] = found_in(source / split, recipe)
+            splits[split] = find(source / split, recipe)
         elif names & set(sides) and recipe.unpaired:
             splits[split] = in_domains(source, dict(zip(sides, "AB", strict=True)))
         elif names & set(sides) and recipe.make is None:
@@ -91,13 +87,6 @@ def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
         beside = images + [path for path in others if path.name not in used]
         splits[split] = last._replace(ignored=last.ignored + beside)
     return splits
-
-
-def found_in(folder: Path, recipe: Recipe) -> Found:
-    """Return what a folder without splits holds: pairs, photos, or images of domains."""
-    if recipe.unpaired:
-        return in_domains(folder)
-    return find(folder, photos=recipe.make is not None, swap=recipe.swap)
 
 
 def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:
@@ -120,19 +109,10 @@ def is_side_by_side(source: Path) -> bool:
     return any(entries(place)[0] for place in places if place.is_dir())
 
 
-def lonely_in(splits: dict[str, Found]) -> list[Path]:
-    """Return the files without a partner of all splits."""
-    return [path for found in splits.values() for path in found.lonely]
-
-
 def divided(
     files: list[PairFiles], share: float, seed: int
 ) -> tuple[list[PairFiles], list[PairFiles]]:
-    """Split files in two at random, the second with about `share` of each domain; pairs have one.
-
-    Raises:
-        Pix2PixError: if none is left for the first.
-    """
+    """Split files in two at random, the second with about `share` of each domain, or of pairs."""
     rest: list[PairFiles] = []
     drawn: list[PairFiles] = []
     for domain in dict.fromkeys(file.domain for file in files):

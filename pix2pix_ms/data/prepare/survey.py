@@ -1,16 +1,22 @@
 """What the headers of all files say before anything is written: a report, and what is unfit."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from itertools import starmap
 from typing import NamedTuple
 
 from pix2pix_ms.data.images import MODES, Header, header
-from pix2pix_ms.data.prepare.folders import Found, PairFiles, check_equal, check_halves, short
+from pix2pix_ms.data.prepare.folders import (
+    MOST_NAMED,
+    Found,
+    PairFiles,
+    check_equal,
+    check_halves,
+    some,
+)
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.errors import Pix2PixError
 
-MOST_KINDS = 4  # of sizes, modes and ignored files that a line names
 LABEL = 10  # columns
 
 
@@ -35,32 +41,38 @@ def look(pair: PairFiles, recipe: Recipe) -> Seen:
     return Seen(headers, None)
 
 
-def refuse_unfit(seen: list[Seen]) -> None:
-    """Refuse unfit files: the first one's line, and how many more there are."""
+def refuse_unfit(splits: dict[str, Found], seen: list[Seen]) -> None:
+    """Refuse unfit files, with the first one's line, and a split of which nothing is left."""
     faults = [pair.fault for pair in seen if pair.fault]
     if faults:
         raise Pix2PixError(faults[0] + f" (and {len(faults) - 1} more)" * (len(faults) > 1))
-
-
-def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> Iterator[str]:
-    """Yield the lines of the report."""
     for name, found in splits.items():
-        yield line(name, amount(found))
-    yield line("size", counted(head.size for pair in seen for head in pair.headers))
-    yield line("mode", counted(modes(seen, recipe.stored)))
-    headers = [head for pair in seen for head in pair.headers]
-    if turned := sum(head.turned for head in headers):
-        yield line("turned", f"{turned} as their EXIF orientation says")
-    if any(head.transparent for head in headers):
-        yield line("alpha", counted(alphas(seen, recipe.stored)))
-    ignored = [path for found in splits.values() for path in found.ignored]
-    if ignored:
-        yield line("ignored", f"{len(ignored)} that are no images: {some(ignored)}")
-    for path in (path for found in splits.values() for path in found.lonely):
-        yield line("unpaired", str(path))
-    for pair in seen:
-        if pair.fault:
-            yield line("unfit", pair.fault)
+        if not found.pairs:
+            raise Pix2PixError(
+                f"{name}: expected at least one pair, found none whose names match in "
+                f"{found.layout}; give both images of a pair the same name"
+            )
+
+
+def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> list[str]:
+    """Return the lines of the report."""
+    uses = [  # each file, with the channels of what is made of it
+        (head, recipe.stored if len(pair.headers) == 1 else (channels,))
+        for pair in seen
+        for head, channels in zip(pair.headers, recipe.stored, strict=False)
+    ]
+    rows = [(name, amount(found)) for name, found in splits.items()]
+    rows += [("size", counted(head.size for head, _ in uses))]
+    rows += [("mode", counted(starmap(mode, uses)))]
+    if turned := sum(head.turned for head, _ in uses):
+        rows += [("turned", f"{turned} as their EXIF orientation says")]
+    if transparent := [use for use in uses if use[0].transparent]:
+        rows += [("alpha", counted(starmap(alpha, transparent)))]
+    if ignored := [path for found in splits.values() for path in found.ignored]:
+        rows += [("ignored", f"{len(ignored)} that are no images: {some(ignored)}")]
+    rows += [("unpaired", str(path)) for found in splits.values() for path in found.lonely]
+    rows += [("unfit", pair.fault) for pair in seen if pair.fault]
+    return [f"{label:{LABEL}}{text}" for label, text in rows]
 
 
 def amount(found: Found) -> str:
@@ -71,45 +83,21 @@ def amount(found: Found) -> str:
     return f"{len(found.pairs)} images: " + ", ".join(f"{d} {n}" for d, n in domains.items())
 
 
-def line(label: str, text: str) -> str:
-    """Return a line of the report."""
-    return f"{label:{LABEL}}{text}"
-
-
 def counted(kinds: Iterable[str]) -> str:
     """Count what there is, the most frequent first, such as `400 of 512x256`."""
     counts = Counter(kinds).most_common()
-    named = [f"{count} of {kind}" for kind, count in counts[:MOST_KINDS]]
+    named = [f"{count} of {kind}" for kind, count in counts[:MOST_NAMED]]
     rest = len(counts) - len(named)
     return ", ".join(named + [f"{rest} other kinds"] * (rest > 0)) or "none"
 
 
-def some(paths: list[Path]) -> str:
-    """Name a few files."""
-    more = f" and {len(paths) - MOST_KINDS} more" if len(paths) > MOST_KINDS else ""
-    return ", ".join(map(short, paths[:MOST_KINDS])) + more
+def mode(head: Header, channels: tuple[int, ...]) -> str:
+    """Say a file's mode and, if they differ, the modes it is stored with."""
+    becomes = dict.fromkeys(MODES[count] for count in channels)
+    return head.mode if [*becomes] == [head.mode] else f"{head.mode} to {' and '.join(becomes)}"
 
 
-def modes(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
-    """Yield each file's mode and, if they differ, the modes it is stored with."""
-    for head, channels in uses(seen, stored):
-        becomes = dict.fromkeys(MODES[count] for count in channels)
-        same = list(becomes) == [head.mode]
-        yield head.mode if same else f"{head.mode} to {' and '.join(becomes)}"
-
-
-def alphas(seen: list[Seen], stored: tuple[int, int]) -> Iterator[str]:
-    """Yield what becomes of each file's alpha."""
-    for head, channels in uses(seen, stored):
-        if head.transparent:
-            fates = {"kept" if count in (2, 4) else "put over white" for count in channels}
-            yield f"{head.mode} " + " and ".join(sorted(fates, reverse=True))
-
-
-def uses(seen: list[Seen], stored: tuple[int, int]) -> Iterator[tuple[Header, tuple[int, ...]]]:
-    """Yield each header with the channels that its file is stored with."""
-    for pair in seen:
-        if len(pair.headers) == 1:
-            yield pair.headers[0], stored
-        else:
-            yield from zip(pair.headers, ((count,) for count in stored), strict=False)
+def alpha(head: Header, channels: tuple[int, ...]) -> str:
+    """Say what becomes of a file's alpha."""
+    fates = {"kept" if count in (2, 4) else "put over white" for count in channels}
+    return f"{head.mode} " + " and ".join(sorted(fates, reverse=True))

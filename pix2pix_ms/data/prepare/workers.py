@@ -1,24 +1,20 @@
 """Functions of pairs on all cores: in order, a few results in memory at a time.
 
 By processes that each have a pipe to this one; the pipe closes when either process ends, for
-whatever reason. Threads would wait for each other (Pillow holds the interpreter's lock while it
-encodes), `fork` is unsafe beside MindSpore's threads, `multiprocessing`'s other ways import the
-user's script again, and joblib waits for ever for a process that was killed while it answered. This
-module must not import MindSpore: each process would load it.
+whatever reason. Threads would wait for each other (Pillow locks the interpreter while it encodes),
+`fork` is unsafe beside MindSpore's threads, `multiprocessing`'s other ways import the user's script
+again, and joblib waits for ever for a process that was killed while it answered. This module must
+not import MindSpore: each process would load it.
 """
 
 import os
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from itertools import islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from pix2pix_ms.data.prepare.folders import PairFiles
@@ -26,8 +22,6 @@ from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.errors import Pix2PixError, first_line
 
 Result = TypeVar("Result")
-Use = Callable[[PairFiles, Recipe], Result]
-Submit = Callable[[Use[Any], list[PairFiles], Recipe], "Future[Any]"]
 
 WORTH_IT = 32  # pairs: fewer are done sooner than processes start
 AT_ONCE = 4  # pairs a call: an exchange with a process costs about as much as reading a header
@@ -40,26 +34,16 @@ def cores() -> int:
 
 
 @contextmanager
-def workers(pairs: int) -> Iterator[Submit | None]:
-    """Start a process for each core and yield a function that submits calls to them.
-
-    None where so few pairs are done sooner without.
-    """
-    if pairs < WORTH_IT or cores() == 1:
-        yield None
-        return
-    started = [start() for _ in range(cores())]
-    idle: SimpleQueue[Connection] = SimpleQueue()
-    for _, connection in started:
-        idle.put(connection)
-    threads = ThreadPoolExecutor(len(started))
+def workers(pairs: int) -> Iterator[list[Connection]]:
+    """Start a process for each core and give the pipes to them; none where that takes longer."""
+    count = cores() if pairs >= WORTH_IT else 1
+    started = [start() for _ in range(count)] if count > 1 else []
     try:
-        yield lambda *call: threads.submit(ask, idle, *call)
+        yield [connection for _, connection in started]
     finally:
         for process, _ in started:
             process.kill()
             process.wait()
-        threads.shutdown(cancel_futures=True)
 
 
 def start() -> tuple[subprocess.Popen[bytes], Connection]:
@@ -75,26 +59,6 @@ def start() -> tuple[subprocess.Popen[bytes], Connection]:
             process_group=0,  # Ctrl-C is for the parent
         )
     return process, ours
-
-
-def ask(
-    idle: SimpleQueue[Connection], function: Use[Result], pairs: list[PairFiles], recipe: Recipe
-) -> list[Result]:
-    """Have a process call a function on some pairs."""
-    connection = idle.get()
-    try:
-        connection.send((function, pairs, recipe))
-        answer = connection.recv()
-    except (OSError, EOFError) as error:
-        raise Pix2PixError(
-            f"{pairs[0].a}: expected it and the next to be read, found that the process "
-            "reading them ended; is there enough memory?"
-        ) from error
-    finally:
-        idle.put(connection)  # whether alive or not: another thread may wait for it
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def serve(connection: Connection) -> None:
@@ -113,25 +77,33 @@ def serve(connection: Connection) -> None:
 
 
 def each(
-    function: Use[Result], pairs: list[PairFiles], recipe: Recipe, submit: Submit | None
+    function: Callable[[PairFiles, Recipe], Result],
+    pairs: list[PairFiles],
+    recipe: Recipe,
+    connections: list[Connection],
 ) -> Iterator[Result]:
-    """Yield `function(pair, recipe)` of every pair, in order, a few results in memory at a time.
-
-    Raises:
-        Pix2PixError: what the function raises, or if a process dies.
-    """
-    if submit is None:
+    """Yield `function(pair, recipe)` of every pair, in order; processes take calls by turns."""
+    if not connections:
         yield from (function(pair, recipe) for pair in pairs)
         return
-    calls = (
-        submit(function, pairs[first : first + AT_ONCE], recipe)
-        for first in range(0, len(pairs), AT_ONCE)
-    )
-    waiting: deque[Future[list[Result]]] = deque(islice(calls, AHEAD * cores()))
-    while waiting:
-        results = waiting.popleft().result()
-        waiting.extend(islice(calls, 1))
-        yield from results
+    calls = [pairs[first : first + AT_ONCE] for first in range(0, len(pairs), AT_ONCE)]
+    ahead = AHEAD * len(connections)
+    for number in range(len(calls) + ahead):
+        connection, done = connections[number % len(connections)], number - ahead
+        answer: Any = []
+        try:
+            if done >= 0:
+                answer = connection.recv()
+            if number < len(calls):
+                connection.send((function, calls[number], recipe))
+        except (OSError, EOFError) as error:
+            raise Pix2PixError(
+                f"{calls[max(done, 0)][0].a}: expected it and the next to be read, found that the "
+                "process reading them ended; is there enough memory?"
+            ) from error
+        if isinstance(answer, Exception):
+            raise answer
+        yield from answer
 
 
 if __name__ == "__main__":
