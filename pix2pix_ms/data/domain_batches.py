@@ -19,6 +19,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import share
 
+TABLE = 1  # its random numbers; those of the jitter have no such number
 WHICH = "which"
 Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
 Batches = Iterator[tuple[np.ndarray, ...]]
@@ -29,7 +30,7 @@ def unpaired(data: DomainData, config: Settings, epoch: int) -> Batches:
 
     Every image of the larger domain comes once, those of the smaller again and again.
     """
-    rng = order_of(config, epoch)
+    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
     length = larger(data)
     columns = []
     for number, domain in enumerate(data.train[:2]):
@@ -46,8 +47,8 @@ def larger(data: DomainData) -> int:
 
 def labelled(data: DomainData, config: Settings, epoch: int) -> Batches:
     """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
-    columns = [shuffled(data, order_of(config, epoch))]
-    for (batch,) in epoch_images(columns, data, config, epoch):
+    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
+    for (batch,) in epoch_images([shuffled(data, rng)], data, config, epoch):
         yield batch
 
 
@@ -57,7 +58,7 @@ def with_references(data: DomainData, config: Settings, epoch: int) -> Batches:
     Images are float32 [N, C, H, W], domains int32 [N]. The domain to turn an image into is drawn
     from all, two different images of it as references (the same twice where it has but one).
     """
-    rng = order_of(config, epoch)
+    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
     sources = shuffled(data, rng)
     targets = rng.integers(len(data.train), size=len(sources)).tolist()
     sizes = [len(data.train[target]) for target in targets]
@@ -71,11 +72,6 @@ def with_references(data: DomainData, config: Settings, epoch: int) -> Batches:
 def every(data: DomainData) -> int:
     """Return how many images an epoch of `labelled` or `with_references` has."""
     return sum(map(len, data.train))
-
-
-def order_of(config: Settings, epoch: int) -> np.random.Generator:
-    """Return what draws an epoch's table; the jitter is drawn apart from it."""
-    return random(config.seed, Stream.PIPELINE, epoch, 1)
 
 
 def shuffled(data: DomainData, rng: np.random.Generator) -> list[tuple[int, int]]:

@@ -189,14 +189,15 @@ def test_a_pool_takes_a_batch_image_by_image() -> None:
 
 @pytest.mark.usefixtures("light")
 def test_a_run_learns_decays_and_saves_both_generators(tmp_path: Path) -> None:
-    data = UnpairedTask.open_data(UnpairedTask.records(None, tmp_path, TINY, False), TINY)
-    run = train(TINY, data, tmp_path / "run", report=lambda _: None)
+    config = replace(TINY, epochs=2)
+    data = UnpairedTask.open_data(UnpairedTask.records(None, tmp_path, config, False), config)
+    run = train(config, data, tmp_path / "run", report=lambda _: None)
     log = run.log()
     assert log[-1]["loss_cycle_a"] < log[1]["loss_cycle_a"]
     assert log[-1]["held_out_cycle_b"] < log[0]["held_out_cycle_b"]
     rates = [row["learning_rate"] for row in log[1:]]
-    assert rates[0] == rates[1] == TINY.learning_rate > rates[2] > rates[3] > 0
-    found = ms.load_checkpoint(str(run.generator_file(4)))
+    assert rates[0] == config.learning_rate > rates[1] > 0
+    found = ms.load_checkpoint(str(run.generator_file(2)))
     for direction in ("AtoB", "BtoA"):
         network, config = load_generator(run.folder, direction)
         assert config.direction == direction

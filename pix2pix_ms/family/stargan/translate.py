@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike
 
 from pix2pix_ms.config.family import StarGANConfig
 from pix2pix_ms.config.settings import Direction, Fit
-from pix2pix_ms.data.images import Pixels, channelled, fitted, read_image, to_pixels
+from pix2pix_ms.data.images import Pixels, channelled, fitted, from_pixels, read_image, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.optimisers import move_average
-from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, to_network, unfitted
+from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, unfitted
 from pix2pix_ms.training import checkpoints
 
 SHIPPED = checkpoints.SHIPPED / "stargan-32"
@@ -55,12 +55,7 @@ class Averages:
         return {p.name: p for network in self.networks for p in network.get_parameters()}
 
     def generate(self, x: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Return images in a style, float32 [N, 3, H, W], clipped to [-1, 1].
-
-        Args:
-            x: float32 [N, 3, H, W] in [-1, 1].
-            style: style codes, float32 [N, style_dim].
-        """
+        """Return images x, float32 [N, 3, H, W] in [-1, 1], in styles [N, style_dim]; clipped."""
         return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
 
     def style_of(self, reference: np.ndarray, domain: ArrayLike) -> np.ndarray:
@@ -76,7 +71,7 @@ class StyleTranslator:
     """The averaged networks as a function of an image, to one domain in one style.
 
     Args:
-        domain: the domain's name.
+        domain: its name.
         reference: an image of that domain, uint8 [H, W, C], whose style to use; unless given,
             `seed` draws a style, "each" one for every image, from the config's seed and its index.
 
@@ -108,8 +103,8 @@ class StyleTranslator:
 
     def network_input(self, image: Pixels, fit: Fit) -> np.ndarray:
         """Return an image as the networks take it, float32 [1, 3, H, W]."""
-        picture = fitted(channelled(image, self.config.channels), self.config.shape, fit)
-        return to_network(picture, self.config.shape)[None]
+        image = channelled(image, self.config.channels)
+        return from_pixels(fitted(image, self.config.shape, fit))[None]
 
     def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate an image, uint8 [H, W, C], to RGB of the same height and width.
