@@ -124,7 +124,7 @@ def jittered(
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
     places = [data.train[number].indices[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    # A sampler takes no more rows than the record has (MindSpore 2.7 to 2.10).
+    # No sampler may have more rows than the record (MindSpore 2.7 to 2.10).
     most = data.train[0].record.rows
     samplers = [ds.SubsetSampler(places[i : i + most]) for i in range(0, len(places), most)]
     first, *more = (

@@ -1,4 +1,4 @@
-"""What the family's tasks share: images by domain, without pairs, made or opened as records."""
+"""The base of the family's tasks: images by domain, without pairs, made or opened as records."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -56,10 +56,7 @@ class UnpairedTask(DomainsTask):
             yield image, translated, back(translated)
 
     def measure(self) -> tuple[float, ...]:
-        """Return mean L1 on held-out images: of each cycle, of G(a) and b, of F(b) and a.
-
-        The latter two are NaN if the data have no pairs.
-        """
+        """Return mean L1: of each cycle, and of G(a) and b, F(b) and a, NaN without true pairs."""
         cycle_a, cycle_b = (
             float(np.mean([distance(back, image) for image, _, back in self.cycles(domain)]))
             for domain in (0, 1)

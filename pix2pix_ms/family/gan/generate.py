@@ -24,7 +24,7 @@ def generate(
     """Write `count` generated images to PNG files in `out`, and return the files.
 
     Args:
-        checkpoint: as `checkpoints.file_of` takes it.
+        checkpoint: a file or a run's folder, as for `checkpoints.file_of`.
         label: for a conditional generator, the number of the class; unless given, all in turn.
         seed: draws the noise.
         force: replace files that are there.
