@@ -1,4 +1,4 @@
-"""Which networks a loss teaches."""
+"""Which networks a loss trains."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,7 +7,7 @@ import numpy as np
 from mindspore import Tensor
 
 
-def taught(loss: Callable[[], Tensor], parameters: Iterable[ms.Parameter]) -> set[str]:
+def trains(loss: Callable[[], Tensor], parameters: Iterable[ms.Parameter]) -> set[str]:
     """Return the networks among whose parameters a loss has a gradient other than 0."""
     parameters = list(parameters)
     gradients = ms.grad(loss, None, ms.ParameterTuple(parameters))()

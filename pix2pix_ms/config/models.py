@@ -49,7 +49,7 @@ MODELS: dict[str, Entry] = {
             family.CycleGANConfig,
             family.CYCLEGAN_PRESETS,
             "family.cyclegan.task:UnpairedTask",
-            "family.cyclegan.step:translating_generator",
+            "family.cyclegan.step:generator",
         ),
         Entry(
             family.StarGANConfig,

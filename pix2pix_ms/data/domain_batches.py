@@ -5,6 +5,7 @@ which domain. Images are decoded, jittered and batched by the table.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import mindspore.dataset as ds
 import numpy as np
@@ -18,16 +19,18 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import share
 
+TABLE = 1  # its random numbers; those of the jitter have no such number
 WHICH = "which"
 Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
+Batches = Iterator[tuple[np.ndarray, ...]]
 
 
-def unpaired(data: DomainData, config: Settings, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
+def unpaired(data: DomainData, config: Settings, epoch: int) -> Batches:
     """Yield an epoch's (x, y) of the first two domains, float32 [N, C, H, W], in no pairs.
 
     Every image of the larger domain comes once, those of the smaller again and again.
     """
-    rng = random(config.seed, Stream.PIPELINE, epoch, 1)
+    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
     length = larger(data)
     columns = []
     for number, domain in enumerate(data.train[:2]):
@@ -42,34 +45,25 @@ def larger(data: DomainData) -> int:
     return max(map(len, data.train[:2]))
 
 
-def labelled(
-    data: DomainData, config: Settings, epoch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def labelled(data: DomainData, config: Settings, epoch: int) -> Batches:
     """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
-    rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    for (batch,) in epoch_images([shuffled(data.train, rng)], data, config, epoch):
+    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
+    for (batch,) in epoch_images([shuffled(data, rng)], data, config, epoch):
         yield batch
 
 
-def with_references(
-    data: DomainData, config: Settings, epoch: int
-) -> Iterator[tuple[np.ndarray, ...]]:
+def with_references(data: DomainData, config: Settings, epoch: int) -> Batches:
     """Yield an epoch's (x, its domain, reference, another reference, their domain).
 
     Images are float32 [N, C, H, W], domains int32 [N]. The domain to turn an image into is drawn
     from all, two different images of it as references (the same twice where it has but one).
     """
-    rng = random(config.seed, Stream.PIPELINE, epoch, 1)
-    sources = shuffled(data.train, rng)
-    wanted = rng.integers(len(data.train), size=len(sources)).tolist()
-    two = [
-        rng.choice(len(domain), 2, replace=len(domain) < 2).tolist()
-        for domain in (data.train[number] for number in wanted)
-    ]
-    first, second = (
-        [(number, places[which]) for number, places in zip(wanted, two, strict=True)]
-        for which in range(2)
-    )
+    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
+    sources = shuffled(data, rng)
+    targets = rng.integers(len(data.train), size=len(sources)).tolist()
+    sizes = [len(data.train[target]) for target in targets]
+    two = [rng.choice(size, 2, replace=size < 2).tolist() for size in sizes]
+    first, second = (list(zip(targets, places, strict=True)) for places in zip(*two, strict=True))
     batches = epoch_images([sources, first, second], data, config, epoch)
     for (x, domain), (one, target), (other, _) in batches:
         yield x, domain, one, other, target
@@ -80,23 +74,21 @@ def every(data: DomainData) -> int:
     return sum(map(len, data.train))
 
 
-def shuffled(domains: Sequence[Domain], rng: np.random.Generator) -> list[tuple[int, int]]:
+def shuffled(data: DomainData, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Return every image of every domain once, in a random order."""
-    images = [(number, place) for number, d in enumerate(domains) for place in range(len(d))]
+    images = [(number, place) for number, d in enumerate(data.train) for place in range(len(d))]
     return [images[index] for index in rng.permutation(len(images)).tolist()]
 
 
-def check_images(data: DomainData, config: Settings, wanted: int, count: int) -> None:
-    """Refuse images of other channels than the networks have, or fewer than a batch holds.
+def check_images(data: DomainData, config: Any, count: int) -> None:
+    """Raise Pix2PixError for images whose channels are not the config's, or fewer than a batch.
 
-    Args:
-        wanted: the channels of the networks' images.
-        count: the images of an epoch.
+    `count` is how many an epoch has.
     """
-    if data.channels != wanted:
+    if data.channels != config.channels:
         raise Pix2PixError(
-            f"{data.records[0]}: expected images with {wanted} channels, as the settings have "
-            f"it, found {data.channels}; change the setting or prepare the images again"
+            f"{data.records[0]}: expected images with {config.channels} channels, as the settings "
+            f"have it, found {data.channels}; change the setting or prepare the images again"
         )
     check_batch(count, config, "images")
 
@@ -104,16 +96,17 @@ def check_images(data: DomainData, config: Settings, wanted: int, count: int) ->
 def epoch_images(
     columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int
 ) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
-    """Yield batches of a rank's share of chosen images: (images, their domains) for each column.
+    """Yield batches of a rank's part of chosen images: (images, their domains) for each column.
 
     Images are float32 [N, C, H, W] in [-1, 1], domains int32 [N]. Each image is cropped and
     mirrored by itself, the same for any number of ranks; an incomplete last batch is left out.
     """
-    check_batch(len(columns[0]), config, "images")
-    rng = random(config.seed, Stream.PIPELINE, epoch)
-    streams, labels, mine = [], [], share(len(columns[0]), config)
+    length = len(columns[0])
+    check_batch(length, config, "images")
+    rng, mine = random(config.seed, Stream.PIPELINE, epoch), share(length, config)
+    streams, labels = [], []
     for number, chosen in enumerate(columns):
-        crops = jitter(rng, len(chosen), config, mine)
+        crops = jitter(rng, length, config, mine)
         rows = [chosen[place] for place in mine]
         streams.append(jittered(rows, data, config, crops).rename([IMAGE], [str(number)]))
         labels.append(np.array([domain for domain, _ in rows], np.int32))
@@ -129,15 +122,15 @@ def jittered(
 ) -> ds.Dataset:
     """Return chosen training images, cropped and mirrored as drawn, in a column `image`."""
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
-    rows = [data.train[number].indices[place] for number, place in chosen]
+    places = [data.train[number].indices[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
-    path = str(data.records[0])
-    # A sampler takes no more rows than the record has (MindSpore 2.7 to 2.10).
+    # No sampler may have more rows than the record (MindSpore 2.7 to 2.10).
     most = data.train[0].record.rows
-    parts = [ds.SubsetSampler(rows[start : start + most]) for start in range(0, len(rows), most)]
-    stored = ds.MindDataset(path, kinds, num_parallel_workers=1, sampler=parts[0])
-    for part in parts[1:]:
-        stored = stored + ds.MindDataset(path, kinds, num_parallel_workers=1, sampler=part)
+    samplers = [ds.SubsetSampler(places[i : i + most]) for i in range(0, len(places), most)]
+    first, *more = (
+        ds.MindDataset(str(data.records[0]), kinds, num_parallel_workers=1, sampler=sampler)
+        for sampler in samplers
+    )
 
     def draw(which: int, top: int, left: int, mirror: int, *encoded: np.ndarray) -> np.ndarray:
         picture = decode(encoded[int(which)].tobytes(), data.channels)
@@ -145,19 +138,17 @@ def jittered(
         return from_pixels(cut(grown, top, left, mirror, config.shape))
 
     drawn = ds.NumpySlicesDataset({WHICH: which, **crops}, shuffle=False)
-    return (
-        stored.zip(drawn)
-        .map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
-        .project([IMAGE])
-    )
+    rows = sum(more, first).zip(drawn)
+    rows = rows.map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
+    return rows.project([IMAGE])
 
 
 def plain_images(
-    domain: Domain, config: Settings, channels: int, count: int | None = None
+    domain: Domain, config: Settings, count: int | None = None
 ) -> Iterator[np.ndarray]:
     """Yield images of a domain without jitter, float32 [1, C, H, W]; all, or the first `count`."""
     path = domain.record.path
     sampler = ds.SubsetSampler(list(domain.indices[:count]))
     for row in rows_of(ds.MindDataset(str(path), [domain.column], sampler=sampler), path):
-        picture = decode(row[domain.column].tobytes(), channels)
+        picture = decode(row[domain.column].tobytes(), domain.channels)
         yield from_pixels(fitted(picture, config.shape, config.fit))[None]

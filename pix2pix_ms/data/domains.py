@@ -5,19 +5,12 @@ them, StarGAN between many, and to a generator from noise they are labels. What 
 of is drawn in `domain_batches`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pix2pix_ms.data.pair_batches import (
-    Data,
-    Subset,
-    held_out_beside,
-    whole,
-    without_tenth,
-)
+from pix2pix_ms.data.pair_batches import Data, Subset, held_out_beside, without_tenth
 from pix2pix_ms.data.records import (
     COLUMNS,
     DOMAIN,
@@ -37,6 +30,11 @@ class Domain(Subset):
 
     name: str
     column: str
+
+    @property
+    def channels(self) -> int:
+        """Channels of the images."""
+        return self.record.channels[0]
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class DomainData(Data):
     @property
     def channels(self) -> int:
         """Channels of the images."""
-        return self.train[0].record.channels[0]
+        return self.train[0].channels
 
 
 def domain_data(path: Path, seed: int) -> DomainData:
@@ -73,39 +71,40 @@ def domain_data(path: Path, seed: int) -> DomainData:
             out, or held-out and training domains differ.
     """
     path, val = held_out_beside(path)
-    train, pairs = domains_of(path), None
+    train = domains_of(path)
     if val is not None:
         held_out, origin = domains_of(val), str(val)
-        check_alike(train, held_out)
-        pairs = whole(held_out[0].record) if has_pairs(val) else None
-    elif has_pairs(path):
-        rest, pairs = without_tenth(whole(train[0].record), "pairs", seed)
-        train, held_out = (
-            tuple(replace(domain, indices=part.indices) for domain in train)
-            for part in (rest, pairs)
+        ours, theirs = (
+            f"{', '.join(domain.name for domain in domains)} with {domains[0].channels}"
+            for domains in (train, held_out)
         )
-        origin = "the last tenth by seed"
-    else:
+        if ours != theirs:
+            raise Pix2PixError(
+                f"{val}: expected domains {ours} channels as in {path.name}, found {theirs}; "
+                "prepare both again"
+            )
+    elif train[0].column == IMAGE:
         divided = [
             without_tenth(domain, f"images of {domain.name}", seed, number)
             for number, domain in enumerate(train)
         ]
         train, held_out = zip(*divided, strict=True)
         origin = "a tenth of each by seed"
+    else:
+        train, held_out = zip(*(without_tenth(side, "pairs", seed) for side in train), strict=True)
+        origin = "the last tenth by seed"
+    first = held_out[0]
+    pairs = None if first.column == IMAGE else Subset(first.record, first.indices)
     counts = ", ".join(f"{domain.name} {len(domain)}" for domain in train)
     count = sum(map(len, held_out))
     sentence = f"images from {path}: {counts}; held out: {count}, {origin}"
     return DomainData(sentence, (path, val or path), train, held_out, pairs)
 
 
-def has_pairs(path: Path) -> bool:
-    """Return whether a record is of pairs, not of images."""
-    return IMAGE not in inspect(path).schema
-
-
 def domains_of(path: Path) -> tuple[Domain, ...]:
     """Return all images of a record by domain."""
-    if has_pairs(path):
+    found = inspect(path)
+    if IMAGE not in found.schema:  # of pairs
         record = open_record(path)
         if record.batched or record.channels[0] != record.channels[1]:
             raise Pix2PixError(
@@ -114,7 +113,6 @@ def domains_of(path: Path) -> tuple[Domain, ...]:
             )
         rows = tuple(range(len(record)))
         return tuple(Domain(record, rows, *sides) for sides in zip("AB", COLUMNS, strict=True))
-    found = inspect(path)
     channels = channels_of(found.first[IMAGE], path)
     record = Record(path, False, found.rows, named=True, channels=(channels, channels))
     names = np.array(names_of(path, DOMAIN))
@@ -122,16 +120,3 @@ def domains_of(path: Path) -> tuple[Domain, ...]:
         Domain(record, tuple(np.flatnonzero(names == name).tolist()), name, IMAGE)
         for name in sorted(set(names.tolist()))
     )
-
-
-def check_alike(train: Sequence[Domain], held_out: Sequence[Domain]) -> None:
-    """Refuse held-out images of other domains or channels than those trained on."""
-    ours, theirs = (
-        f"{', '.join(domain.name for domain in domains)} with {domains[0].record.channels[0]}"
-        for domains in (train, held_out)
-    )
-    if ours != theirs:
-        raise Pix2PixError(
-            f"{held_out[0].record.path}: expected domains {ours} channels as in "
-            f"{train[0].record.path.name}, found {theirs}; prepare both again"
-        )

@@ -1,15 +1,15 @@
-"""What the family's tasks share: images by domain, without pairs, made or opened as records."""
+"""The base of the family's tasks: images by domain, without pairs, made or opened as records."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pix2pix_ms.data.domain_batches import plain_images
+from pix2pix_ms.data.domain_batches import check_images, every, plain_images
 from pix2pix_ms.data.domains import DomainData, domain_data
 from pix2pix_ms.data.prepare.recipe import Recipe
+from pix2pix_ms.data.prepare.splits import is_side_by_side
 from pix2pix_ms.training.sources import run_records
 from pix2pix_ms.training.task import Batch, Task
 
@@ -19,46 +19,40 @@ class DomainsTask(Task):
 
     data: DomainData
 
-    epoch_length: ClassVar[Callable[..., int]]
-    """How many images of a column of its batches an epoch has, given the data."""
+    make: ClassVar[Callable[..., None]]
+    """Writes records to a folder, for a run without data."""
+    takes_pairs: ClassVar[bool] = False
+    """Whether images side by side are pairs, whose halves are two domains."""
     epoch_batches: ClassVar[Callable[..., Iterator[Batch]]]
     """Yields the batches, given data, config and epoch."""
+    epoch_length: ClassVar[Callable[..., int]] = staticmethod(every)
+    """How many images of a column of its batches an epoch has."""
 
-    @staticmethod
-    @abstractmethod
-    def make(folder: Path, config: Any) -> None:
-        """Write records to a folder, for a run without data."""
-
-    @classmethod
-    def recipe(cls, data: Path) -> Recipe:  # noqa: ARG003
-        """Return how a folder of images is prepared: here, each subfolder is a domain."""
-        return Recipe(unpaired=True)
+    def __init__(self, config: Any, data: DomainData) -> None:
+        check_images(data, config, self.epoch_length(data))
+        self.config, self.data = config, data
 
     @classmethod
     def records(cls, data: Path | None, run: Path, config: Any, resuming: bool) -> Path:
-        """Return the records of images a run trains on, made in its folder where there are none."""
-        recipe = Recipe() if data is None else cls.recipe(data)
-        return run_records(data, run, config, resuming, cls.make, recipe)
+        """Of a folder of images each subfolder is a domain, unless it has pairs side by side."""
+        paired = data is None or (cls.takes_pairs and is_side_by_side(data))
+        return run_records(data, run, config, resuming, cls.make, Recipe(unpaired=not paired))
 
     @classmethod
     def open_data(cls, records: Path, config: Any) -> DomainData:
-        """Return the images to train on and to hold out, by domain; of pairs, A and B apart."""
         return domain_data(records, config.seed)
 
     @classmethod
     def decided(cls, data: DomainData, config: Any) -> dict[str, Any]:  # noqa: ARG003
-        """Return the settings that `decides` names, as the data have them."""
         known = {"channels": data.channels, "classes": len(data.names), "domains": data.names}
         return {name: known[name] for name in cls.decides}
 
     def steps(self) -> int:
-        """Return how many batches an epoch has."""
         return self.epoch_length(self.data) // self.config.global_batch
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Yield this rank's batches of an epoch, as the model's `train_step` takes them."""
         yield from self.epoch_batches(self.data, self.config, epoch)
 
     def held_out(self, number: int, count: int | None = None) -> Iterator[np.ndarray]:
         """Yield held-out images of a domain, float32 [1, C, H, W]; all, or the first `count`."""
-        yield from plain_images(self.data.held_out[number], self.config, self.data.channels, count)
+        yield from plain_images(self.data.held_out[number], self.config, count)

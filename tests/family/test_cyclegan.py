@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import parameter_count
 from pix2pix_ms.training.checkpoints import load_generator
 from pix2pix_ms.training.epochs import train
-from pix2pix_ms.training.run import Run
-from tests.gradients import taught
+from tests.every_model import values
+from tests.gradients import trains
 
 TINY = CycleGANConfig(
     size=16, jitter_size=18, n_blocks=1, ngf=4, ndf=4, n_layers=1, pool_size=2, epochs=4,
@@ -34,23 +35,23 @@ def images(height: int = 16, width: int = 16, batch: int = 1) -> np.ndarray:
     return RNG.uniform(-1, 1, (batch, 3, height, width)).astype(np.float32)
 
 
-def values(model: CycleGAN) -> dict[str, np.ndarray]:
-    return {name: p.asnumpy().copy() for name, p in model.parameters().items()}
+def networks_of(names: Iterable[str]) -> set[str]:
+    """The networks, and pools, to which parameters belong."""
+    return {name.split(".")[0] for name in names}
 
 
-def test_the_discriminators_have_the_references_parameters() -> None:
-    assert parameter_count(PatchGAN(CycleGANConfig())) == 2_764_737
+@pytest.fixture(scope="module")
+def model() -> CycleGAN:
+    return CycleGAN(TINY)
 
 
-def test_four_networks_have_different_names_and_weights() -> None:
-    model = CycleGAN(TINY)
-    names = {name.split(".")[0] for name in model.parameters()}
-    assert names >= {*NETWORKS, "pool_A", "pool_B"}
-    assert {p.name.split(".")[0] for p in model.kept()} == set(NETWORKS[:2])
-    starts = [
-        model.parameters()[f"generator_{d}.first.conv.weight"].asnumpy() for d in ("AtoB", "BtoA")
-    ]
+def test_four_networks_have_different_names_and_weights(model: CycleGAN) -> None:
+    parameters = model.parameters()
+    assert networks_of(parameters) >= {*NETWORKS, "pool_A", "pool_B"}
+    assert networks_of(p.name for p in model.kept()) == set(NETWORKS[:2])
+    starts = [parameters[f"{name}.first.conv.weight"].asnumpy() for name in NETWORKS[:2]]
     assert not np.array_equal(*starts)
+    assert parameter_count(PatchGAN(CycleGANConfig())) == 2_764_737  # as the reference's
 
 
 def plain(model: CycleGAN, a: Tensor, b: Tensor, shown: Any) -> Losses:
@@ -72,23 +73,21 @@ def plain(model: CycleGAN, a: Tensor, b: Tensor, shown: Any) -> Losses:
         return of_a + of_b, of_a, of_b
 
     assert (config.lambda_cycle, config.lambda_identity) == (10, 0.5)
-    (_, *terms), towards = ms.value_and_grad(generators, None, model.optim_g.parameters, True)()
-    model.optim_g(towards)
+    (_, *terms), grads = ms.value_and_grad(generators, None, model.optim_g.parameters, True)()
+    model.optim_g(grads)
     shown_a, shown_b = (Tensor(image) for image in shown(fake_a.asnumpy(), fake_b.asnumpy()))
-    (_, *judged), towards = ms.value_and_grad(
-        discriminators, None, model.optim_d.parameters, True
-    )()
-    model.optim_d(towards)
+    (_, *judged), grads = ms.value_and_grad(discriminators, None, model.optim_d.parameters, True)()
+    model.optim_d(grads)
     return Losses(*(float(term.asnumpy()) for term in (*judged, *terms)))
 
 
 def textbook_pool(model: CycleGAN) -> Any:
     """The pools as lists in Python, with the same draws."""
-    kept: tuple[list[np.ndarray], ...] = ([], [])
+    stored: tuple[list[np.ndarray], ...] = ([], [])
 
     def shown(*generated: np.ndarray) -> list[np.ndarray]:
         out = []
-        for number, (pool, image) in enumerate(zip(kept, generated, strict=True)):
+        for number, (pool, image) in enumerate(zip(stored, generated, strict=True)):
             places, past = model.pools[number].draw(model.step, 1, model.config.seed, number)
             place = int(places.asnumpy()[0])
             out.append(pool[place] if past.asnumpy()[0] else image)
@@ -105,7 +104,7 @@ def textbook_pool(model: CycleGAN) -> Any:
 def test_the_fast_step_is_the_plain_step() -> None:
     fast, slow = CycleGAN(replace(TINY, jit=True)), CycleGAN(TINY)
     shown = textbook_pool(slow)
-    for _ in range(6):
+    for _ in range(4):
         a, b = images(), images()
         slow.step += 1
         expected = plain(slow, Tensor(a), Tensor(b), shown)
@@ -114,7 +113,7 @@ def test_the_fast_step_is_the_plain_step() -> None:
     for network in NETWORKS:
         names = [name for name in ours if name.startswith(network)]
         moved, same = (
-            np.concatenate([own[name].ravel() for name in names]) for own in (ours, theirs)
+            np.concatenate([each[name].ravel() for name in names]) for each in (ours, theirs)
         )
         assert np.linalg.norm(moved - same) < 2e-3 * np.linalg.norm(same)
 
@@ -132,18 +131,17 @@ def test_a_step_moves_all_four_networks(identity: float) -> None:
     before = values(model)
     losses = model.train_step(images(), images())
     after = values(model)
-    moved = {name.split(".")[0] for name in after if not np.array_equal(before[name], after[name])}
+    moved = networks_of(name for name in after if not np.array_equal(before[name], after[name]))
     assert moved >= {*NETWORKS, "pool_A", "pool_B"}
     assert np.isnan(losses.identity_a) == (identity == 0)
 
 
-def test_each_term_teaches_the_networks_it_should() -> None:
-    model = CycleGAN(TINY)
+def test_each_term_trains_the_networks_it_should(model: CycleGAN) -> None:
     g, f, d_b = model.generator("AtoB"), model.generator("BtoA"), model.discriminators.b
     # In the step each gradient is taken for its optimiser's weights alone.
     of_g, of_d = model.optim_g.parameters, model.optim_d.parameters
-    assert {p.name.split(".")[0] for p in of_g} == set(NETWORKS[:2])
-    assert {p.name.split(".")[0] for p in of_d} == set(NETWORKS[2:])
+    assert networks_of(p.name for p in of_g) == set(NETWORKS[:2])
+    assert networks_of(p.name for p in of_d) == set(NETWORKS[2:])
     a = Tensor(images())
     generated = ops.stop_gradient(g(a))
     for loss, networks in (
@@ -152,7 +150,7 @@ def test_each_term_teaches_the_networks_it_should() -> None:
         (lambda: d_b(a, g(a)).mean(), {"generator_AtoB", "discriminator_B"}),
         (lambda: d_b(a, generated).mean(), {"discriminator_B"}),
     ):
-        assert taught(loss, (*of_g, *of_d)) == networks
+        assert trains(loss, (*of_g, *of_d)) == networks
 
 
 def pooled(size: int, steps: int) -> tuple[list[float], ImagePool]:
@@ -172,13 +170,10 @@ def test_a_pool_shows_its_first_images_then_half_from_the_past() -> None:
     past = [image for step, image in enumerate(shown, 1) if image != step]
     assert 70 < len(past) < 130  # of 200
     assert len(past) == len(set(past))  # what was shown has left the pool
-    kept = set(pool.images.asnumpy()[:20, 0, 0, 0].tolist())
-    assert not kept & set(past)
-    assert len(kept) == 20
-
-
-def test_a_pool_of_size_0_shows_the_new_image() -> None:
-    assert pooled(0, 9)[0] == [*range(1, 10)]
+    stored = set(pool.images.asnumpy()[:20, 0, 0, 0].tolist())
+    assert not stored & set(past)
+    assert len(stored) == 20
+    assert pooled(0, 9)[0] == [*range(1, 10)]  # of size 0
 
 
 def test_a_pool_takes_a_batch_image_by_image() -> None:
@@ -192,27 +187,17 @@ def test_a_pool_takes_a_batch_image_by_image() -> None:
     assert pool.images.asnumpy()[:3, 0, 0, 0].tolist() == [1, 4, 3]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Run]:
-    folder = tmp_path_factory.mktemp("unpaired")
-    data = UnpairedTask.open_data(UnpairedTask.records(None, folder, TINY, False), TINY)
-    return data, train(TINY, data, folder / "straight", report=lambda _: None)
-
-
-def test_a_run_learns_decays_and_is_shown(trained: tuple[Any, Run]) -> None:
-    _, run = trained
+@pytest.mark.usefixtures("light")
+def test_a_run_learns_decays_and_saves_both_generators(tmp_path: Path) -> None:
+    config = replace(TINY, epochs=2)
+    data = UnpairedTask.open_data(UnpairedTask.records(None, tmp_path, config, False), config)
+    run = train(config, data, tmp_path / "run", report=lambda _: None)
     log = run.log()
     assert log[-1]["loss_cycle_a"] < log[1]["loss_cycle_a"]
     assert log[-1]["held_out_cycle_b"] < log[0]["held_out_cycle_b"]
     rates = [row["learning_rate"] for row in log[1:]]
-    assert rates[0] == rates[1] == TINY.learning_rate > rates[2] > rates[3] > 0
-    assert run.sample_file(4).is_file()
-    assert (run.folder / "losses.png").is_file()
-
-
-def test_both_generators_are_read_from_one_checkpoint(trained: tuple[Any, Run]) -> None:
-    _, run = trained
-    found = ms.load_checkpoint(str(run.generator_file(4)))
+    assert rates[0] == config.learning_rate > rates[1] > 0
+    found = ms.load_checkpoint(str(run.generator_file(2)))
     for direction in ("AtoB", "BtoA"):
         network, config = load_generator(run.folder, direction)
         assert config.direction == direction

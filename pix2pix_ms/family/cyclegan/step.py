@@ -29,7 +29,7 @@ Network = TypeVar("Network", bound=nn.Cell)
 
 
 class Losses(NamedTuple):
-    """The terms of one step, as numbers; nan where a weight of 0 leaves one out.
+    """The terms of one step, as numbers; NaN where a weight of 0 leaves one out.
 
     The last letter is the domain whose images are judged or compared: `d_a` is the mean of D_A's
     losses on real and on generated images of A, `g_a` the adversarial loss of F, which generates
@@ -47,20 +47,15 @@ class Losses(NamedTuple):
 
 
 def renamed(network: Network, name: str) -> Network:
-    """Replace the first part of every parameter's name: `generator.first...` by `name.first...`."""
+    """Put `name` in place of the first part of every parameter's name."""
     for entry in network.get_parameters():
         entry.name = f"{name}.{entry.name.split('.', 1)[1]}"
     return network
 
 
-def generator(config: CycleGANConfig, direction: Direction) -> ResNet:
-    """Return the generator of one direction, its parameters named as in a checkpoint."""
-    return renamed(ResNet(config), f"generator_{direction}")
-
-
-def translating_generator(config: CycleGANConfig) -> ResNet:
-    """Return the generator of the config's direction."""
-    return generator(config, config.direction)
+def generator(config: CycleGANConfig, direction: Direction | None = None) -> ResNet:
+    """Return the generator of one direction, unless given the config's, named as in checkpoints."""
+    return renamed(ResNet(config), f"generator_{direction or config.direction}")
 
 
 class Generators(nn.Cell):
@@ -81,11 +76,11 @@ class Discriminators(nn.Cell):
 
 
 class ImagePool(nn.Cell):
-    """Images that a generator made in earlier steps, some of which its discriminator is shown.
+    """A buffer of generated images, from which a discriminator also sees those of earlier steps.
 
-    Section 4 (after Shrivastava et al. 2017). Until the pool is full it stores every image, and
-    shows it. Then, half of the time, it shows a stored one and puts the new one in its place.
-    Every rank stores the images of all ranks, so that all pools are equal.
+    Section 4 (after Shrivastava et al. 2017). Until it is full it stores every image and returns
+    it. Then, half of the time, it returns a stored one and stores the new one in its place. Every
+    rank stores the images of all ranks, so that all pools are equal.
     """
 
     def __init__(self, config: CycleGANConfig, name: str) -> None:
@@ -96,9 +91,9 @@ class ImagePool(nn.Cell):
         self.images = parameter(np.zeros(shape, np.float32), f"{name}.images", trained=False)
 
     def draw(self, step: int, batch: int, seed: int, *position: int) -> tuple[Tensor, Tensor]:
-        """Draw where to store each image of all ranks' batch, and whether to show the stored one.
+        """Draw where to store each image of all ranks' batch, and whether to return the stored one.
 
-        int32 [batch] and float32 [batch], 0 or 1. Both depend on the seed and on the step, counted
+        int32 [batch] and float32 [batch], 0 or 1; they depend on the seed and on the step, counted
         from 1, alone.
         """
         rng = random(seed, Stream.POOL, step, *position)
@@ -114,12 +109,12 @@ class ImagePool(nn.Cell):
         return Tensor(places), Tensor(past)
 
     def construct(self, generated: Tensor, places: Tensor, past: Tensor) -> Tensor:
-        """Return what to show for this rank's generated images, float32 [N, C, H, W]."""
+        """Return the images to judge in place of this rank's generated ones, [N, C, H, W]."""
         shown, count = [], generated.shape[0]
         everyone = self.gather(generated)
         for i in range(everyone.shape[0]):
-            # Slices alone: once errors have ended two gradients in PyNative mode, MindSpore 2.8
-            # takes no integer as an index for the rest of the process (see test_cyclegan.py).
+            # Slices: once errors have ended two gradients in PyNative mode, MindSpore 2.8 refuses
+            # an integer as an index for the rest of the process (see test_cyclegan.py).
             new, place, exchanged = everyone[i : i + 1], places[i : i + 1], past[i : i + 1]
             old = ops.gather(self.images, place, 0)
             shown.append(ops.where(exchanged > 0.5, old, new))
@@ -131,40 +126,41 @@ def training_step(
     generators: Generators,
     discriminators: Discriminators,
     pools: tuple[ImagePool, ImagePool],
-    optimisers: tuple[nn.Optimizer, nn.Optimizer],
+    optim_g: nn.Optimizer,
+    optim_d: nn.Optimizer,
     config: CycleGANConfig,
 ) -> Callable[..., Terms]:
-    """Return the step: (a, b, *noise) to the losses, updating G and F, then both D.
+    """Return the step: (a, b, *noise) to the losses. First G and F learn, then both D.
 
     `noise` is what both pools draw. Each generator makes three images of three inputs: what its
-    discriminator judges, the way back of the other's, and an image of its target domain again
-    (section 5.2: identity).
+    discriminator judges, the way back of the other's, and an image of its target domain again.
     """
-    to_b, to_a = (mixed(g, config) for g in (generators.a_to_b, generators.b_to_a))
-    d_a, d_b = (mixed(d, config) for d in (discriminators.a, discriminators.b))
+    g, f = (mixed(network, config) for network in (generators.a_to_b, generators.b_to_a))
+    d_a, d_b = (mixed(network, config) for network in (discriminators.a, discriminators.b))
     adversarial = ADVERSARIAL[config.gan_mode]
+    weight_cycle = config.lambda_cycle
+    weight_identity = weight_cycle * config.lambda_identity
 
     def loss_g(a: Tensor, b: Tensor) -> Terms:
-        fake_b, fake_a = to_b(a), to_a(b)
+        fake_b, fake_a = g(a), f(b)  # equation 1
         gan_a, gan_b = adversarial(d_a(b, fake_a), True), adversarial(d_b(a, fake_b), True)
         loss = gan_a + gan_b
         cycle_a = cycle_b = identity_a = identity_b = ops.stop_gradient(gan_a * np.nan)
-        if config.lambda_cycle > 0:
-            cycle_a, cycle_b = l1(to_a(fake_b), a), l1(to_b(fake_a), b)
-            loss = loss + config.lambda_cycle * (cycle_a + cycle_b)
-        if config.lambda_cycle * config.lambda_identity > 0:
-            identity_a, identity_b = l1(to_a(a), a), l1(to_b(b), b)
-            loss = loss + config.lambda_cycle * config.lambda_identity * (identity_a + identity_b)
+        if weight_cycle > 0:  # equation 2
+            cycle_a, cycle_b = l1(f(fake_b), a), l1(g(fake_a), b)
+            loss = loss + weight_cycle * (cycle_a + cycle_b)
+        if weight_identity > 0:  # section 5.2
+            identity_a, identity_b = l1(f(a), a), l1(g(b), b)
+            loss = loss + weight_identity * (identity_a + identity_b)
         return loss, fake_a, fake_b, gan_a, gan_b, cycle_a, cycle_b, identity_a, identity_b
 
-    def loss_d(a: Tensor, b: Tensor, shown_a: Tensor, shown_b: Tensor) -> Terms:
+    def loss_d(a: Tensor, b: Tensor, fake_a: Tensor, fake_b: Tensor) -> Terms:
         # Halved, as in the paper; Adam cancels the factor.
-        of_a = 0.5 * (adversarial(d_a(b, a), True) + adversarial(d_a(b, shown_a), False))
-        of_b = 0.5 * (adversarial(d_b(a, b), True) + adversarial(d_b(a, shown_b), False))
-        return of_a + of_b, of_a, of_b
+        loss_a = 0.5 * (adversarial(d_a(b, a), True) + adversarial(d_a(b, fake_a), False))
+        loss_b = 0.5 * (adversarial(d_b(a, b), True) + adversarial(d_b(a, fake_b), False))
+        return loss_a + loss_b, loss_a, loss_b
 
-    update_g = gradient_step(loss_g, optimisers[0])
-    update_d = gradient_step(loss_d, optimisers[1])
+    update_g, update_d = gradient_step(loss_g, optim_g), gradient_step(loss_d, optim_d)
 
     def step(a: Tensor, b: Tensor, *noise: Tensor) -> Terms:
         fake_a, fake_b, *losses_g = update_g(a, b)
@@ -179,19 +175,15 @@ class CycleGAN(Model):
 
     def __init__(self, config: CycleGANConfig) -> None:
         self.config = config
-        self.generators, self.discriminators = Generators(config), Discriminators(config)
-        initialise(self.generators, config)
-        initialise(self.discriminators, config)
-        self.optim_g = adam(self.generators, config)
-        self.optim_d = adam(self.discriminators, config)
-        self.rates = {self.optim_g: 1.0, self.optim_d: 1.0}
+        self.generators, self.discriminators = networks = Generators(config), Discriminators(config)
+        for network in networks:
+            initialise(network, config)
+        self.optim_g, self.optim_d = optimisers = [adam(network, config) for network in networks]
+        self.rates = dict.fromkeys(optimisers, 1.0)
         self.pools = ImagePool(config, "pool_A"), ImagePool(config, "pool_B")
-        networks = self.generators, self.discriminators
-        self.saved = (*networks, self.optim_g, self.optim_d, *self.pools)
+        self.saved = (*networks, *optimisers, *self.pools)
         self.inference = (self.generators,)
-        self._train_step = training_step(
-            *networks, self.pools, (self.optim_g, self.optim_d), config
-        )
+        self._train_step = training_step(*networks, self.pools, self.optim_g, self.optim_d, config)
 
     def generator(self, direction: Direction) -> ResNet:
         """Return G for AtoB, F for BtoA."""
@@ -201,11 +193,8 @@ class CycleGAN(Model):
         """Update all networks once on unpaired batches: a, b float32 [N, C, H, W] in [-1, 1]."""
         self.step += 1
         batch, seed = len(a) * world().ranks, self.config.seed
-        noise = [
-            draw
-            for number, pool in enumerate(self.pools)
-            for draw in pool.draw(self.step, batch, seed, number)
-        ]
+        draws = [pool.draw(self.step, batch, seed, n) for n, pool in enumerate(self.pools)]
+        noise = [*draws[0], *draws[1]]
         self.generators.set_train()
         self.discriminators.set_train()
         return Losses(*map(float, self._train_step(Tensor(a), Tensor(b), *noise)))

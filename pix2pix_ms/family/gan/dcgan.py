@@ -24,16 +24,12 @@ from pix2pix_ms.pix2pix.nets.blocks import (
 )
 
 
-def label_planes(label: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Repeat one-hot labels, [N, classes], at every pixel of images: [N, classes, H, W]."""
-    return label.reshape(*label.shape, 1, 1).broadcast_to((*label.shape, *shape[2:]))
-
-
 class Generator(nn.Cell):
-    """Noise to images: [N, latent_dim], and [N, classes] where conditional, to [N, C, H, W].
+    """Noise, and one-hot labels where conditional, to images in [-1, 1]: G(z) or G(z|y).
 
-    A projection to 4x4 with ngf 2^(n-1) channels, then n transposed convolutions, each to half the
-    channels and twice the side; the last to the image.
+    [N, latent_dim] and [N, classes] to [N, C, H, W]. A projection to 4x4 with ngf 2^(n-1)
+    channels, then n transposed convolutions, each to half the channels and twice the side; the last
+    to the image.
     """
 
     def __init__(self, config: DCGANConfig) -> None:
@@ -42,24 +38,22 @@ class Generator(nn.Cell):
         inputs = config.latent_dim + config.classes * config.conditional
         project = nn.Conv2dTranspose(inputs, widths[0], KERNEL, 1, pad_mode="pad", padding=0)
         layers = [project, normalisation("batch", widths[0]), nn.ReLU()]
-        for before, after in pairwise(widths):
-            layers += [upconvolution(before, after, bias=False)]
-            layers += [normalisation("batch", after), nn.ReLU()]
+        for pair in pairwise(widths):
+            layers += [upconvolution(*pair, bias=False), normalisation("batch", pair[1]), nn.ReLU()]
         output = upconvolution(widths[-1], config.channels, bias=False)
         self.layers = nn.SequentialCell(*layers, output, nn.Tanh())
         self.update_parameters_name("generator.")
 
     def construct(self, z: Tensor, *given: Tensor) -> Tensor:
-        """Return G(z) or G(z|y), float32 in [-1, 1]; `given` is the label, one-hot, or nothing."""
         h = ops.cat((z, *given), 1)
         return self.layers(h.reshape(*h.shape, 1, 1))
 
 
 class Discriminator(nn.Cell):
-    """Images to logits: [N, C, H, W], and [N, classes] where conditional, to [N, 1].
+    """Images, and one-hot labels where conditional, to logits: above 0 where one looks real.
 
-    n strided convolutions halve the side to 4x4, and one more covers that. The label enters as
-    planes, ones for its class and zeros for the others.
+    [N, C, H, W] and [N, classes] to [N, 1]. n strided convolutions halve the side to 4x4, and one
+    more covers that. The label enters as planes, ones for its class and zeros for the others.
 
     Args:
         norm: "none" leaves batch normalisation out, for losses of single images.
@@ -82,8 +76,10 @@ class Discriminator(nn.Cell):
         self.update_parameters_name("discriminator.")
 
     def construct(self, images: Tensor, *given: Tensor) -> Tensor:
-        """Return the logit of D(x) or D(x|y): above 0 where an image looks real."""
-        planes = [label_planes(label, images.shape) for label in given]
+        planes = [
+            label.reshape(*label.shape, 1, 1).broadcast_to((*label.shape, *images.shape[2:]))
+            for label in given
+        ]
         h = self.first(ops.cat((images, *planes), 1))
         for layer in self.hidden:
             h = layer(leaky_relu(h))

@@ -16,21 +16,14 @@ def frechet(images: np.ndarray, others: np.ndarray) -> float:
 
     |m - m'|^2 + tr(S + S' - 2 (S S')^(1/2)), of means m and covariances S.
     """
-    (m1, s1), (m2, s2) = (gaussian(shrunk(each)) for each in (images, others))
-    half = root(s1)
+    (m1, s1), (m2, s2) = (
+        (features.mean(0), np.cov(features, rowvar=False, bias=True))
+        for features in (shrunk(images), shrunk(others))
+    )
+    values, vectors = np.linalg.eigh(s1)
+    half = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T  # the square root of S
     overlap = np.sqrt(np.clip(np.linalg.eigvalsh(half @ s2 @ half), 0, None)).sum()
     return float(((m1 - m2) ** 2).sum() + np.trace(s1) + np.trace(s2) - 2 * overlap)
-
-
-def gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean [F] and covariance [F, F] of features [N, F]."""
-    return features.mean(0), np.cov(features, rowvar=False, bias=True)
-
-
-def root(covariance: np.ndarray) -> np.ndarray:
-    """Return the symmetric square root of a covariance."""
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
 
 def shrunk(images: np.ndarray) -> np.ndarray:

@@ -44,9 +44,10 @@ def dense(*widths: int) -> list[nn.Cell]:
 
 
 class Generator(nn.Cell):
-    """Noise to images: [N, latent_dim], and [N, classes] where conditional, to [N, C, H, W].
+    """Noise, and one-hot labels where conditional, to images in [-1, 1]: G(z) or G(z|y).
 
-    Two hidden layers, ngf and 2 ngf wide, ReLU between and tanh at the end.
+    [N, latent_dim] and [N, classes] to [N, C, H, W]. Two hidden layers, ngf and 2 ngf wide, ReLU
+    between and tanh at the end.
     """
 
     def __init__(self, config: GANConfig) -> None:
@@ -58,15 +59,14 @@ class Generator(nn.Cell):
         self.update_parameters_name("generator.")
 
     def construct(self, z: Tensor, *given: Tensor) -> Tensor:
-        """Return G(z) or G(z|y), float32 in [-1, 1]; `given` is the label, one-hot, or nothing."""
-        pixels = self.layers(ops.cat((z, *given), 1))
-        return pixels.reshape(-1, *self.image)
+        return self.layers(ops.cat((z, *given), 1)).reshape(-1, *self.image)
 
 
 class Discriminator(nn.Cell):
-    """Images to logits: [N, C, H, W], and [N, classes] where conditional, to [N, 1].
+    """Images, and one-hot labels where conditional, to logits: above 0 where one looks real.
 
-    Two hidden layers, 2 ndf and ndf wide, LeakyReLU between; no sigmoid, the loss has it.
+    [N, C, H, W] and [N, classes] to [N, 1]. Two hidden layers, 2 ndf and ndf wide, LeakyReLU
+    between; no sigmoid, the loss has it.
     """
 
     def __init__(self, config: GANConfig) -> None:
@@ -78,7 +78,6 @@ class Discriminator(nn.Cell):
         self.update_parameters_name("discriminator.")
 
     def construct(self, images: Tensor, *given: Tensor) -> Tensor:
-        """Return the logit of D(x) or D(x|y): above 0 where an image looks real."""
         h = self.first(ops.cat((images.flatten(start_dim=1), *given), 1))
         return self.last(leaky_relu(self.second(leaky_relu(h))))
 
@@ -130,19 +129,19 @@ class GAN(Model):
 
     def __init__(self, config: GANConfig) -> None:
         self.config = config
-        self.generator, self.discriminator = (network(config) for network in self.networks)
-        initialise(self.generator, config)
-        initialise(self.discriminator, config)
+        self.generator, self.discriminator = networks = [kind(config) for kind in self.networks]
+        for network in networks:
+            initialise(network, config)
         self.optim_g = self.optimiser(self.generator, config, "optim_g")
         self.optim_d = self.optimiser(self.discriminator, config, "optim_d")
         # A rate for each of the two (Heusel et al. 2017).
         self.rates = {self.optim_g: 1.0, self.optim_d: config.discriminator_rate}
         self.set_learning_rate(config.learning_rate)
-        self.saved = (self.generator, self.discriminator, self.optim_g, self.optim_d)
+        self.saved = (*networks, self.optim_g, self.optim_d)
         self.inference = (self.generator,)
-        networks = mixed(self.generator, config), mixed(self.discriminator, config)
-        self.step_d = self.discriminator_step(*networks, self.optim_d, config)
-        self.step_g = generator_step(*networks, self.optim_g, config)
+        g, d = (mixed(network, config) for network in networks)
+        self.step_d = self.discriminator_step(g, d, self.optim_d, config)
+        self.step_g = generator_step(g, d, self.optim_g, config)
 
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
         """Update D and then G once, each on new noise (algorithm 1 with k = 1).
@@ -150,23 +149,27 @@ class GAN(Model):
         Images are float32 [N, C, H, W] in [-1, 1], labels int [N], ignored unless
         `config.conditional`.
         """
-        self.step += 1
-        given = self.given(labels)
-        z_d, z_g = (self.step_noise(len(images), use) for use in (0, 1))
-        self.generator.set_train()
-        self.discriminator.set_train()
+        z_d, z_g, *given = self.begin_step(len(images), labels)
         losses = (*self.step_d(Tensor(images), z_d, *given), *self.step_g(z_g, *given))
         return Losses(*map(float, losses))
 
-    def noise(self, count: int, step: int = 0, use: int = 0) -> np.ndarray:
-        """Draw z ~ N(0, 1), float32 [count, latent_dim], for a step; step 0 is for inference."""
-        rng = random(self.config.seed, Stream.NOISE, step, use)
-        return rng.standard_normal((count, self.config.latent_dim), dtype=np.float32)
+    def begin_step(self, count: int, labels: np.ndarray) -> tuple[Tensor, ...]:
+        """Count a step; return z for D's update and for G's, and what both networks are given."""
+        self.step += 1
+        self.generator.set_train()
+        self.discriminator.set_train()
+        z_d, z_g = (Tensor(self.noise(count, self.step, use)) for use in (0, 1))
+        return z_d, z_g, *self.given(labels)
 
-    def step_noise(self, count: int, use: int) -> Tensor:
-        """Draw this step's z for this rank's images."""
-        rng = random(self.config.seed, Stream.NOISE, self.step, use)
-        return Tensor(draw((count, self.config.latent_dim), rng.standard_normal))
+    def noise(self, count: int, step: int = 0, use: int = 0) -> np.ndarray:
+        """Draw z ~ N(0, 1), float32 [count, latent_dim], for this rank's images.
+
+        `step` is counted from 1, and 0 for inference, which the first rank does alone; `use` in a
+        step is 0 for D's update, 1 for G's.
+        """
+        sample = random(self.config.seed, Stream.NOISE, step, use).standard_normal
+        shape = (count, self.config.latent_dim)
+        return draw(shape, sample) if step > 0 else sample(shape, dtype=np.float32)
 
     def given(self, labels: np.ndarray) -> tuple[Tensor, ...]:
         """Return the labels as one-hot, float32 [N, classes], or nothing if not conditional."""
@@ -175,7 +178,7 @@ class GAN(Model):
         return (Tensor(np.eye(self.config.classes, dtype=np.float32)[labels]),)
 
     def generate(self, noise: int | np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Generate images, float32 [N, C, H, W] in [-1, 1]; the model stays as it is.
+        """Generate images, float32 [N, C, H, W] in [-1, 1], without changing the model.
 
         Args:
             noise: float32 [N, latent_dim], or how many images, of the seed's noise.
@@ -188,10 +191,9 @@ class GAN(Model):
         set_statistics(self.generator, "moving")
         self.generator.set_train(False)
         size = self.config.batch_size
-        batches = [slice(start, start + size) for start in range(0, len(z), size)]
         with interruptible():
             images = [
-                array_of(self.generator(Tensor(z[rows]), *self.given(labels[rows])))
-                for rows in batches
+                array_of(self.generator(Tensor(z[i : i + size]), *self.given(labels[i : i + size])))
+                for i in range(0, len(z), size)
             ]
         return np.concatenate(images)

@@ -24,14 +24,13 @@ def generate(
     """Write `count` generated images to PNG files in `out`, and return the files.
 
     Args:
-        checkpoint: as `checkpoints.file_of` takes it, of a generator from noise.
+        checkpoint: a file or a run's folder, as for `checkpoints.file_of`.
         label: for a conditional generator, the number of the class; unless given, all in turn.
         seed: draws the noise.
         force: replace files that are there.
 
     Raises:
-        Pix2PixError: if the checkpoint cannot be read or is of another model, or there is no such
-            label.
+        Pix2PixError: if the checkpoint is unreadable or of another model, or has no such label.
     """
     path = checkpoints.file_of(checkpoint)
     found, config, _ = checkpoints.load(path)
@@ -40,7 +39,8 @@ def generate(
             f"{path}: expected a generator from noise, as gan, dcgan, lsgan and wgan train, found "
             f"{config.model}; pix2pix-ms translate takes it"
         )
-    check_label(label, config)
+    if label is not None:
+        check_label(label, config)
     written = [out / f"{number:04d}.png" for number in range(count)]
     check_new(*written, force=force)
     model = model_of(replace(config, seed=seed))
@@ -53,10 +53,8 @@ def generate(
     return written
 
 
-def check_label(label: int | None, config: GANConfig) -> None:
-    """Refuse a label the generator was not trained with."""
-    if label is None:
-        return
+def check_label(label: int, config: GANConfig) -> None:
+    """Raise Pix2PixError for a label the generator was not trained with."""
     if not config.conditional:
         raise Pix2PixError(
             f"label: expected none for a generator trained without labels, found {label}; "

@@ -49,7 +49,7 @@ def share_near(points: np.ndarray) -> float:
 
 
 class PointGenerator(nn.Cell):
-    """Noise to points: [N, latent_dim] to [N, 2], by two hidden layers ngf wide."""
+    """G: noise to points, [N, latent_dim] to [N, 2], by two hidden layers ngf wide."""
 
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
@@ -57,12 +57,11 @@ class PointGenerator(nn.Cell):
         self.update_parameters_name("generator.")
 
     def construct(self, z: Tensor) -> Tensor:
-        """Return G(z)."""
         return self.layers(z)
 
 
 class PointDiscriminator(nn.Cell):
-    """Points to logits: [N, 2] to [N, 1], by two hidden layers ndf wide."""
+    """D: points to logits, [N, 2] to [N, 1], by two hidden layers ndf wide."""
 
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
@@ -72,7 +71,6 @@ class PointDiscriminator(nn.Cell):
         self.update_parameters_name("discriminator.")
 
     def construct(self, points: Tensor) -> Tensor:
-        """Return D's logit: above 0 where a point looks real."""
         return self.last(leaky_relu(self.second(leaky_relu(self.first(points)))))
 
 

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from pix2pix_ms.config.family import DCGANConfig, GANConfig, LSGANConfig, WGANConfig
 from pix2pix_ms.data.builtin import digits
-from pix2pix_ms.data.domain_batches import check_images, every, labelled
+from pix2pix_ms.data.domain_batches import labelled
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.gan.dcgan import DCGAN
@@ -37,27 +37,21 @@ class NoiseTask(DomainsTask):
     sample_words = "generated images, where conditional a column for each class"
     decides = ("channels", "classes")
     make = staticmethod(digits)
-    epoch_length = staticmethod(every)
     epoch_batches = staticmethod(labelled)
 
     def __init__(self, config: GANConfig, data: DomainData) -> None:
-        check_images(data, config, config.channels, every(data))
+        super().__init__(config, data)
         if config.conditional and config.classes != len(data.names):
             raise Pix2PixError(
                 f"classes: expected the {len(data.names)} of the data, found {config.classes}; "
                 "leave the setting out"
             )
-        self.config, self.data = config, data
         self.model = model_of(config)
-        self.real, self.labels = self.compared()
-
-    def compared(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return held-out images, float32 [N, C, H, W], and their labels, int32 [N]."""
-        domains = range(len(self.data.names))
-        most = max(1, COMPARED // len(domains))
-        found = [(image, label) for label in domains for image in self.held_out(label, most)]
-        images, labels = zip(*found, strict=True)
-        return np.concatenate(images), np.array(labels, np.int32)
+        labels = range(len(data.names))
+        most = max(1, COMPARED // len(labels))
+        real = [(image, label) for label in labels for image in self.held_out(label, most)]
+        self.real = np.concatenate([image for image, _ in real])
+        self.labels = np.array([label for _, label in real], np.int32)
 
     def measure(self) -> tuple[float]:
         """Return the Frechet distance of as many generated images to the held-out ones."""
@@ -65,7 +59,7 @@ class NoiseTask(DomainsTask):
         return (frechet(generated, self.real),)
 
     def games(self) -> tuple[tuple[str, ...], ...]:
-        """Return D's losses; a critic's do not tell who wins."""
+        # A critic's losses do not tell who wins.
         return () if isinstance(self.config, WGANConfig) else (("d_real", "d_fake"),)
 
     def generate_samples(self) -> np.ndarray:
@@ -77,10 +71,8 @@ class NoiseTask(DomainsTask):
         return images.reshape(rows, columns, *images.shape[1:])
 
     def sample_grid(self) -> Figure:
-        """Show those rows."""
         names = self.data.names if self.config.conditional else ()
         return image_grid(self.samples(), names, CELL_INCHES)
 
     def generated(self) -> list[np.ndarray]:
-        """Return all samples."""
         return [np.concatenate(self.samples())]

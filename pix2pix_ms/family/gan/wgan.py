@@ -50,7 +50,6 @@ def critic_step(
     It maximises E[f(x)] - E[f(G(z))]; the sum of the losses on real and on generated images,
     negated, is its estimate of the distance (algorithm 1 of either paper).
     """
-    penalised = config.penalised
 
     def loss_d(images: Tensor, generated: Tensor, interpolation: Tensor, *given: Tensor) -> Terms:
         def f(images: Tensor) -> Tensor:
@@ -58,7 +57,7 @@ def critic_step(
 
         real, fake = wasserstein(f(images), True), wasserstein(f(generated), False)
         loss = real + fake
-        if penalised:
+        if config.penalised:
             penalty = gradient_penalty(f, images, generated, interpolation)
             loss = loss + config.lambda_gp * penalty
         return loss, real, fake
@@ -68,7 +67,7 @@ def critic_step(
     def step(images: Tensor, z: Tensor, interpolation: Tensor, *given: Tensor) -> Terms:
         generated = ops.stop_gradient(generator(z, *given))
         losses = update_d(images, generated, interpolation, *given)
-        if not penalised:
+        if not config.penalised:
             clip(optim_d.parameters, config.clip)
         return losses
 
@@ -92,17 +91,13 @@ class WGAN(DCGAN):
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
         """Update the critic once, and at every `critic_steps`-th step the generator.
 
-        Images are float32 [N, C, H, W] in [-1, 1]. At the other steps the loss `g` is what the
-        generator would have minimised, on the critic's noise.
+        At the other steps the loss `g` is what the generator would have minimised, on the critic's
+        noise.
         """
-        self.step += 1
-        config, given = self.config, self.given(labels)
-        z_d, z_g = (self.step_noise(len(images), use) for use in (0, 1))
-        interpolation = interpolation_weights(images.shape, config.seed, self.step)
-        self.generator.set_train()
-        self.discriminator.set_train()
+        z_d, z_g, *given = self.begin_step(len(images), labels)
+        interpolation = interpolation_weights(images.shape, self.config.seed, self.step)
         real, fake = self.step_d(Tensor(images), z_d, interpolation, *given)
         g = -fake
-        if self.step % config.critic_steps == 0:
+        if self.step % self.config.critic_steps == 0:
             (g,) = self.step_g(z_g, *given)
         return Losses(*map(float, (real, fake, g)))

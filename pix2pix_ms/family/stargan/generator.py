@@ -23,9 +23,10 @@ def convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, 3, 1, pad_mode="pad", padding=1, has_bias=True)
 
 
-def pointwise(channels_in: int, channels_out: int, bias: bool = False) -> nn.Conv2d:
-    """1x1 convolution."""
-    return nn.Conv2d(channels_in, channels_out, 1, has_bias=bias)
+def shortcut(channels_in: int, channels_out: int) -> nn.Cell:
+    """The identity, or a 1x1 convolution where the number of channels changes."""
+    same = channels_in == channels_out
+    return nn.Identity() if same else nn.Conv2d(channels_in, channels_out, 1)
 
 
 def halved(x: Tensor) -> Tensor:
@@ -41,9 +42,9 @@ def halved(x: Tensor) -> Tensor:
 def doubled(x: Tensor) -> Tensor:
     """Repeat every pixel 2x2 times: [N, C, H, W] to [N, C, 2H, 2W]."""
     batch, channels, height, width = x.shape
-    wide = x.reshape(batch, channels, height, 1, width, 1)
-    each = ops.broadcast_to(wide, (batch, channels, height, 2, width, 2))
-    return each.reshape(batch, channels, 2 * height, 2 * width)
+    cells = x.reshape(batch, channels, height, 1, width, 1)
+    cells = ops.broadcast_to(cells, (batch, channels, height, 2, width, 2))
+    return cells.reshape(batch, channels, 2 * height, 2 * width)
 
 
 class AffineInstanceNorm(nn.Cell):
@@ -57,7 +58,6 @@ class AffineInstanceNorm(nn.Cell):
         self.shift = parameter(np.zeros((1, channels)), "shift")
 
     def construct(self, x: Tensor) -> Tensor:
-        """Normalise x, [N, C, H, W]."""
         each = (x.shape[0], 1)
         return self.norm(x, ops.tile(self.scale, each), ops.tile(self.shift, each))
 
@@ -76,28 +76,26 @@ class AdaIN(nn.Cell):
         self.affine = nn.Dense(style_dim, 2 * channels)
 
     def construct(self, x: Tensor, s: Tensor) -> Tensor:
-        """Give each channel of x the mean and deviation that s encodes."""
         h = self.affine(s)
         return self.norm(x, 1 + h[:, : self.channels], h[:, self.channels :])
 
 
 class ResidualBlock(nn.Cell):
-    """Two 3x3 convolutions beside a shortcut; normalises and halves the image if asked."""
+    """Two 3x3 convolutions beside a shortcut: [N, C, H, W] to [N, C', H, W], or half of H and W."""
 
     def __init__(
         self, channels_in: int, channels_out: int, normalise: bool = False, halve: bool = False
     ) -> None:
         super().__init__()
         self.halve = halve
-        self.norm1 = AffineInstanceNorm(channels_in) if normalise else nn.Identity()
-        self.norm2 = AffineInstanceNorm(channels_in) if normalise else nn.Identity()
+        self.norm1, self.norm2 = (
+            AffineInstanceNorm(channels_in) if normalise else nn.Identity() for _ in range(2)
+        )
         self.conv1 = convolution(channels_in, channels_in)
         self.conv2 = convolution(channels_in, channels_out)
-        same = channels_in == channels_out
-        self.shortcut = nn.Identity() if same else pointwise(channels_in, channels_out)
+        self.shortcut = shortcut(channels_in, channels_out)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return [N, C', H, W], or half of H and W."""
         h = self.conv1(leaky_relu(self.norm1(x)))
         if self.halve:
             h, x = halved(h), halved(x)  # before the shortcut's 1x1: the same result, cheaper
@@ -106,7 +104,7 @@ class ResidualBlock(nn.Cell):
 
 
 class StyledBlock(nn.Cell):
-    """The residual block of the way up: normalises with AdaIN; doubles the image if asked."""
+    """The residual block of the way up, with AdaIN: to [N, C', H, W], or twice H and W."""
 
     def __init__(
         self, channels_in: int, channels_out: int, style_dim: int, double: bool = False
@@ -117,11 +115,9 @@ class StyledBlock(nn.Cell):
         self.norm2 = AdaIN(style_dim, channels_out)
         self.conv1 = convolution(channels_in, channels_out)
         self.conv2 = convolution(channels_out, channels_out)
-        same = channels_in == channels_out
-        self.shortcut = nn.Identity() if same else pointwise(channels_in, channels_out)
+        self.shortcut = shortcut(channels_in, channels_out)
 
     def construct(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return [N, C', H, W], or twice H and W, in the style s."""
         h, x = leaky_relu(self.norm1(x, s)), self.shortcut(x)
         if self.double:
             h, x = doubled(h), doubled(x)
@@ -145,8 +141,7 @@ class StyledGenerator(nn.Cell):
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
         wide = widths(config, BOTTLENECK)
-        steps = list(pairwise(wide))
-        deepest, code = wide[-1], config.style_dim
+        steps, deepest, code = list(pairwise(wide)), wide[-1], config.style_dim
         self.first = convolution(3, wide[0])
         self.down = nn.CellList(
             [ResidualBlock(a, b, normalise=True, halve=True) for a, b in steps]
@@ -157,11 +152,10 @@ class StyledGenerator(nn.Cell):
             + [StyledBlock(b, a, code, double=True) for a, b in reversed(steps)]
         )
         self.norm = AffineInstanceNorm(wide[0])
-        self.last = pointwise(wide[0], 3, bias=True)
+        self.last = nn.Conv2d(wide[0], 3, 1, has_bias=True)
         self.update_parameters_name("generator.")
 
     def construct(self, x: Tensor, s: Tensor) -> Tensor:
-        """Return G(x, s)."""
         h = self.first(x)
         for block in self.down:
             h = block(h)

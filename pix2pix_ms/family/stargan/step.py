@@ -64,13 +64,13 @@ def discriminator_loss(discriminator: nn.Cell, weight_r1: float) -> Callable[...
     These are the value to minimise, the adversarial loss and R1.
     """
 
-    def loss(x: Tensor, domain: Tensor, generated: Tensor, target: Tensor) -> Terms:
+    def loss_d(x: Tensor, domain: Tensor, generated: Tensor, target: Tensor) -> Terms:
         real = softplus(-discriminator(x, domain)).mean()
         fake = softplus(discriminator(generated, target)).mean()
         r1 = r1_penalty(discriminator, x, domain)
         return real + fake + weight_r1 * r1, real + fake, r1
 
-    return loss
+    return loss_d
 
 
 class Objective:
@@ -80,11 +80,11 @@ class Objective:
         self, generator: nn.Cell, encoder: nn.Cell, discriminator: nn.Cell, config: StarGANConfig
     ) -> None:
         self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.weights = config.lambda_style, config.lambda_cycle
+        self.weight_style, self.weight_cycle = config.lambda_style, config.lambda_cycle
 
     def __call__(
         self, x: Tensor, domain: Tensor, target: Tensor, one: Tensor, other: Tensor,
-        diversity_weight: Tensor,
+        weight_diversity: Tensor,
     ) -> Terms:  # fmt: skip
         """Return the sum, then adversarial, style, diversity and cycle loss, each unweighted.
 
@@ -104,16 +104,12 @@ class Objective:
         back = self.generator(generated, self.encoder(x, domain))
         cycle = l1(back, x)  # equation 4
 
-        weight_style, weight_cycle = self.weights
-        total = adversarial + weight_style * style + weight_cycle * cycle
-        return total - diversity_weight * diversity, adversarial, style, diversity, cycle
+        total = adversarial + self.weight_style * style + self.weight_cycle * cycle
+        return total - weight_diversity * diversity, adversarial, style, diversity, cycle
 
 
 class StarGAN(Model):
     """The four networks, moving averages of three of them, and four optimisers.
-
-    Args:
-        config: its settings; `domains` names at least one.
 
     Raises:
         Pix2PixError: if the config names no domain.
@@ -132,17 +128,14 @@ class StarGAN(Model):
         self.discriminator = MultiTaskDiscriminator(config)
         for network in self.networks():
             initialise(network, config)
-        self.averages = Averages(config, (self.generator, self.mapping, self.encoder))
-        self.optim_g, self.optim_f, self.optim_e, self.optim_d = (
-            adam(network, config, name, config.weight_decay)
-            for network, name in zip(
-                self.networks(), ("optim_g", "optim_f", "optim_e", "optim_d"), strict=True
-            )
-        )
-        optimisers = (self.optim_g, self.optim_f, self.optim_e, self.optim_d)
+        self.averages = Averages(config, self.networks()[:3])
+        self.optim_g, self.optim_f, self.optim_e, self.optim_d = optimisers = [
+            adam(network, config, f"optim_{letter}", config.weight_decay)
+            for network, letter in zip(self.networks(), "gfed", strict=True)
+        ]
         self.rates = {**dict.fromkeys(optimisers, 1.0), self.optim_f: config.mapping_rate}
         self.set_learning_rate(config.learning_rate)
-        self.inference = self.averages.networks()
+        self.inference = self.averages.networks
         self.saved = (*self.networks(), *self.inference, *optimisers)
         self._compile()
 
@@ -184,32 +177,30 @@ class StarGAN(Model):
         self.follow = compiled(self.averages.follow, config)
 
     def train_step(
-        self,
-        x: np.ndarray,
-        domain: np.ndarray,
-        one: np.ndarray,
-        other: np.ndarray,
-        target: np.ndarray,
-    ) -> Losses:
+        self, x: np.ndarray, domain: np.ndarray,
+        one: np.ndarray, other: np.ndarray, target: np.ndarray,
+    ) -> Losses:  # fmt: skip
         """Update D twice and G twice, with styles from noise and from references (appendix B).
 
         Args:
             x: images, float32 [N, 3, H, W] in [-1, 1]; their `domain` as int [N].
-            one: images of the domains in `target`, int [N], to take styles from; `other`
-                likewise.
+            one: reference images of the domains in `target`, int [N]; `other` likewise.
         """
         self.step += 1
-        images, references = Tensor(x), (Tensor(one), Tensor(other))
-        origin, wanted = one_hot(domain, self.config), one_hot(target, self.config)
-        latents = self.latents(len(x))
+        real = Tensor(x), one_hot(domain, self.config)
+        target = one_hot(target, self.config)
+        latents, references = self.latents(len(x)), (Tensor(one), Tensor(other))
         weight = Tensor(self.diversity_weight, ms.float32)
-        style = self.style_from_latent(latents[0], wanted)
-        d_latent, r1 = self.update_d(images, origin, self.generate(images, style), wanted)
-        style = self.style_from_image(references[0], wanted)
-        d_reference, _ = self.update_d(images, origin, self.generate(images, style), wanted)
-        g_latent, *terms = self.update_with_latents(images, origin, wanted, *latents, weight)
-        styles = [self.style_from_image(reference, wanted) for reference in references]
-        g_reference, *_ = self.update_with_references(images, origin, wanted, *styles, weight)
+
+        fake = self.generate(real[0], self.style_from_latent(latents[0], target))
+        d_latent, r1 = self.update_d(*real, fake, target)
+        fake = self.generate(real[0], self.style_from_image(references[0], target))
+        d_reference, _ = self.update_d(*real, fake, target)
+
+        g_latent, *terms = self.update_with_latents(*real, target, *latents, weight)
+        styles = [self.style_from_image(reference, target) for reference in references]
+        g_reference, *_ = self.update_with_references(*real, target, *styles, weight)
+
         self.follow()
         losses = (d_latent, d_reference, r1, g_latent, g_reference, *terms)
         return Losses(*map(float, losses))

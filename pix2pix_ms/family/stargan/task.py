@@ -1,17 +1,14 @@
 """StarGAN v2 and its domains: batches with references, diversity and cycle on held-out images."""
 
-from typing import NamedTuple
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.family import StarGANConfig
 from pix2pix_ms.data.builtin import styled_facades
-from pix2pix_ms.data.domain_batches import check_images, every, with_references
+from pix2pix_ms.data.domain_batches import with_references
 from pix2pix_ms.data.domains import DomainData
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.step import Losses, StarGAN
-from pix2pix_ms.family.stargan.translate import CHANNELS
 from pix2pix_ms.family.task import DomainsTask
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.pix2pix.measures.scores import distance
@@ -21,26 +18,14 @@ from pix2pix_ms.training.task import Panels
 MOST_MEASURED = 16  # held-out images of a domain
 
 
-class Measures(NamedTuple):
-    """Mean L1 of held-out images, float32 in [-1, 1]: 0 to 2 each.
-
-    Diversity: between two translations of one source with two latent codes; larger is better.
-    Cycle: between a source and its translation to another domain and back.
-    """
-
-    diversity: float
-    cycle: float
-
-
 class StylesTask(DomainsTask):
     """StarGAN v2 on the domains of a record of images; by default facades in three looks."""
 
     losses = Losses._fields
-    measures = Measures._fields
+    measures = ("diversity", "cycle")
     sample_words = "sources above, references on the left, each source in each reference's style"
     decides = ("domains",)
     make = staticmethod(styled_facades)
-    epoch_length = staticmethod(every)
     epoch_batches = staticmethod(with_references)
 
     def __init__(self, config: StarGANConfig, data: DomainData) -> None:
@@ -49,8 +34,7 @@ class StylesTask(DomainsTask):
                 f"domains: expected {', '.join(data.names)} as the data have, found "
                 f"{', '.join(config.domains) or 'none'}; change the setting or give other data"
             )
-        check_images(data, config, CHANNELS, every(data))
-        self.config, self.data = config, data
+        super().__init__(config, data)
         self.model = StarGAN(config)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -58,8 +42,12 @@ class StylesTask(DomainsTask):
         super().begin_epoch(epoch)
         self.model.diversity_weight = self.config.diversity_at(max(epoch, 1))
 
-    def measure(self) -> Measures:
-        """Translate held-out images, each to one other domain, twice and back."""
+    def measure(self) -> list[float]:
+        """Translate held-out images, each to one other domain; return mean L1, 0 to 2.
+
+        Diversity: between two translations of a source with two latent codes; larger is better.
+        Cycle: between a source and its translation to the other domain and back.
+        """
         averages, count = self.model.averages, len(self.config.domains)
         rows = []
         for domain in range(count):
@@ -73,10 +61,9 @@ class StylesTask(DomainsTask):
                 )
                 back = averages.generate(one, averages.style_of(x, np.array([domain])))
                 rows.append([distance(one, other), distance(back, x)])
-        return Measures(*np.mean(rows, axis=0).tolist())
+        return np.mean(rows, axis=0).tolist()
 
     def games(self) -> tuple[tuple[str, ...], ...]:
-        """Return D's losses, with styles from noise and from references."""
         return (("d_latent", "d_reference"),)
 
     def generate_samples(self) -> list[list[np.ndarray]]:
@@ -95,20 +82,16 @@ class StylesTask(DomainsTask):
         return rows
 
     def sample_grid(self) -> Figure:
-        """Show the sources above and the references left."""
         rows = self.samples()
         return image_grid(rows, ["reference", *["source"] * (len(rows[0]) - 1)])
 
     def generated(self) -> list[np.ndarray]:
-        """Return the sources in each reference's style."""
         return [np.stack(row[1:]) for row in self.samples()[1:]]
 
     def panels(self) -> Panels:
-        """Plot the adversarial game, the other terms, and the measures."""
-        game = ("d_latent", "d_reference", "g_latent", "g_reference")
-        others = ("style", "diversity", "cycle")
-        return {
-            "adversarial losses": {name: f"loss_{name}" for name in game},
-            "other losses": {name: f"loss_{name}" for name in others},
-            "held out": {name: f"held_out_{name}" for name in self.measures},
+        titles = {
+            "adversarial losses": ("d_latent", "d_reference", "g_latent", "g_reference"),
+            "other losses": ("style", "diversity", "cycle"),
         }
+        panels = {title: {n: f"loss_{n}" for n in names} for title, names in titles.items()}
+        return {**panels, "held out": {name: f"held_out_{name}" for name in self.measures}}

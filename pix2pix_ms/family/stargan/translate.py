@@ -11,17 +11,16 @@ from numpy.typing import ArrayLike
 
 from pix2pix_ms.config.family import StarGANConfig
 from pix2pix_ms.config.settings import Direction, Fit
-from pix2pix_ms.data.images import Pixels, channelled, fitted, read_image, to_pixels
+from pix2pix_ms.data.images import Pixels, channelled, fitted, from_pixels, read_image, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.optimisers import move_average
-from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, to_network, unfitted
+from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, unfitted
 from pix2pix_ms.training import checkpoints
 
-CHANNELS = 3  # of the images: styles are colours
 SHIPPED = checkpoints.SHIPPED / "stargan-32"
 
 
@@ -35,10 +34,8 @@ class Averages:
 
     def __init__(self, config: StarGANConfig, trained: Iterable[nn.Cell] = ()) -> None:
         self.config = config
-        self.generator = StyledGenerator(config)
-        self.mapping = MappingNetwork(config)
-        self.encoder = StyleEncoder(config)
-        for network in self.networks():
+        self.networks = StyledGenerator(config), MappingNetwork(config), StyleEncoder(config)
+        for network in self.networks:
             network.update_parameters_name(checkpoints.AVERAGE)
             network.set_train(False)
         self.weights = [p for network in trained for p in network.get_parameters()]
@@ -46,12 +43,8 @@ class Averages:
         for average, weight in zip(self.averages, self.weights, strict=True):
             average.set_data(weight.value().copy())
         self._generate, self._from_latent, self._from_image = (
-            forward(network, config) for network in self.networks()
+            forward(network, config) for network in self.networks
         )
-
-    def networks(self) -> tuple[nn.Cell, ...]:
-        """Return the averaged G, F and E."""
-        return self.generator, self.mapping, self.encoder
 
     def follow(self) -> Tensor:
         """Move every average a little towards the trained weight."""
@@ -59,15 +52,10 @@ class Averages:
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return the averages by name."""
-        return {p.name: p for network in self.networks() for p in network.get_parameters()}
+        return {p.name: p for network in self.networks for p in network.get_parameters()}
 
     def generate(self, x: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Return images in a style, float32 [N, 3, H, W], clipped to [-1, 1].
-
-        Args:
-            x: float32 [N, 3, H, W] in [-1, 1].
-            style: style codes, float32 [N, style_dim].
-        """
+        """Return images x, float32 [N, 3, H, W] in [-1, 1], in styles [N, style_dim]; clipped."""
         return np.clip(self._generate(Tensor(x), Tensor(style)).asnumpy(), -1, 1)
 
     def style_of(self, reference: np.ndarray, domain: ArrayLike) -> np.ndarray:
@@ -83,7 +71,7 @@ class StyleTranslator:
     """The averaged networks as a function of an image, to one domain in one style.
 
     Args:
-        domain: the domain's name.
+        domain: its name.
         reference: an image of that domain, uint8 [H, W, C], whose style to use; unless given,
             `seed` draws a style, "each" one for every image, from the config's seed and its index.
 
@@ -115,17 +103,13 @@ class StyleTranslator:
 
     def network_input(self, image: Pixels, fit: Fit) -> np.ndarray:
         """Return an image as the networks take it, float32 [1, 3, H, W]."""
-        picture = fitted(channelled(image, CHANNELS), self.config.shape, fit)
-        return to_network(picture, self.config.shape)[None]
+        image = channelled(image, self.config.channels)
+        return from_pixels(fitted(image, self.config.shape, fit))[None]
 
     def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate an image, uint8 [H, W, C], to RGB of the same height and width.
 
-        `fit` says how an image of another size than the networks' comes to it, "resize" or "pad",
-        as for `translate.Translator.image`.
-
-        Raises:
-            Pix2PixError: if `fit` is neither.
+        `fit` and what it raises are as for `translate.Translator.image`.
         """
         fit = check_fit(fit, self.config)
         style = self.draw_style(self.config.seed, index) if self.style is None else self.style
@@ -140,13 +124,16 @@ def load_averages(place: Path) -> Averages:
         Pix2PixError: if it cannot be read, is of another model, or does not have them.
     """
     path = checkpoints.file_of(place)
-    return averages_of(*checkpoints.load(path)[:2], path)
+    found, config, _ = checkpoints.load(path)
+    if not isinstance(config, StarGANConfig):
+        raise Pix2PixError(f"{path}: expected networks of stargan, found {config.model}")
+    return averages_of(found, config, path)
 
 
 def style_translator(
     found: Mapping[str, ms.Parameter], config: StarGANConfig, path: Path, mode: Mode | None,
     direction: Direction | None, style: Style | None, **noise: Any,
-) -> "StyleTranslator":  # fmt: skip
+) -> StyleTranslator:  # fmt: skip
     """Return the translator made of a checkpoint's parameters.
 
     Raises:
@@ -163,24 +150,18 @@ def style_translator(
         "no-dropout": not noise["dropout"],
         "seed": noise["seed"] is not None and style.reference is not None,
     }
-    for name in (name for name, given in useless.items() if given):
+    if name := next((name for name, given in useless.items() if given), None):
         raise Pix2PixError(
             f"{path}: expected no --{name}: StarGAN has neither directions, moving statistics nor "
             f"dropout, and a reference decides the style; leave --{name} out"
         )
-    reference = read_image(style.reference, 3) if style.reference else None
+    reference = read_image(style.reference, config.channels) if style.reference else None
     averages = averages_of(found, config, path)
     return StyleTranslator(averages, style.domain, reference, noise["seed"] or 0)
 
 
-def averages_of(found: Mapping[str, ms.Parameter], config: Any, path: Path) -> Averages:
-    """Return the averaged networks among what was loaded from a file.
-
-    Raises:
-        Pix2PixError: if they are of another model, or missing.
-    """
-    if not isinstance(config, StarGANConfig):
-        raise Pix2PixError(f"{path}: expected networks of stargan, found {config.model}")
+def averages_of(found: Mapping[str, ms.Parameter], config: StarGANConfig, path: Path) -> Averages:
+    """Return the averaged networks among what was loaded; raises as `load_averages`."""
     averages = Averages(config)
     checkpoints.fill(averages.parameters(), found, path, (config, config))
     return averages
