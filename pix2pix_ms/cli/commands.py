@@ -362,5 +362,5 @@ def info(
 
 def main() -> None:
     """Run the command and leave with its exit status."""
-    with console.streams():
+    with console.settled():
         command()

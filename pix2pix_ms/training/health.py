@@ -18,8 +18,7 @@ FLAT = 0.01  # standard deviation, of values in [-1, 1], that nobody sees: one s
 def check_losses(task: Task, losses: Sequence[float], epoch: int, kept: Path) -> None:
     """Refuse to go on after a step whose losses are not finite, except those that settings disable.
 
-    Raises:
-        Pix2PixError: naming the first, and `kept`, the checkpoint from before.
+    The error names the first, and `kept`, the checkpoint from before.
     """
     for name, value in zip(task.losses, losses, strict=True):
         if not math.isfinite(value) and name not in task.absent():

@@ -46,8 +46,8 @@ def test_json_round_trip() -> None:
         ({"width": 96}, r"width: expected a multiple of 64 \(64 or 128\) .* levels at most 5.* 96"),
         ({"height": 200, "levels": 4}, r"height: expected a multiple of 16 \(192 or 208\)"),
         ({"height": 4}, "height: expected at least 8, found 4"),
-        ({"input_channels": 5}, "input_channels: expected 1 to 4, found 5"),
-        ({"target_channels": 0}, "target_channels: expected 1 to 4, found 0"),
+        ({"input_channels": 5}, "input_channels: expected at most 4, found 5"),
+        ({"target_channels": 0}, "target_channels: expected at least 1, found 0"),
         (
             {"colours": "lab", "input_channels": 1},
             "input_channels, target_channels, direction: expected 1, 2 and AtoB where colours is "
@@ -61,8 +61,8 @@ def test_json_round_trip() -> None:
         ({"n_layers": 6}, "n_layers: expected at most 5, found 6"),
         ({"norm": "layer"}, "norm: expected one of batch, instance, none, found 'layer'"),
         ({"direction": "AB"}, "direction: expected one of AtoB, BtoA, found 'AB'"),
-        ({"beta1": 1.0}, "beta1: expected 0 or more, below 1, found 1.0"),
-        ({"learning_rate": -1.0}, "learning_rate: expected between 0 and 1"),
+        ({"beta1": 1.0}, "beta1: expected below 1, found 1.0"),
+        ({"learning_rate": -1.0}, "learning_rate: expected above 0, found -1.0"),
         ({"epochs": 0}, "epochs: expected at least 1, found 0"),
         ({"constant_epochs": 12}, "constant_epochs: expected 0 to epochs, found 12"),
         ({"batch_size": 0}, "batch_size: expected at least 1, found 0"),

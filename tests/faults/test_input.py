@@ -40,11 +40,7 @@ def copied(undisturbed: Path, tmp_path: Path) -> Path:
         ("lambda-l1", "inf", "a finite number"),
         ("init-gain", "inf", "a finite number"),
         ("levels", "1000000000000", "at most 14"),
-        ("jitter-size", "60000", "at most 32768"),
-        ("ngf", "100000", "at most 4096"),
         ("facades", "99999999999999999999", "at most "),
-        ("init-gain", "1e30", "at most 1000"),
-        ("lambda-l1", "1e38", "at most 1000000"),
     ],
 )
 def test_settings_beyond_reason_are_refused(
@@ -115,7 +111,7 @@ def test_replaced_records_stop_the_run_before_the_next_epoch(
             for end in ("", ".db"):
                 Path(f"{other}{end}").replace(f"{own}{end}")
 
-    with pytest.raises(Pix2PixError, match="found others written in their place"):
+    with pytest.raises(Pix2PixError, match="expected the data the run began with"):
         train(config, training_data(own, config.seed), tmp_path / "run", report=written_anew)
     for end in ("", ".db"):
         shutil.copy(f"{records}{end}", f"{own}{end}")
@@ -328,46 +324,25 @@ def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> Non
         assert len(said) <= 1, said
 
 
-@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
-def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
-    """A closed stream's number is not a file's: what a library prints would be written there."""
-    program = (
-        "import os; from pix2pix_ms.cli.console import prepare_streams\n"
-        "prepare_streams()\n"
-        f"with open({str(tmp_path / 'file')!r}, 'w') as file: assert file.fileno() > 2\n"
-        "os.write(1, b'1'); os.write(2, b'2'); print('3', flush=True)"
-    )
-    shell = " ".join(f"{number}>&-" for number in closed)
-    subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {shell}', sys.executable, program],
-                   check=True, env=environment(), timeout=60)  # fmt: skip
-
-
 @pytest.mark.linux
-@pytest.mark.parametrize("words", ["info", "--help", "train --help", "train --epochs"])
+@pytest.mark.parametrize("words", ["info", "--help", "train --help"])
 def test_a_full_standard_output_is_one_line(words: str) -> None:
     with Path("/dev/full").open("w") as full:
         program = [sys.executable, "-m", "pix2pix_ms", *words.split()]
-        usage = words == "train --epochs"  # told on standard error, which is then the full one
-        streams = {"stderr" if usage else "stdout": full, "stdout" if usage else "stderr": -1}
         found = subprocess.run(
-            program, text=True, env=environment(), timeout=60, check=False, **streams
+            program, text=True, env=environment(), timeout=60, check=False, stdout=full, stderr=-1
         )
     assert found.returncode == 1
-    said = found.stdout if usage else found.stderr
     wanted = "error: standard output: expected to write to it, found: No space left on device; "
-    assert said == "" if usage else said.startswith(wanted) and said.count("\n") == 1
+    assert found.stderr.startswith(wanted) and found.stderr.count("\n") == 1
 
 
 def test_a_training_with_closed_output_can_be_resumed(
     records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    """Closed from the start it trains; where the reader leaves, it stops and can be resumed."""
+    """Where the reader leaves, it stops with what it has saved."""
     words = ["train", *options(TINY), "--data", str(records), "--out"]
-    program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "run")]
-    subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "-", *program], check=True,
-                   env=environment(), timeout=120)  # fmt: skip
-    assert result(tmp_path / "run") == result(undisturbed)
-    program[-1] = str(tmp_path / "left")
+    program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "left")]
     with subprocess.Popen(
         program, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as process:

@@ -17,6 +17,7 @@ from pix2pix_ms.pix2pix.task import PairsTask
 from pix2pix_ms.pix2pix.translate import Translator
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_SEGMENTER
+from tests.runs import columns
 
 GENERATORS = (SHIPPED_GENERATOR, SHIPPED / "facades-128")
 of_facades = pytest.mark.parametrize("folder", GENERATORS, ids=lambda folder: folder.name)
@@ -37,7 +38,7 @@ def test_a_generator_has_the_log_of_its_training(folder: Path) -> None:
     with (folder / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     _, config, _ = checkpoints.load(checkpoints.file_of(folder))
-    assert tuple(rows[0]) == PairsTask.columns()
+    assert list(rows[0]) == columns(PairsTask)
     assert int(rows[-1]["epoch"]) == config.epochs >= 20
     assert config.shape == (int(folder.name[-3:]),) * 2
     assert all(np.isfinite(float(value)) for value in rows[-1].values())

@@ -12,7 +12,8 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
-from pix2pix_ms.training import checkpoints, epochs
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import Trainer
 from pix2pix_ms.training.run import Run
 from tests.every_model import CONFIGS, built
 from tests.runs import call, log_of, output, refusal, weights
@@ -34,15 +35,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def halt(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Returns what ends trainings before an epoch."""
-    whole = epochs.train_epoch
+    batches = Trainer.batches
 
     def before(last: int) -> None:
-        def epoch_or_end(run: Any, task: Any, epoch: int, *rest: Any) -> None:
+        def batches_or_end(trainer: Trainer, epoch: int) -> Any:
             if epoch == last:
                 raise Pix2PixError("enough")
-            whole(run, task, epoch, *rest)
+            return batches(trainer, epoch)
 
-        monkeypatch.setattr(epochs, "train_epoch", epoch_or_end)
+        monkeypatch.setattr(Trainer, "batches", batches_or_end)
 
     return before
 

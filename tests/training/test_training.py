@@ -215,5 +215,5 @@ def test_an_interruption_says_where_the_run_was_last_saved_or_loaded(
     run.last.write_bytes(b"damaged")
     run.load_last(quiet)
     assert interruption(run, "ms") == f"interrupted; {run.previous} holds epoch 1; go on with: ms"
-    run.note(run.last, {"epoch": 3, "losses": [(0.0,), (0.0,)]})
+    run.stands = run.last, {"epoch": 3, "losses": [(0.0,), (0.0,)]}
     assert f"; {run.last} holds epoch 3 and 2 steps more; " in interruption(run, "ms")
