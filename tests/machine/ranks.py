@@ -130,7 +130,7 @@ def stargan() -> np.ndarray:
 
 CASES: dict[str, Callable[[], np.ndarray]] = {
     "sgd": lambda: pix2pix(sgd=True, norm="instance"),
-    "adam": lambda: pix2pix(norm="instance", jit=False),
+    "adam": lambda: pix2pix(8, norm="instance", jit=False),
     "mixed_precision": mixed_precision,
     "cyclegan": cyclegan,
     "stargan": stargan,

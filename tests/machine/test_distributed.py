@@ -67,7 +67,7 @@ class Job:
 
     def status(self) -> int:
         """Wait and return msrun's exit status."""
-        return self.process.wait(240)
+        return self.process.wait(600)
 
     def succeeded(self) -> str:
         """Wait and return what was printed, if all went well."""

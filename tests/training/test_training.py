@@ -21,6 +21,12 @@ def quiet(_: str) -> None:
     pass
 
 
+@pytest.fixture(scope="session")
+def tiny(tiny: Config) -> Config:
+    """Nothing compiled, which takes longer than so few steps."""
+    return replace(tiny, jit=False)
+
+
 def held_out_pairs(data: TrainingData, config: Config) -> list[tuple[np.ndarray, np.ndarray]]:
     """The held-out pairs (x, y), float32 [1, 3, H, W] each."""
     return list(pairs_of(plain_data(data.held_out, config), data.held_out))
@@ -171,7 +177,7 @@ def test_rows_after_the_last_checkpoint_do_not_count(
 def test_the_step_updates_both_networks_with_one_generator_pass(
     tiny: Config, data: TrainingData
 ) -> None:
-    model = Pix2Pix(replace(tiny, jit=False))
+    model = Pix2Pix(tiny)
     passes = []
     construct = model.generator.construct
     model.generator.construct = lambda *x: passes.append(1) or construct(*x)
