@@ -97,6 +97,10 @@ def result(run: Path) -> tuple[bytes, list[dict[str, str]]]:
     return Run(run).last.read_bytes(), log_of(run)
 
 
+def quiet(_: str) -> None:
+    """Report nothing."""
+
+
 def blank(*_: object) -> Figure:
     """Draw next to nothing: pictures take longer than the smallest training."""
     return Figure((1, 1), 20)

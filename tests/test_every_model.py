@@ -20,7 +20,7 @@ from pix2pix_ms.training import checkpoints, health
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
 from tests.every_model import CONFIGS, HALF, MODELS, STEPS, batch, built, losses, plain, values
-from tests.runs import TINY, result
+from tests.runs import TINY, quiet, result
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -113,10 +113,6 @@ def terminated_at(step: int) -> Callable[..., None]:
             signal.raise_signal(signal.SIGTERM)
 
     return checked
-
-
-def quiet(_: str) -> None:
-    pass
 
 
 @pytest.mark.usefixtures("light")

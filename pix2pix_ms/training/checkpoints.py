@@ -195,10 +195,10 @@ def fill(
             (the network's, the checkpoint's) do; or what is not there at all; or the first
             parameter that is not finite.
     """
-    parts, held = (sorted({name.split(".")[0] for name in names}) for names in (wanted, found))
-    if len(parts) > 1 and {*parts} > {*held}:
+    parts, present = (sorted({name.split(".")[0] for name in names}) for names in (wanted, found))
+    if len(parts) > 1 and {*parts} > {*present}:
         raise Pix2PixError(
-            f"{path}: expected all that a training goes on from, found {', '.join(held)} alone; "
+            f"{path}: expected all that a training goes on from, found {', '.join(present)} alone; "
             "put the run's own back, or start another run with --out"
         )
     for name, parameter in wanted.items():

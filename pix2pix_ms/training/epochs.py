@@ -227,4 +227,4 @@ class Trainer:
         run, parameters = self.run, self.model.parameters().values()
         position = {"epoch": len(self.log) - 1, "step": self.model.step, "log": log_sum(self.log)}
         checkpoints.save(parameters, run.last, self.config, run.previous, **position, **within)
-        run.stands = run.last, position | within
+        run.saved = run.last, position | within

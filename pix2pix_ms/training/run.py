@@ -17,11 +17,11 @@ from pix2pix_ms.machine.files import replace_text
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.figures import LogRow
 
-# What may change when a run is resumed: how long it goes on, and what is kept of it.
+# What may change when a run is resumed: how long it goes on, and what is saved of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "sample_every", "samples", "device")
 
 
-class Kept(NamedTuple):
+class Checkpoint(NamedTuple):
     """A checkpoint of a run: its file, parameters, the run's settings, and its position."""
 
     path: Path
@@ -41,7 +41,7 @@ class Run:
         warnings_file: what looked wrong, a line each; there is none where nothing did.
         last: the checkpoint with all that a resume needs.
         previous: the one before.
-        stands: the checkpoint that this process last saved or loaded, and its position.
+        saved: the checkpoint that this process last saved or loaded, and its position.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +50,7 @@ class Run:
         self.log_file, self.curves_file = folder / "log.csv", folder / "losses.png"
         self.warnings_file = folder / "warnings.txt"
         self.last, self.previous = checkpoints.last_of(folder), checkpoints.previous_of(folder)
-        self.stands: tuple[Path, Mapping[str, Any]] | None = None
+        self.saved: tuple[Path, Mapping[str, Any]] | None = None
 
     def sample_file(self, epoch: int) -> Path:
         return self.folder / "samples" / f"epoch_{epoch:03d}.png"
@@ -59,7 +59,7 @@ class Run:
         """Return where the generator alone is, as it was after an epoch."""
         return self.last.with_name(f"epoch_{epoch:03d}{checkpoints.SUFFIX}")
 
-    def load_last(self, report: Callable[[str], None]) -> Kept | None:
+    def load_last(self, report: Callable[[str], None]) -> Checkpoint | None:
         """Read the last checkpoint, or the one before where that is damaged or missing.
 
         Returns:
@@ -88,9 +88,9 @@ class Run:
         report(f"{self.last} is {state}; the run goes on from {self.previous.name}")
         return found
 
-    def loaded(self, path: Path) -> Kept:
-        found = Kept(path, *checkpoints.load(path))
-        self.stands = path, found.position
+    def loaded(self, path: Path) -> Checkpoint:
+        found = Checkpoint(path, *checkpoints.load(path))
+        self.saved = path, found.position
         return found
 
     def exists(self) -> bool:
@@ -170,7 +170,7 @@ def number(text: str) -> float:
 
 
 def checked_log(
-    run: Run, config: Settings, kept: Kept
+    run: Run, config: Settings, saved: Checkpoint
 ) -> tuple[list[LogRow], list[Sequence[float]]]:
     """Return the log up to a checkpoint, and the losses of the steps done in the epoch after it.
 
@@ -178,7 +178,7 @@ def checked_log(
         Pix2PixError: if the log has other rows than it had when the checkpoint was saved, or fewer
             epochs are asked for than have begun.
     """
-    path, position = kept.path, kept.position
+    path, position = saved.path, saved.position
     begun = position["epoch"] + ("losses" in position)
     if begun > config.epochs:
         raise Pix2PixError(
@@ -213,8 +213,8 @@ def check_free(run: Run, resume: bool) -> None:
                 "continue it with --resume, or choose another with --out"
             )
         return
-    samples, kept = run.sample_file(0).parent, run.last.parent
-    for place in (run.log_file, run.curves_file, run.warnings_file, samples, kept):
+    samples, saved = run.sample_file(0).parent, run.last.parent
+    for place in (run.log_file, run.curves_file, run.warnings_file, samples, saved):
         if place.is_file() or (place.is_dir() and any(place.iterdir())):
             raise Pix2PixError(
                 f"{place}: expected none where no run has begun, found one; move it away, or "

@@ -78,8 +78,8 @@ def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
         pairs = splits[split].pairs if split in splits else []
         images = [f"{file.domain}/{file.name}" if file.domain else file.name for file in pairs]
         if sorted(images) != sorted(known):
-            new, gone = ({*images} - {*known}, {*known} - {*images})
-            other = f" with {min(new)}" if new else f" without {min(gone)}" if gone else ""
+            new, missing = ({*images} - {*known}, {*known} - {*images})
+            other = f" with {min(new)}" if new else f" without {min(missing)}" if missing else ""
             raise Pix2PixError(
                 f"{data}: expected the {len(known)} images in {split} that the run began with, "
                 f"which {records} holds, found {len(images)}{other}; leave --data out, or start "

@@ -139,14 +139,14 @@ def base_settings(
 
 def interruption(run: Run, again: str) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
-    if run.stands is None:
+    if run.saved is None:
         begun = run.last.is_file() or run.previous.is_file()
         return (
             f"interrupted before it went on; go on with: {again}"
             if begun
             else f"interrupted before the first checkpoint; start again with: {again}"
         )
-    checkpoint, position = run.stands
+    checkpoint, position = run.saved
     steps = len(position.get("losses", ()))
     more = f" and {steps} step{'s' * (steps > 1)} more" if steps else ""
     place = f"{checkpoint} holds epoch {position['epoch']}{more}"

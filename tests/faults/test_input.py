@@ -28,12 +28,6 @@ from tests.runs import TINY, call, options, output, refusal, result
 pytestmark = pytest.mark.usefixtures("light")
 
 
-@pytest.fixture
-def copied(undisturbed: Path, tmp_path: Path) -> Path:
-    """A copy of a run of its own."""
-    return Path(shutil.copytree(undisturbed, tmp_path / "run"))
-
-
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

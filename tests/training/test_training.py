@@ -14,11 +14,7 @@ from pix2pix_ms.training.figures import loss_curves
 from pix2pix_ms.training.run import Run
 from pix2pix_ms.training.start import interruption
 from tests.every_model import restore, values
-from tests.runs import log_of, weights
-
-
-def quiet(_: str) -> None:
-    pass
+from tests.runs import log_of, quiet, weights
 
 
 @pytest.fixture(scope="session")
@@ -221,5 +217,5 @@ def test_an_interruption_says_where_the_run_was_last_saved_or_loaded(
     run.last.write_bytes(b"damaged")
     run.load_last(quiet)
     assert interruption(run, "ms") == f"interrupted; {run.previous} holds epoch 1; go on with: ms"
-    run.stands = run.last, {"epoch": 3, "losses": [(0.0,), (0.0,)]}
+    run.saved = run.last, {"epoch": 3, "losses": [(0.0,), (0.0,)]}
     assert f"; {run.last} holds epoch 3 and 2 steps more; " in interruption(run, "ms")
