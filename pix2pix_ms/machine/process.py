@@ -29,8 +29,8 @@ def prepare_process() -> None:
 
     MindSpore 2.9 and 2.10 carry oneDNN 3.10.1, whose convolutions fall back to its reference
     kernel on AVX-512 processors (a 256x256 training step takes minutes); capping the instruction
-    set at AVX2 restores the fast kernel. `tests/machine/test_process.py` fails when another release
-    is admitted, so that this is measured for it. The user's value wins.
+    set at AVX2 restores the fast kernel. `tests/test_environment.py` fails when another release is
+    admitted, so that this is measured for it. The user's value wins.
     """
     needs_cap = mindspore_release() in ((2, 9), (2, 10))
     late.extend({"mindspore"} & set(sys.modules))

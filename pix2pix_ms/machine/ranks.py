@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,24 +38,26 @@ POLLS_EVERY = 0.02  # seconds between two looks at how far the first rank is
 SEEN_WITHIN = 60.0  # seconds after which a network disk shows a new file
 
 
-@dataclass(frozen=True)
+@dataclass
 class World:
-    """All ranks, and which of them this process is."""
+    """All ranks, and which of them this process is; by itself, until it joins others."""
 
     rank: int = 0
     ranks: int = 1
     synchronised: bool = False
     """Whether batch normalisation takes the statistics of all."""
-    progress: "Progress | None" = None
-    """How far the first rank is, where the others wait for it."""
+    progress: Path | None = None
+    """The file by which the others know how far the first rank is, a byte for each point."""
+    points: int = 0
+    """How many points this rank has reached."""
 
 
-_joined: list[World] = []  # one, once this process has joined
+_world = World()
 
 
 def world() -> World:
-    """Return the world this process is in; by itself, unless it has joined others."""
-    return _joined[0] if _joined else World()
+    """Return the world this process is in."""
+    return _world
 
 
 def is_first() -> bool:
@@ -72,7 +74,8 @@ def join(synchronised: bool = False) -> World:
     Raises:
         Pix2PixError: if they do not come together.
     """
-    if not _joined:
+    here = world()
+    if here.ranks == 1:
         try:
             communication.init()
         except RuntimeError as error:
@@ -80,10 +83,10 @@ def join(synchronised: bool = False) -> World:
                 f"--distributed: expected to meet the other ranks, found: {first_line(error)}; "
                 "see the logs of msrun"
             ) from error
-        _joined.append(World(communication.get_rank(), communication.get_group_size()))
+        here.rank, here.ranks = communication.get_rank(), communication.get_group_size()
         watch_scheduler()
-    _joined[0] = replace(world(), synchronised=synchronised)
-    return world()
+    here.synchronised = synchronised
+    return here
 
 
 @contextmanager
@@ -104,11 +107,12 @@ def waiting_in(folder: Path) -> Iterator[None]:
                 f"{world().rank}; choose one with --out that all machines see"
             )
         time.sleep(POLLS_EVERY)
-    _joined[0] = replace(world(), progress=Progress(file))
+    here = world()
+    here.progress, here.points = file, 0
     try:
         yield
     finally:
-        _joined[0] = replace(world(), progress=None)
+        here.progress = None
         if is_first():
             file.unlink(missing_ok=True)
 
@@ -137,32 +141,23 @@ def agree(what: str, value: str) -> None:
         )
 
 
-class Progress:
-    """A counter in a shared file: the first rank appends a byte at each point others wait for.
+def wait_for_first() -> None:
+    """A one-way barrier: wait until the first rank is here too, which does not wait itself.
 
     Not a collective: MindSpore's on a CPU give up after 30 s (2.8), and the first rank may measure
     and draw for longer. If it dies, the scheduler ends and the others exit.
     """
-
-    def __init__(self, file: Path) -> None:
-        self.file, self.points = file, 0
-
-    def wait(self) -> None:
-        """Count this point; as another than the first rank, wait until that has counted it."""
-        self.points += 1
-        if is_first():
-            with self.file.open("ab") as writing:
-                writing.write(b".")
-            return
-        with suppress(FileNotFoundError):  # the first has come to its end
-            while len(self.file.read_bytes()) < self.points:
-                time.sleep(POLLS_EVERY)
-
-
-def wait_for_first() -> None:
-    """A one-way barrier: wait until the first rank is here too, which does not wait itself."""
-    if (progress := world().progress) is not None:
-        progress.wait()
+    here = world()
+    if here.progress is None:
+        return
+    here.points += 1
+    if is_first():
+        with here.progress.open("ab") as writing:
+            writing.write(b".")
+        return
+    with suppress(FileNotFoundError):  # the first has come to its end
+        while len(here.progress.read_bytes()) < here.points:
+            time.sleep(POLLS_EVERY)
 
 
 @contextmanager
