@@ -111,7 +111,9 @@ class Trainer:
             check_same(before, config, saved.path if saved else run.config_file)
             check_data(run, data)
         self.task: Task = MODELS[config.model].task_class()(config, data)
-        self.model, self.log, self.losses = self.task.model, list[LogRow](), list[Sequence[float]]()
+        self.model = self.task.model
+        self.log: list[LogRow] = []
+        self.losses: list[Sequence[float]] = []
         parameters = self.model.parameters()
         if saved is not None:
             self.log, self.losses = checked_log(run, config, saved)
