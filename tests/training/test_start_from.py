@@ -55,7 +55,10 @@ def halt(monkeypatch: pytest.MonkeyPatch) -> Any:
         (["--size", 64], {"size": 64, "jitter": 72, "levels": 5}),
         (["--height", 64], {"shape": (64, 32), "levels": 5, "jitter_shape": (72, 36)}),
         (["--learning-rate", 1e-3, "--batch-size", 2], {"learning_rate": 1e-3, "batch_size": 2}),
-        (["--preset", "cpu"], {"size": 32, "ngf": 4, "n_layers": 1, "epochs": 15, "ema": 0.999}),
+        (
+            ["--preset", "cpu", "--no-jit"],
+            {"size": 32, "ngf": 4, "n_layers": 1, "epochs": 15, "ema": 0.999},
+        ),
         (["--preset", "paper", "--size", 64, "--no-jit"], {"size": 64, "ngf": 4, "levels": 5}),
         (["--ema", 0.9], {"ema": 0.9}),
     ],
