@@ -231,17 +231,18 @@ def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Sett
     """
     path = file_of(place)
     found, theirs, position = load(path)
-    there, networks = {}, dict[str, None]()  # in place of a set, for the order
+    there = {}
     for name in filter(NETWORK.match, parameters):
         network, _, rest = name.partition(".")  # StarGAN's averages have the rest of a name alone
         others = () if "discriminator" in network else (AVERAGE + name, AVERAGE + rest, rest)
-        for source in [source for source in (name, *others) if source in found][:1]:
-            there[name], networks[network] = found[source], None
+        sources = [source for source in (name, *others) if source in found]
+        if sources:
+            there[name] = found[sources[0]]
+    networks = dict.fromkeys(name.split(".")[0] for name in there)
     for name, parameter in parameters.items():  # one parameter that differs is enough
-        network = name.split(".")[0]
         fits = name in there and there[name].shape == parameter.shape
-        if network in networks and network.startswith("discriminator") and not fits:
-            del networks[network]
+        if name.startswith("discriminator") and not fits:
+            networks.pop(name.split(".")[0], None)
     check_holds(next(iter(parameters)).split(".")[0], networks or found, path)
     wanted = {name: p for name, p in parameters.items() if name.split(".")[0] in networks}
     fill(wanted, there, path, (config, theirs))
