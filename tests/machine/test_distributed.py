@@ -191,7 +191,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, np.ndarr
     [
         ("adam", 1e-3),  # whose first steps take the sign of the smallest gradients; 2e-4
         ("stargan", 1e-3),  # Adam, four networks and their averages; 2e-5
-        ("sgd", 1e-4),  # twenty compiled steps with dropout; 1.5e-5 apart
+        ("sgd", 1e-4),  # eight compiled steps with dropout; 1.5e-5 apart after twenty
         ("batch", 1e-5),  # synchronised statistics, moving ones too; 2e-9
         ("wgan", 1e-5),  # a second derivative; 2e-8
         ("cyclegan", 1e-3),  # Adam; 4e-5
