@@ -22,6 +22,9 @@ SMALL = ["--ngf", "4", "--ndf", "4", "--n-layers", "1", "--size", "32", "--no-ji
 BRIEF = ["--epochs", "2", "--samples", "1", "--device", "CPU"]
 BRIEF += ["--ema", "0", "--learning-rate", "2e-4"]
 BOTH = ("generator", "discriminator")
+ANEW = ["--preset", "quick", "--size", "64", "--no-jit", *BRIEF]  # what a run from another is given
+
+pytestmark = pytest.mark.usefixtures("light")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 32x32 pixels, five levels."""
     folder = tmp_path_factory.mktemp("place") / "run"
     output("train", *SMALL, *BRIEF, "--facades", 6, "--save-every", 1, "--out", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight(place: Path, record: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that started with those networks and was never stopped."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    output("train", "--from", place, *ANEW, "--data", record, "--out", folder)
     return folder
 
 
@@ -127,14 +138,12 @@ def test_a_discriminator_of_other_layers_begins_anew(
 
 @pytest.mark.parametrize("again", [["--resume"], []])
 def test_it_goes_on_to_the_bit_without_what_it_started_from(
-    place: Path, record: Path, tmp_path: Path, halt: Any, again: list[str]
+    place: Path, straight: Path, record: Path, tmp_path: Path, halt: Any, again: list[str]
 ) -> None:
     """With --resume alone, or behind the words it began with, as an interruption says."""
     shutil.copytree(place, tmp_path / "place")
-    words = ["train", "--from", tmp_path / "place", "--preset", "quick", "--size", 64, "--no-jit",
-             "--data", record, *BRIEF, "--out"]  # fmt: skip
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    output(*words, straight)
+    stopped = tmp_path / "stopped"
+    words = ["train", "--from", tmp_path / "place", *ANEW, "--data", record, "--out"]
     halt(2)
     assert "enough" in call(*words, stopped).output
     halt(9)

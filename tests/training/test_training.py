@@ -16,6 +16,8 @@ from pix2pix_ms.training.start import interruption
 from tests.every_model import restore, values
 from tests.runs import log_of, quiet, weights
 
+pytestmark = pytest.mark.usefixtures("light")  # `straight` aside, which comes before
+
 
 @pytest.fixture(scope="session")
 def tiny(tiny: Config) -> Config:
