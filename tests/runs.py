@@ -83,9 +83,22 @@ def log_of(run: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
+def columns(task: Any) -> list[str]:
+    """Return the columns that a log of a task has without mixed precision."""
+    losses, measures = (
+        [f"{kind}_{name}" for name in names]
+        for kind, names in (("loss", task.losses), ("held_out", task.measures))
+    )
+    return ["epoch", "step", "learning_rate", *losses, *measures, "seconds"]
+
+
 def result(run: Path) -> tuple[bytes, list[dict[str, str]]]:
     """Return what must not depend on what happened to a run: its last checkpoint and its log."""
     return Run(run).last.read_bytes(), log_of(run)
+
+
+def quiet(_: str) -> None:
+    """Report nothing."""
 
 
 def blank(*_: object) -> Figure:

@@ -46,6 +46,7 @@ def test_pyproject_admits_the_pins() -> None:
 
 
 def test_mindspore_and_numpy_are_bounded() -> None:
+    """For another release measure the cap on oneDNN (machine/process.py), read its platforms."""
     bounds = {name: str(need.specifier) for name, need in declared().items()}
     assert bounds["mindspore"] == "<2.11,>=2.7"
     assert bounds["numpy"] == "<2"

@@ -41,8 +41,7 @@ def command(debug: bool) -> None:
     """
 
 
-@command.command()
-@declared
+@declared(command)
 def prepare(
     source: Path,
     out_folder: Path,
@@ -78,9 +77,7 @@ def prepare(
         say(f"{path}: {inspect(path).rows} {kind}")
 
 
-@command.command()
-@declared
-@model_options
+@declared(command, *model_options())
 def train(
     *,
     model: Annotated[str | None, "What to train [pix2pix].", {"type": click.Choice(MODELS)}] = None,
@@ -125,8 +122,7 @@ def seed_or_each(text: str) -> Any:
     return text if text == "each" else click.IntRange(0)(text)
 
 
-@command.command()
-@declared
+@declared(command)
 def translate(
     inputs: tuple[Path, ...],
     *,
@@ -174,8 +170,7 @@ def translate(
     say(f"{len(written)} images in {out}")
 
 
-@command.command()
-@declared
+@declared(command)
 def generate(
     checkpoint: Path,
     *,
@@ -194,12 +189,13 @@ def generate(
     say(f"{len(generate_files(checkpoint, out, count, label, seed, force))} images in {out}")
 
 
-@command.command()
-@declared
-@config_options(
-    size="at which the U-Net ends in one pixel",
-    direction=Config.direction,
-    dropout=Config.dropout,
+@declared(
+    command,
+    *config_options(
+        size="at which the U-Net ends in one pixel",
+        direction=Config.direction,
+        dropout=Config.dropout,
+    ),
 )
 def convert(
     source: Path,
@@ -222,8 +218,7 @@ def convert(
         say(line)
 
 
-@command.command()
-@declared
+@declared(command)
 def export(
     checkpoint: Path,
     *,
@@ -260,8 +255,7 @@ def export(
         say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
-@command.command()
-@declared
+@declared(command)
 def evaluate(
     checkpoint: Path,
     *,
@@ -298,10 +292,11 @@ def evaluate(
         replace_text(json, report.to_json())
 
 
-@command.command()
-@declared
-@config_options(
-    **{name: getattr(SEGMENTER, name) for name in ("size", "ngf", "epochs", "seed", "device")}
+@declared(
+    command,
+    *config_options(
+        **{name: getattr(SEGMENTER, name) for name in ("size", "ngf", "epochs", "seed", "device")}
+    ),
 )
 def segmenter(
     *,
@@ -325,8 +320,7 @@ def segmenter(
     say(f"segmenter in {out}")
 
 
-@command.command()
-@declared
+@declared(command)
 def download(name: str, *, out: Annotated[Path, "Folder."] = Path("data")) -> None:
     """Fetch a published data set: mindspore-facades, facades, …; an interrupted one goes on."""
     from pix2pix_ms.data import download as downloading
@@ -334,8 +328,7 @@ def download(name: str, *, out: Annotated[Path, "Folder."] = Path("data")) -> No
     say(f"ready: {downloading.download(name, out)}")
 
 
-@command.command()
-@declared
+@declared(command)
 def info(
     *,
     check: Annotated[bool, "Train 3 steps of a small pix2pix, and say all of it."] = False,
@@ -362,5 +355,5 @@ def info(
 
 def main() -> None:
     """Run the command and leave with its exit status."""
-    with console.streams():
+    with console.settled():
         command()

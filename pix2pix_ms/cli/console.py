@@ -1,4 +1,4 @@
-"""How the command reports: errors as one line, an exit status, standard streams as they come."""
+"""How the command reports: an error is one line, and an exit status."""
 
 import errno
 import os
@@ -6,8 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -27,60 +26,35 @@ class Friendly(click.Group):
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt as interrupted:
-            number = getattr(interrupted, "number", signal.SIGINT)
-            self.fail(ctx, str(interrupted) or "interrupted", SIGNALLED + number)
-        except Pix2PixError as error:
-            self.fail(ctx, str(error))
-        except OSError as error:
-            if error.filename is None and error.errno in (errno.ENOSPC, errno.EPIPE):
-                self.fail(ctx, unwritten(error))  # a command's help
-            found = f"{error.strerror or error}; {remedy(error)}"
-            place = error.filename or "a file"
-            self.fail(ctx, f"{place}: expected to read or write it, found: {found}")
-        except MemoryError as error:
-            found = first_line(error) or "too little"
-            self.fail(ctx, f"not enough memory for these settings ({found}); take smaller ones")
-        except Exception as error:
-            self.fail(ctx, f"unexpected {type(error).__name__}: {first_line(error)} (see --debug)")
-
-    @staticmethod
-    def fail(ctx: click.Context, message: str, status: int = 1) -> NoReturn:
-        """Print one line and leave, or let the exception pass with --debug."""
-        if ctx.params.get("debug"):
-            raise  # noqa: PLE0704  (called while an exception is handled)
-        complain(message)
-        ctx.exit(status)
+        except (Exception, KeyboardInterrupt) as error:
+            if ctx.params.get("debug"):
+                raise
+            complain(in_words(error))
+            interrupted = isinstance(error, KeyboardInterrupt)
+            number = getattr(error, "number", signal.SIGINT)
+            ctx.exit(SIGNALLED + number if interrupted else 1)
 
 
-def complain(message: str) -> None:
-    """Print an error as one line, with escapes for what cannot be printed, as file names have."""
-    line = "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message
-    )
-    with suppress(OSError):  # the terminal may be gone
-        click.echo(f"error: {line}", err=True)
-
-
-def remedy(error: OSError) -> str:
-    """Say what to do about a file that cannot be read or written."""
+def in_words(error: BaseException) -> str:
+    """Say what was expected, what was found, and what to do."""
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted"
+    if isinstance(error, Pix2PixError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        found = first_line(error) or "too little"
+        return f"not enough memory for these settings ({found}); take smaller ones"
+    if not isinstance(error, OSError):
+        return f"unexpected {type(error).__name__}: {first_line(error)} (see --debug)"
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EPIPE):
+        return unwritten(error)  # a command's help
+    remedy = "see that there is room, and the permission"
     if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
-        return "a file stands where a folder should, or the other way round: choose another place"
-    if isinstance(error, FileNotFoundError):
-        return "put it back, or check the path"
-    return "see that there is room, and the permission"
-
-
-def say(line: str) -> None:
-    """Print a line at once, also into a pipe.
-
-    Raises:
-        Pix2PixError: if it cannot be written.
-    """
-    try:
-        click.echo(line)
-    except OSError as error:
-        raise Pix2PixError(unwritten(error)) from error
+        remedy = "a file is where a folder should be, or the other way round: choose another place"
+    elif isinstance(error, FileNotFoundError):
+        remedy = "put it back, or check the path"
+    place = error.filename or "a file"
+    return f"{place}: expected to read or write it, found: {error.strerror or error}; {remedy}"
 
 
 def unwritten(error: OSError) -> str:
@@ -89,45 +63,43 @@ def unwritten(error: OSError) -> str:
     return f"standard output: expected to write to it, found: {found}; send it elsewhere"
 
 
+def complain(message: str) -> None:
+    """Print an error as one line, with escapes for what cannot be printed, as file names have."""
+    line = "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message
+    )
+    with suppress(OSError):  # the terminal may be closed
+        click.echo(f"error: {line}", err=True)
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    try:
+        click.echo(line)
+    except OSError as error:
+        raise Pix2PixError(unwritten(error)) from error
+
+
 @contextmanager
-def streams() -> Iterator[None]:
-    """Run a command whatever its standard streams are; its exit status is that of the process."""
-    prepare_streams()
+def settled() -> Iterator[None]:
+    """Run a command whose exit status is the process's, also where its output cannot be written."""
     try:
         yield
-    except OSError as error:  # of the help, or unseen of click's words on standard error
+    except OSError as error:  # of the help
         complain(unwritten(error))
         sys.exit(1)
     except SystemExit as end:
         if isinstance(end.code, int) and end.code > SIGNALLED:
-            settle_streams()
+            flush()
             os._exit(end.code)  # MindSpore (2.8), half imported, does not survive a proper end
         raise
     finally:
-        settle_streams()
+        flush()
 
 
-def prepare_streams() -> None:
-    """Open closed streams, and escape characters that a terminal cannot show.
-
-    A file would otherwise be opened under the number of a closed stream, and what MindSpore prints
-    be written into it.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number
-    sys.stdout = sys.stdout or os.fdopen(1, "w")
-    sys.stderr = sys.stderr or os.fdopen(2, "w")
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
-
-
-def settle_streams() -> None:
-    """Flush both streams; where that fails, drop the rest, so that Python does not complain."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def flush() -> None:
+    """Flush standard output; where that fails, drop the rest, so that Python does not complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -44,52 +44,48 @@ FROM = {"flag": "--from", "type": Place(path_type=str)}  # as it was given, for 
 AT_LEAST_0, AT_LEAST_1 = {"type": click.IntRange(0)}, {"type": click.IntRange(1)}
 
 
-def declared(function: Function) -> Function:
-    """Add an argument or an option for each parameter of a function.
+def declared(group: click.Group, *settings: click.Option) -> Callable[[Function], click.Command]:
+    """Return what makes a function a command of a group.
 
     Parameters before the `*` are arguments. Those after it are options, required unless they have a
     default, and annotated with `Annotated[type, help]`, behind which a dictionary may say more, as
-    `click.option` takes it, or another `flag`. Of `**settings` those not given are left out.
+    `click.Option` takes it, or another `flag`. Of `**settings` those not given are left out.
     """
 
-    named = {n: p for n, p in signature(function).parameters.items() if p.kind != p.VAR_KEYWORD}
+    def declare(function: Function) -> click.Command:
+        named = {n: p for n, p in signature(function).parameters.items() if p.kind != p.VAR_KEYWORD}
 
-    @wraps(function)
-    def call(**values: Any) -> None:
-        function(**{n: value for n, value in values.items() if n in named or value is not None})
+        @wraps(function)
+        def call(**values: Any) -> None:
+            function(**{n: value for n, value in values.items() if n in named or value is not None})
 
-    decorated: Function = call
-    for parameter in reversed(named.values()):
-        is_option = parameter.kind == parameter.KEYWORD_ONLY
-        add = option_of(parameter) if is_option else argument_of(parameter)
-        decorated = add(decorated)
-    return decorated
+        return group.command(params=[*map(parameter_of, named.values()), *settings])(call)
+
+    return declare
 
 
-def argument_of(parameter: Parameter) -> Callable[[Function], Function]:
-    """Return what adds an argument; a tuple takes one or more."""
-    (kind, *several) = get_args(parameter.annotation) or [parameter.annotation]
-    return click.argument(
-        parameter.name, type=click_type(kind), nargs=-1 if several else 1, required=True
-    )
-
-
-def option_of(parameter: Parameter) -> Callable[[Function], Function]:
-    """Return what adds an option."""
+def parameter_of(parameter: Parameter) -> click.Parameter:
+    """Return an option, or an argument; of a tuple an argument takes one or more."""
+    name, default = parameter.name, parameter.default
+    if parameter.kind != parameter.KEYWORD_ONLY:
+        (kind, *several) = get_args(parameter.annotation) or [parameter.annotation]
+        return click.Argument(
+            [name], type=click_type(kind), nargs=-1 if several else 1, required=True
+        )
     kind, text, *more = get_args(parameter.annotation)
     keywords: dict[str, Any] = {"type": click_type(kind), "help": text, **dict(*more)}
-    flag = keywords.pop("flag", f"--{parameter.name.replace('_', '-')}")
-    if parameter.default is parameter.empty:
-        return click.option(flag, parameter.name, required=True, **keywords)
-    flagged, default = kind is bool, parameter.default
+    flag = keywords.pop("flag", f"--{name.replace('_', '-')}")
+    if default is parameter.empty:
+        return click.Option([flag, name], required=True, **keywords)
+    flagged = kind is bool
     shown = default is not None and not flagged
-    return click.option(
-        flag, parameter.name, default=default, is_flag=flagged, show_default=shown, **keywords
+    return click.Option(
+        [flag, name], default=default, is_flag=flagged, show_default=shown, **keywords
     )
 
 
-def model_options(function: Function) -> Function:
-    """Add an option for every setting of every model; not given, it is None.
+def model_options() -> list[click.Option]:
+    """Return an option for every setting of every model that the command decides.
 
     The help shows pix2pix's default, and whose setting it is where it is not pix2pix's.
     """
@@ -97,31 +93,22 @@ def model_options(function: Function) -> Function:
     for model in MODELS.values():
         for entry in fields(model.config):
             owners.setdefault(entry.name, []).append(model.config)
-    del owners["ranks"], owners["start_from"]  # which msrun decides, and --from
-    for name in reversed(owners):
-        function = setting_option(name, owners[name])(function)
-    return function
+    for name in ("ranks", "start_from", "domains"):  # msrun's, --from, and as the data have them
+        del owners[name]
+    return [setting_option(name, models) for name, models in owners.items()]
 
 
-def config_options(**defaults: Any) -> Callable[[Function], Function]:
-    """Return what adds options for these settings of pix2pix; the help shows the defaults."""
-
-    def add(function: Function) -> Function:
-        for name in reversed(defaults):
-            function = setting_option(name, [Config], defaults[name])(function)
-        return function
-
-    return add
+def config_options(**defaults: Any) -> list[click.Option]:
+    """Return options for these settings of pix2pix; the help shows the defaults."""
+    return [setting_option(name, [Config], default) for name, default in defaults.items()]
 
 
 def setting_option(
     name: str, owners: Sequence[type[Settings]], default: object = None
-) -> Callable[[Function], Function]:
-    """Return what adds the option of a setting that these models have."""
+) -> click.Option:
+    """Return the option of a setting that these models have; not given, it is None."""
     entries = [entry for owner in owners for entry in fields(owner) if entry.name == name]
-    kinds = [kind for kind in (click_type(entry.type) for entry in entries) if kind is not None]
-    if not kinds:
-        return lambda function: function  # the data decide it alone
+    kinds = [click_type(entry.type) for entry in entries]
     kind = kinds[0]
     if isinstance(kind, click.Choice):  # a model's own choices are checked with its settings
         kind = click.Choice(list(dict.fromkeys(word for each in kinds for word in each.choices)))
@@ -130,7 +117,7 @@ def setting_option(
     shown = entries[0].default if default is None else default
     whose = "" if Config in owners else f"{', '.join(owner.model for owner in owners)}: "
     text = f"{whose}{entries[0].metadata['help']} [{shown}]"
-    return click.option(names, name, type=kind, default=None, help=text)
+    return click.Option([names, name], type=kind, default=None, help=text)
 
 
 def click_type(annotation: Any) -> Any:

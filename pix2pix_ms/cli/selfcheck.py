@@ -16,7 +16,7 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.machine import process
-from pix2pix_ms.machine.device import choose_device
+from pix2pix_ms.machine.device import choose_device, computes_on_cpu
 from pix2pix_ms.pix2pix.step import Pix2Pix
 
 STEPS = 3
@@ -25,6 +25,7 @@ VARIABLES = re.compile(
     "MS_|GLOG_|DNNL_|ONEDNN_|OMP_|ASCEND_|HCCL_|NCCL_|CUDA_|RANK_|DEVICE_ID|LD_LIBRARY_PATH|"
     "LD_PRELOAD|KMP_|TE_PARALLEL"
 )
+ASCEND_HOMES = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
 NO_VERSION = "not found"
 
 
@@ -67,11 +68,7 @@ def small(jit: bool) -> Config:
 
 
 def trial(config: Config) -> str:
-    """Train a new model on one batch that is the same everywhere; return losses and seconds.
-
-    Raises:
-        ArithmeticError: if a loss is not finite.
-    """
+    """Train a new model on one batch that is the same everywhere; return losses and seconds."""
     rows, columns = np.mgrid[-1:1:32j, -1:1:32j]
     x = np.stack([rows, columns, rows * columns])[None].astype(np.float32)
     model, losses, times = Pix2Pix(config), [], [time.perf_counter()]
@@ -90,12 +87,7 @@ def trial(config: Config) -> str:
 
 
 def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line each: drivers, threads, what was set here, and what the user has set.
-
-    Args:
-        environment: the variables of the process.
-        ours: those of them that `process` set.
-    """
+    """Yield a line each: drivers, processors, the variables set here (`ours`), and by the user."""
     yield f"CANN: {cann_version(environment)}; CUDA: {cuda_version()}"
     granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield f"processors: {granted} of {os.cpu_count()}"
@@ -108,11 +100,10 @@ def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 
 def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/Ascend")) -> str:
     """Return the version of Ascend's toolkit, as its files have it."""
-    named = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
-    homes = [Path(environment[name]) for name in named if name in environment]
-    for folder in (*homes, root / "ascend-toolkit/latest", root / "cann"):
-        for file in (*folder.glob("version.cfg"), *folder.glob("*/ascend_toolkit_install.info")):
-            with suppress(OSError):
+    homes = [Path(environment[name]) for name in ASCEND_HOMES if name in environment]
+    with suppress(OSError):
+        for folder in (*homes, root / "ascend-toolkit/latest", root / "cann"):
+            for file in (*folder.glob("version.cfg"), *folder.glob("*/ascend_toolkit*.info")):
                 if found := re.search(r"\d+\.\d+\.[\w.]+", file.read_text(errors="replace")):
                     return found[0]
     return NO_VERSION
@@ -120,23 +111,20 @@ def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/A
 
 def cuda_version(root: Path = Path("/usr/local/cuda")) -> str:
     """Return the version of CUDA that is installed, as its file has it."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError):
         return str(json.loads((root / "version.json").read_text())["cuda"]["version"])
-    with suppress(OSError):
-        return (root / "version.txt").read_text().strip()
     return NO_VERSION
 
 
 def memory() -> str:
     """Report the peak memory of this process, and on an accelerator of the device."""
-    host = device = ""
+    peaks = []
     with suppress(ImportError):  # Windows has none
         import resource
 
         unit = 1 if sys.platform == "darwin" else 2**10  # bytes there, else KiB
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        host = f"at most {peak / 2**30:.2f} GiB of the host"
-    if ms.get_context("device_target") != "CPU":
-        with suppress(RuntimeError, ValueError, AttributeError):
-            device = f", {ms.runtime.max_memory_allocated() / 2**30:.2f} GiB of the device"
-    return f"{host}{device}" or NO_VERSION
+        peaks.append(f"at most {peak / 2**30:.2f} GiB of the host")
+    if not computes_on_cpu():
+        peaks.append(f"{ms.runtime.max_memory_allocated() / 2**30:.2f} GiB of the device")
+    return ", ".join(peaks)

@@ -14,8 +14,6 @@ from pix2pix_ms.config.settings import (
     setting,
 )
 
-LEAST = 1e-6  # of a factor that must not be 0
-
 
 def halvings(config: Settings, side: int) -> int:
     """Return how often images are halved until their shorter side has `side` pixels."""
@@ -55,7 +53,7 @@ class GANConfig(Settings):
     latent_dim: int = setting(32, "numbers of noise an image or a style is made of", least=1)
     ngf: int = setting(128, "width of the generator's narrowest hidden layer", least=1)
     ndf: int = setting(128, "width of the discriminator's narrowest hidden layer", least=1)
-    discriminator_rate: float = setting(1.0, "D's learning rate, as a multiple of G's", least=LEAST)
+    discriminator_rate: float = setting(1.0, "D's learning rate, as a multiple of G's", above=0)
     gan_mode: Literal["minimax", "vanilla", "lsgan"] = setting(
         "vanilla", "adversarial loss; minimax: G minimises log(1 - D), vanilla: -log D"
     )
@@ -108,14 +106,13 @@ class WGANConfig(DCGANConfig):
         "wgan-gp", "what limits the critic's slope: wgan clips weights, wgan-gp penalises slopes"
     )
     critic_steps: int = setting(5, "updates of the critic for one of the generator", least=1)
-    clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan", least=LEAST)
+    clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan", above=0)
     lambda_gp: float = setting(
         10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
     )
 
     @property
     def penalised(self) -> bool:
-        """Whether the critic's loss has a gradient penalty (Gulrajani et al. 2017)."""
         return self.gan_mode == "wgan-gp"
 
 
@@ -147,17 +144,15 @@ class CycleGANConfig(FacadeSettings):
         0.5, "weight of the identity losses, times lambda_cycle", least=0
     )
     pool_size: int = setting(
-        50, "generated images of the past that a discriminator is shown", least=0, most=10**4
+        50, "generated images of the past that a discriminator is shown", least=0
     )
 
     @property
     def input_channels(self) -> int:
-        """Channels of either generator's input image."""
         return self.channels
 
     @property
     def target_channels(self) -> int:
-        """Channels of either generator's image."""
         return self.channels
 
     def check(self) -> None:
@@ -193,10 +188,10 @@ class StarGANConfig(FacadeSettings):
     mapping_dim: int = setting(512, "width of the mapping network", least=1)
     style_dim: int = setting(64, "numbers in a style code", least=1)
     mapping_rate: float = setting(
-        0.01, "the mapping network's learning rate, times the others'", least=LEAST, most=1
+        0.01, "the mapping network's learning rate, times the others'", above=0, most=1
     )
     weight_decay: float = setting(1e-4, "pull of all weights towards 0", least=0)
-    ema: float = setting(0.999, "decay of the averaged networks in a step")
+    ema: float = setting(0.999, "decay of the averaged networks in a step", least=0, below=1)
     ngf: int = setting(64, "filters in the first layer of G, D and the style encoder", least=1)
     max_filters: int = setting(512, "most filters of a layer", least=1)
     lambda_style: float = setting(1.0, "weight of the style reconstruction", least=0)
@@ -209,9 +204,8 @@ class StarGANConfig(FacadeSettings):
     )
 
     def check(self) -> None:
-        """Raise Pix2PixError for images that cannot be halved to 4x4, and an average that stops."""
+        """Raise Pix2PixError for images that cannot be halved to 4x4."""
         check_square(self)
-        expect(0 <= self.ema < 1, "ema", "at least 0 and below 1", self.ema)
 
     def diversity_at(self, epoch: int) -> float:
         """Return the diversity loss's weight in `epoch`, counted from 1, falling linearly to 0.
@@ -221,7 +215,6 @@ class StarGANConfig(FacadeSettings):
         return self.lambda_diversity * (1 - (epoch - 1) / self.epochs)
 
     def changed_since(self, before: Self, epoch: int) -> list[str]:
-        """Say what of the schedule differs in `epoch` from the settings before."""
         changed = super().changed_since(before, epoch)
         if before.epochs != self.epochs:
             changed.append(f"the diversity loss's weight goes on at {self.diversity_at(epoch):.2g}")

@@ -26,7 +26,6 @@ class Entry(NamedTuple):
     """The function from a checkpoint's parameters to a translator, for a model with styles."""
 
     def task_class(self) -> Any:
-        """Import the task and return its class."""
         return imported(self.task)
 
 
@@ -98,7 +97,7 @@ def settings_from_json(text: str, where: str) -> Any:
         Pix2PixError: if the text is not JSON, or names an unknown model or setting.
     """
     values = parsed(text, where)
-    model = values.pop("model", Config.model)  # absent in the oldest runs
+    model = values.get("model", Config.model)  # absent in the oldest runs
     if not isinstance(model, str) or model not in MODELS:
         raise Pix2PixError(
             f"{where}: expected settings of one of {', '.join(MODELS)}, found those of {model!r}; "

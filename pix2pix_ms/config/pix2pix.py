@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from pix2pix_ms.config.settings import (
-    DEEPEST,
-    HEAVIEST,
-    MOST_FILTERS,
     Colours,
     Direction,
     FacadeSettings,
@@ -38,24 +35,27 @@ class Config(FacadeSettings):
     )  # fmt: skip
 
     input_channels: int = setting(
-        3, "channels of the input image: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; as the data have"
+        3,
+        "channels of the input image: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; as the data have",
+        least=1,
+        most=4,
     )
-    target_channels: int = setting(3, "channels of the target image, likewise")
+    target_channels: int = setting(3, "channels of the target image, likewise", least=1, most=4)
     colours: Colours = setting(
         "rgb", "lab: the input is the target's lightness, and its colours are learned; as the data"
     )
     direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
 
     levels: int | None = setting(
-        None, "levels of the U-Net; unless given: down to 1x1 pixel", most=DEEPEST
+        None, "levels of the U-Net; unless given: down to 1x1 pixel", least=2, most=14
     )
     skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
     upsampling: Upsampling = setting(
         "transposed",
         "composed: resize, then convolve 3x3, as one 4x4 kernel; no weave; inner: not the last",
     )
-    ngf: int = setting(64, "filters in the generator's first layer", least=1, most=MOST_FILTERS)
-    ndf: int = setting(64, "filters in the discriminator's first layer", least=1, most=MOST_FILTERS)
+    ngf: int = setting(64, "filters in the generator's first layer", least=1)
+    ndf: int = setting(64, "filters in the discriminator's first layer", least=1)
     n_layers: int = setting(
         3, "strided layers of the PatchGAN, 1 to 5; 0: the 1x1 PixelGAN", least=0, most=5
     )
@@ -64,16 +64,17 @@ class Config(FacadeSettings):
     dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
-    gan_weight: float = setting(
-        1.0, "weight of the adversarial loss; 0: no discriminator", least=0, most=HEAVIEST
-    )
+    gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator", least=0)
     lambda_gp: float = setting(
-        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0, most=HEAVIEST
+        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
     )
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
-    lambda_l1: float = setting(100.0, "weight of that distance", least=0, most=HEAVIEST)
+    lambda_l1: float = setting(100.0, "weight of that distance", least=0)
     ema: float = setting(
-        0.0, "share of a moving average of G's weights that a step keeps; it translates; 0: none"
+        0.0,
+        "share of a moving average of G's weights that a step keeps; it translates; 0: none",
+        least=0,
+        below=1,
     )
 
     @property
@@ -82,35 +83,20 @@ class Config(FacadeSettings):
         return self.gan_mode == "wgan-gp" and self.gan_weight > 0
 
     def check(self) -> None:
-        """Refuse settings that do not fit together."""
-        expect(
-            self.gan_weight > 0 or self.lambda_l1 > 0,
-            "lambda_l1",
-            "above 0 where gan_weight is 0",
-            0,
-        )
-        expect(
-            self.gan_mode != "wgan-gp" or self.norm != "batch",
-            "norm",
-            "instance or none where gan_mode is wgan-gp, whose penalty is of single images",
-            self.norm,
-        )
-        expect(0 <= self.ema < 1, "ema", "at least 0 and below 1", self.ema)
-        self.check_channels()
-        self.check_shape()
-
-    def check_channels(self) -> None:
-        """Refuse images of no known kind, and colourisation of anything but L to a and b."""
-        for name in ("input_channels", "target_channels"):
-            expect(1 <= getattr(self, name) <= 4, name, "1 to 4", getattr(self, name))
+        trains = self.gan_weight > 0 or self.lambda_l1 > 0
+        expect(trains, "lambda_l1", "above 0 where gan_weight is 0", 0)
+        alone = self.gan_mode != "wgan-gp" or self.norm != "batch"
+        needed = "instance or none where gan_mode is wgan-gp, whose penalty is of single images"
+        expect(alone, "norm", needed, self.norm)
         if self.colours == "lab":
             found = (self.input_channels, self.target_channels, self.direction)
-            expect(found == LAB, "input_channels, target_channels, direction",
-                   "1, 2 and AtoB where colours is lab", ", ".join(map(str, found)))  # fmt: skip
+            needed = "1, 2 and AtoB where colours is lab"
+            names = "input_channels, target_channels, direction"
+            expect(found == LAB, names, needed, ", ".join(map(str, found)))
+        self.check_shape()
 
     def check_shape(self) -> None:
         """Refuse a height or width the U-Net cannot halve as often as it has levels."""
-        expect(self.depth >= 2, "levels", "at least 2", self.depth)
         stride = 2**self.depth
         deepest = min(int(math.log2(side & -side)) for side in self.shape)  # all can be halved
         shallower = f", or levels at most {deepest}" * (deepest >= 2)

@@ -6,7 +6,8 @@ The settings of a model are one frozen dataclass, the only home of their default
 
 import json
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from types import UnionType
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
@@ -23,58 +24,55 @@ Fit = Literal["resize", "pad", "crop"]
 Amp = Literal["O0", "O2", "O3", "auto"]
 Half = Literal["float16", "bfloat16"]
 
-LARGEST = 2**63 - 1  # of any whole number, as numpy and MindSpore count
-# Far beyond what anybody trains, and soon enough to refuse what would fill the memory.
-LONGEST_SIDE, MOST_FILTERS, DEEPEST, HEAVIEST = 2**14, 2**12, 14, 10**6
+BOUNDS: dict[str, tuple[str, Callable[..., bool]]] = {
+    "least": ("at least", operator.ge),
+    "most": ("at most", operator.le),
+    "above": ("above", operator.gt),
+    "below": ("below", operator.lt),
+}
 
 
-def setting(default: Any, text: str, least: float | None = None, most: float | None = None) -> Any:
+def setting(default: Any, text: str, **bounds: float) -> Any:
     """Declare a field with its default, the sentence the command's help prints, and its bounds."""
-    return field(default=default, metadata={"help": text, "least": least, "most": most})
+    return field(default=default, metadata={"help": text, "bounds": bounds})
 
 
 def check_choice(name: str, kind: Any, value: object) -> None:
-    """Refuse a value that is not among the choices of a Literal field."""
-    if get_origin(kind) is Literal and value not in get_args(kind):
+    """Refuse a value that is not among the choices of a Literal."""
+    if value not in get_args(kind):
         choices = ", ".join(get_args(kind))
         raise Pix2PixError(f"{name}: expected one of {choices}, found {value!r}")
 
 
-def check_type(name: str, kind: Any, value: object) -> None:
-    """Refuse a value of a type that a field does not have, as a damaged file may give it."""
-    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if kinds[0] in (int, float, bool, str):
-        wanted = (int, float) if kinds[0] is float else kinds
-        fits = isinstance(value, wanted) and isinstance(value, bool) == (kinds[0] is bool)
-        if not fits:
-            expected = kinds[0].__name__
-            raise Pix2PixError(f"{name}: expected a value of type {expected}, found {value!r}")
-        finite = not isinstance(value, float) or math.isfinite(value)
-        expect(finite, name, "a finite number", value)
-        if isinstance(value, int):
-            expect(abs(value) <= LARGEST, name, f"at most {LARGEST}", value)
-    if get_origin(kind) is tuple:
+def check_value(entry: Field[Any], value: Any) -> None:
+    """Refuse a value that is not of a field's type, choices or range, as a damaged file's may be.
+
+    Raises:
+        Pix2PixError: naming the field.
+    """
+    kind, *none = get_args(entry.type) if isinstance(entry.type, UnionType) else (entry.type,)
+    if value is None and none:
+        return
+    if get_origin(kind) is Literal:
+        check_choice(entry.name, kind, value)
+    elif get_origin(kind) is tuple:
         fits = isinstance(value, tuple) and all(isinstance(part, str) for part in value)
-        expect(fits, name, "a list of names", repr(value))
-
-
-def check_bounds(name: str, bounds: Mapping[str, Any], value: Any) -> None:
-    """Refuse a number below the least or above the most that a field may have."""
-    least, most = bounds["least"], bounds["most"]
-    if value is not None:
-        expect(least is None or value >= least, name, f"at least {least}", value)
-        expect(most is None or value <= most, name, f"at most {most}", value)
+        expect(fits, entry.name, "a list of names", repr(value))
+    else:
+        wanted = (int, float) if kind is float else kind
+        fits = isinstance(value, wanted) and isinstance(value, bool) == (kind is bool)
+        expect(fits, entry.name, f"a value of type {kind.__name__}", repr(value))
+        finite = not isinstance(value, float) or math.isfinite(value)
+        expect(finite, entry.name, "a finite number", value)
+    for bound, limit in entry.metadata["bounds"].items():
+        words, holds = BOUNDS[bound]
+        expect(holds(value, limit), entry.name, f"{words} {limit}", value)
 
 
 def expect(holds: bool, name: str, expected: str, found: object) -> None:
     """Raise the error of a field whose value does not fit."""
     if not holds:
         raise Pix2PixError(f"{name}: expected {expected}, found {found}; change this setting")
-
-
-def tupled(value: Any) -> Any:
-    """Turn a list of JSON, which has no tuples, into the tuple it was."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -96,15 +94,9 @@ class Settings:
     decays: ClassVar[bool] = True
     """Whether the learning rate falls over the second half, unless `constant_epochs` is given."""
 
-    size: int = setting(
-        256, "side of the square images the networks see, in pixels", least=8, most=LONGEST_SIDE
-    )
-    height: int | None = setting(
-        None, "their height, where it is not size", least=8, most=LONGEST_SIDE
-    )
-    width: int | None = setting(
-        None, "their width, where it is not size", least=8, most=LONGEST_SIDE
-    )
+    size: int = setting(256, "side of the square images the networks see, in pixels", least=8)
+    height: int | None = setting(None, "their height, where it is not size", least=8)
+    width: int | None = setting(None, "their width, where it is not size", least=8)
     fit: Fit = setting(
         "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
     )
@@ -112,7 +104,6 @@ class Settings:
         None,
         "what size grows to before the random crop; height and width in proportion; unless given: "
         "size x 286/256, and size itself where images are made of noise",
-        most=2 * LONGEST_SIDE,
     )
     mirror: bool = setting(True, "mirror half of the training images, at random")
     batch_size: int = setting(
@@ -124,12 +115,12 @@ class Settings:
     )
 
     init_type: InitType = setting("normal", "how weights start")
-    init_gain: float = setting(
-        0.02, "standard deviation, gain or value of the start", least=0, most=1000
+    init_gain: float = setting(0.02, "standard deviation, gain or value of the start", least=0)
+    learning_rate: float = setting(
+        2e-4, "the optimisers' learning rate while it is constant", above=0, below=1
     )
-    learning_rate: float = setting(2e-4, "the optimisers' learning rate while it is constant")
-    beta1: float = setting(0.5, "Adam's first decay rate")
-    beta2: float = setting(0.999, "Adam's second decay rate")
+    beta1: float = setting(0.5, "Adam's first decay rate", least=0, below=1)
+    beta2: float = setting(0.999, "Adam's second decay rate", above=0, below=1)
 
     epochs: int = setting(200, "passes over the training data", least=1)
     constant_epochs: int | None = setting(
@@ -157,19 +148,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            value = getattr(self, entry.name)
-            check_choice(entry.name, entry.type, value)
-            check_type(entry.name, entry.type, value)
-            check_bounds(entry.name, entry.metadata, value)
+            check_value(entry, getattr(self, entry.name))
         grown = self.jitter >= self.size
         expect(grown, "jitter_size", f"at least {self.size}, which is size", self.jitter_size)
         if self.jitter_size == round(self.size * self.grows):  # lets it follow another size
             object.__setattr__(self, "jitter_size", None)
-        expect(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
-        expect(0 <= self.beta1 < 1, "beta1", "0 or more, below 1", self.beta1)
-        expect(0 < self.beta2 < 1, "beta2", "between 0 and 1", self.beta2)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
-        self.check_amp()
+        needed = "O0 where a loss has a gradient penalty, as with stargan and gan_mode wgan-gp"
+        expect(self.amp == "O0" or not self.penalised, "amp", needed, self.amp)
+        alone = self.amp == "O0" and self.amp_dtype != "float16"
+        expect(not alone, "amp_dtype", "amp beside it, such as O2", f"{self.amp_dtype} alone")
         if self.sync_batch_norm:
             expect(self.ranks > 1, "sync_batch_norm", "--distributed beside it", "one process")
             norm = getattr(self, "norm", "batch")
@@ -180,22 +168,6 @@ class Settings:
     def penalised(self) -> bool:
         """Whether a loss has the gradient of a gradient."""
         return False
-
-    def check_amp(self) -> None:
-        """Refuse mixed precision of what has too many digits for it, and a type without it."""
-        expect(
-            self.amp == "O0" or not self.penalised,
-            "amp",
-            "O0 where a loss has a gradient penalty, as with stargan and gan_mode wgan-gp (the "
-            "other models and modes take all levels)",
-            self.amp,
-        )
-        expect(
-            self.amp != "O0" or self.amp_dtype == "float16",
-            "amp_dtype",
-            "amp beside it, such as O2",
-            f"{self.amp_dtype} alone",
-        )
 
     def check(self) -> None:
         """Refuse what only this model can tell does not fit."""
@@ -241,7 +213,6 @@ class Settings:
         )
 
     def to_json(self) -> str:
-        """Return the settings as JSON text."""
         values = {"model": self.model, **asdict(self), "jitter_size": self.jitter}
         return json.dumps(values, indent=2) + "\n"
 
@@ -253,24 +224,26 @@ class Settings:
             Pix2PixError: if the text is not JSON, of another model, names an unknown setting, or
                 gives one a value that is not possible.
         """
-        values = parsed(text, where)
-        if (named := values.pop("model", cls.model)) != cls.model:
-            raise Pix2PixError(
-                f"{where}: expected settings of {cls.model}, found those of {named!r}"
-            )
-        return cls.from_values(values, where)
+        return cls.from_values(parsed(text, where), where)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], where: str) -> Self:
-        """Return the settings of parsed JSON without its `model`; raises as `from_json`."""
-        if unknown := values.keys() - {entry.name for entry in fields(cls)}:
+        """Return the settings of parsed JSON; raises as `from_json`."""
+        if (named := values.get("model", cls.model)) != cls.model:
+            raise Pix2PixError(
+                f"{where}: expected settings of {cls.model}, found those of {named!r}"
+            )
+        if unknown := values.keys() - {"model", *(entry.name for entry in fields(cls))}:
             raise unreadable(where, f"the unknown setting {min(unknown)}")
+        settings: dict[str, Any] = {  # JSON has no tuples
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name != "model"
+        }
         try:
-            return cls(**{name: tupled(value) for name, value in values.items()})
+            return cls(**settings)
         except Pix2PixError as error:
             raise Pix2PixError(f"{where}: {error}") from error
-        except (ValueError, TypeError) as error:  # of values nobody expects there
-            raise unreadable(where, error) from error
 
 
 def parsed(text: str, where: str) -> dict[str, Any]:
@@ -285,7 +258,6 @@ def parsed(text: str, where: str) -> dict[str, Any]:
 
 
 def unreadable(where: str, found: object) -> Pix2PixError:
-    """Return the error of settings that cannot be read."""
     return Pix2PixError(
         f"{where}: expected the settings of a run as JSON, found {found}; "
         "was it written by another version?"

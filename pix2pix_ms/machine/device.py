@@ -5,7 +5,7 @@ from typing import get_args
 
 import mindspore as ms
 
-from pix2pix_ms.config.settings import Device
+from pix2pix_ms.config.settings import Device, check_choice
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.process import wait_asleep
 
@@ -21,8 +21,7 @@ def choose_device(name: str = "auto") -> str:
         Pix2PixError: if the name is unknown, the machine lacks that device, or MindSpore has
             already computed on another in this process.
     """
-    if name != "auto" and name not in TARGETS:
-        raise Pix2PixError(f"device: expected one of auto, {', '.join(TARGETS)}, found {name!r}")
+    check_choice("device", Device, name)
     present = [target for target in TARGETS if is_present(target)]
     chosen = present[0] if name == "auto" else name
     if chosen not in present:

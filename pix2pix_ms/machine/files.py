@@ -87,7 +87,6 @@ def synced(place: Path) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
     with appearing_whole(path) as writing:
         writing.write_text(text)
 

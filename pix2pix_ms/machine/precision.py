@@ -26,22 +26,6 @@ SCALE, SKIPPED = "loss_scale", "skipped_updates"
 Terms = tuple[Tensor, ...]
 
 
-def half_type(config: Settings) -> Any:
-    """Return MindSpore's type of 16 bits that a config asks for.
-
-    Raises:
-        Pix2PixError: if it is bfloat16 and the device is not an Ascend: a CPU has no such
-            convolution (MindSpore 2.8), and on a GPU nobody has seen one.
-    """
-    device = ms.get_context("device_target")
-    if config.amp_dtype == "bfloat16" and device != "Ascend":
-        raise Pix2PixError(
-            f"amp_dtype: expected float16 on a {device}, found bfloat16, which is for Ascend; "
-            "leave it out, or compute on an Ascend"
-        )
-    return getattr(ms, config.amp_dtype)
-
-
 def mixed(network: nn.Cell, config: Settings) -> Any:
     """Return a network as the training step is to call it: float32 in, float32 out.
 
@@ -54,11 +38,17 @@ def mixed(network: nn.Cell, config: Settings) -> Any:
         normalisation in float32, the others as their inputs are.
 
     Raises:
-        Pix2PixError: as `half_type` does.
+        Pix2PixError: if the type is bfloat16 and the device is not an Ascend: a CPU has no such
+            convolution (MindSpore 2.8), and on a GPU nobody has seen one.
     """
     if config.amp == "O0":
         return network
-    dtype = half_type(config)
+    device, dtype = ms.get_context("device_target"), getattr(ms, config.amp_dtype)
+    if dtype == ms.bfloat16 and device != "Ascend":
+        raise Pix2PixError(
+            f"amp_dtype: expected float16 on a {device}, found bfloat16, which is for Ascend; "
+            "leave it out, or compute on an Ascend"
+        )
     if config.amp == "O2":
         norms = {type(cell) for _, cell in network.cells_and_names() if hasattr(cell, "in_float32")}
         kept = [*amp.get_black_list(), *norms]

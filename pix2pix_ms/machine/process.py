@@ -29,8 +29,8 @@ def prepare_process() -> None:
 
     MindSpore 2.9 and 2.10 carry oneDNN 3.10.1, whose convolutions fall back to its reference
     kernel on AVX-512 processors (a 256x256 training step takes minutes); capping the instruction
-    set at AVX2 restores the fast kernel. `tests/machine/test_process.py` fails when another release
-    is admitted, so that this is measured for it. What the user has set stands.
+    set at AVX2 restores the fast kernel. `tests/test_environment.py` fails when another release is
+    admitted, so that this is measured for it. The user's value wins.
     """
     needs_cap = mindspore_release() in ((2, 9), (2, 10))
     late.extend({"mindspore"} & set(sys.modules))
@@ -64,7 +64,7 @@ def wait_asleep() -> None:
     long (the rows `ours` and `ours_spinning` of benchmarks/RESULTS.md). With this variable the
     calling thread runs the graph itself and sleeps while its kernels compute. An accelerator is
     left alone: there the other thread prepares kernels while the device computes. It must be set
-    before MindSpore first computes. What the user has set stands.
+    before MindSpore first computes. The user's value wins.
     """
     prefer(WAITING, "1")
 
@@ -87,7 +87,7 @@ def share_heaps() -> None:
     """Give all threads together a heap for each core, before there are many.
 
     By itself glibc makes eight for each core, and every epoch reads with new threads: each heap
-    keeps free memory of its own (`tests/faults/test_long.py`). What the user has set stands.
+    keeps free memory of its own (`tests/faults/test_long.py`). The user's value wins.
     """
     if GLIBC and HEAPS not in os.environ:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, len(os.sched_getaffinity(0)))

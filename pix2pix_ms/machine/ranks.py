@@ -11,7 +11,6 @@ a gathering and a broadcast are all there is (MindSpore 2.8), and nothing else i
 """
 
 import hashlib
-import math
 import os
 import re
 import secrets
@@ -21,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,28 +38,29 @@ POLLS_EVERY = 0.02  # seconds between two looks at how far the first rank is
 SEEN_WITHIN = 60.0  # seconds after which a network disk shows a new file
 
 
-@dataclass(frozen=True)
+@dataclass
 class World:
-    """All ranks, and which of them this process is."""
+    """All ranks, and which of them this process is; by itself, until it joins others."""
 
     rank: int = 0
     ranks: int = 1
     synchronised: bool = False
     """Whether batch normalisation takes the statistics of all."""
-    progress: "Progress | None" = None
-    """How far the first rank is, where the others wait for it."""
+    progress: Path | None = None
+    """The file by which the others know how far the first rank is, a byte for each point."""
+    points: int = 0
+    """How many points this rank has reached."""
 
 
-_joined: list[World] = []  # one, once this process has joined
+_world = World()
 
 
 def world() -> World:
-    """Return the world this process is in; by itself, unless it has joined others."""
-    return _joined[0] if _joined else World()
+    """Return the world this process is in."""
+    return _world
 
 
 def is_first() -> bool:
-    """Tell whether this is the rank that writes and speaks."""
     return world().rank == 0
 
 
@@ -74,7 +74,8 @@ def join(synchronised: bool = False) -> World:
     Raises:
         Pix2PixError: if they do not come together.
     """
-    if not _joined:
+    here = world()
+    if here.ranks == 1:
         try:
             communication.init()
         except RuntimeError as error:
@@ -82,36 +83,19 @@ def join(synchronised: bool = False) -> World:
                 f"--distributed: expected to meet the other ranks, found: {first_line(error)}; "
                 "see the logs of msrun"
             ) from error
-        _joined.append(World(communication.get_rank(), communication.get_group_size()))
+        here.rank, here.ranks = communication.get_rank(), communication.get_group_size()
         watch_scheduler()
-    _joined[0] = replace(world(), synchronised=synchronised)
-    return world()
+    here.synchronised = synchronised
+    return here
 
 
 @contextmanager
 def waiting_in(folder: Path) -> Iterator[None]:
-    """Let the ranks wait for the first by a file in a folder that all of them see: the run's.
-
-    Raises:
-        Pix2PixError: if this rank does not see it.
-    """
+    """Let the ranks wait for the first by a file in a folder that all of them see: the run's."""
     if world().ranks == 1:
         yield
         return
-    file = shared_file(folder)
-    _joined[0] = replace(world(), progress=Progress(file))
-    try:
-        yield
-    finally:
-        _joined[0] = replace(world(), progress=None)
-        if is_first():
-            file.unlink(missing_ok=True)
-
-
-def shared_file(folder: Path) -> Path:
-    """Return an empty file that the first rank has made in a folder; raises as `waiting_in`."""
-    number = int(gathered([secrets.randbelow(1 << 24)])[0, 0])
-    file = folder / f".rank_0_{number}"
+    file = folder / f".rank_0_{int(gathered([secrets.randbelow(1 << 24)])[0, 0])}"
     if is_first():
         file.touch()
     gathered([0.0])  # the others look when it has been made
@@ -123,20 +107,14 @@ def shared_file(folder: Path) -> Path:
                 f"{world().rank}; choose one with --out that all machines see"
             )
         time.sleep(POLLS_EVERY)
-    return file
-
-
-def check_ranks(config: Settings) -> None:
-    """Refuse to train with another number of ranks than the settings have.
-
-    Raises:
-        Pix2PixError: naming both.
-    """
-    if config.ranks != world().ranks:
-        raise Pix2PixError(
-            f"ranks: expected {config.ranks} as the settings have it, found {world().ranks}; "
-            f"start as many with msrun's --worker_num, and --distributed"
-        )
+    here = world()
+    here.progress, here.points = file, 0
+    try:
+        yield
+    finally:
+        here.progress = None
+        if is_first():
+            file.unlink(missing_ok=True)
 
 
 def gathered(values: Sequence[float]) -> np.ndarray:
@@ -151,11 +129,7 @@ def mean(values: Sequence[float]) -> list[float]:
 
 
 def agree(what: str, value: str) -> None:
-    """Refuse to go on where a rank has something else than the first.
-
-    Raises:
-        Pix2PixError: naming `what` differs, and the rank.
-    """
+    """Refuse to go on where a rank has another value than the first, naming `what` it is."""
     if world().ranks == 1:
         return
     everyone = gathered(list(hashlib.sha256(value.encode()).digest()))
@@ -167,39 +141,23 @@ def agree(what: str, value: str) -> None:
         )
 
 
-class Progress:
-    """A counter in a shared file: the first rank appends a byte at each point others wait for.
+def wait_for_first() -> None:
+    """A one-way barrier: wait until the first rank is here too, which does not wait itself.
 
     Not a collective: MindSpore's on a CPU give up after 30 s (2.8), and the first rank may measure
     and draw for longer. If it dies, the scheduler ends and the others exit.
     """
-
-    def __init__(self, file: Path) -> None:
-        self.file, self.points = file, 0
-
-    def wait(self) -> None:
-        """Count this point; as another than the first rank, wait until that has counted it."""
-        self.points += 1
-        if is_first():
-            with self.file.open("ab") as writing:
-                writing.write(b".")
-            return
-        while self.reached() < self.points:
+    here = world()
+    if here.progress is None:
+        return
+    here.points += 1
+    if is_first():
+        with here.progress.open("ab") as writing:
+            writing.write(b".")
+        return
+    with suppress(FileNotFoundError):  # the first has come to its end
+        while len(here.progress.read_bytes()) < here.points:
             time.sleep(POLLS_EVERY)
-
-    def reached(self) -> float:
-        """Return how many points the first rank has counted; all, once it has removed the file."""
-        try:
-            with self.file.open("rb") as opened:  # a network disk then asks its server
-                return os.fstat(opened.fileno()).st_size
-        except FileNotFoundError:
-            return math.inf
-
-
-def wait_for_first() -> None:
-    """A one-way barrier: wait until the first rank is here too, which does not wait itself."""
-    if (progress := world().progress) is not None:
-        progress.wait()
 
 
 @contextmanager
@@ -250,14 +208,11 @@ def averaging(kind: type[nn.Optimizer]) -> Callable[..., Any]:
         return kind
 
     class Averaging(kind):
-        """The optimiser, after the gradients are averaged."""
-
         def __init__(self, *given: Any, **named: Any) -> None:
             super().__init__(*given, **named)
             self.mean = Mean()
 
         def construct(self, gradients: tuple[Tensor, ...]) -> Any:
-            """Average, then update."""
             return super().construct(self.mean(gradients))
 
     return Averaging
@@ -283,7 +238,7 @@ def share(count: int, config: Settings) -> np.ndarray:
 
 
 def draw(shape: Sequence[int], sample: Callable[..., np.ndarray], axis: int = 0) -> np.ndarray:
-    """Draw a batch's numbers for all ranks, and return those of this rank, float32 of `shape`.
+    """Draw a batch's random numbers for all ranks; return this rank's, float32 of `shape`.
 
     Args:
         sample: a method of a random generator, such as `random` or `standard_normal`.
@@ -324,15 +279,15 @@ def serve() -> NoReturn:
     try:
         communication.init()
     except RuntimeError as error:
-        gone = re.search(r"\{([\d, ]+)\}", str(error))  # as MindSpore lists them (2.8)
-        leave(f"expected all ranks to the end, found {gone[1] if gone else 'one of them'} gone")
+        lost = re.search(r"\{([\d, ]+)\}", str(error))  # as MindSpore lists them (2.8)
+        leave(f"expected all ranks to the end, found {lost[1] if lost else 'one of them'} gone")
     os._exit(0)
 
 
 def leave(problem: str) -> NoReturn:
     """Print the problem and exit at once: without all ranks no collective completes."""
     try:
-        with suppress(OSError):  # nobody takes it any more
+        with suppress(OSError):  # a closed pipe
             sys.stdout.flush()
         print(
             f"error: ranks: {problem}; their logs say why; "
@@ -340,7 +295,7 @@ def leave(problem: str) -> NoReturn:
             file=sys.stderr,
             flush=True,
         )
-    finally:  # also where nobody takes the words
+    finally:  # also where standard error is closed
         os._exit(1)
 
 
@@ -349,22 +304,17 @@ def watch_scheduler() -> None:
 
     msrun ends the ranks of its own machine; those of others might wait in a sum for ever.
     """
-    threading.Thread(target=look_for, args=(scheduler(),), daemon=True).start()
+    place = os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"])
 
+    def look() -> None:
+        missed = 0
+        while missed < MISSES:
+            time.sleep(LOOKS_EVERY)
+            try:
+                socket.create_connection(place, LOOKS_EVERY).close()
+                missed = 0
+            except OSError:
+                missed += 1
+        leave("expected msrun's scheduler to the end, found it gone, as when a rank is lost")
 
-def scheduler() -> tuple[str, int]:
-    """Return where the scheduler listens."""
-    return os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"])
-
-
-def look_for(place: tuple[str, int]) -> None:
-    """Connect every few seconds, and exit after two failures in a row."""
-    missed = 0
-    while missed < MISSES:
-        time.sleep(LOOKS_EVERY)
-        try:
-            socket.create_connection(place, LOOKS_EVERY).close()
-            missed = 0
-        except OSError:
-            missed += 1
-    leave("expected msrun's scheduler to the end, found it gone, as when a rank is lost")
+    threading.Thread(target=look, daemon=True).start()

@@ -38,7 +38,6 @@ class Handler:
         self.raised: int | None = None
 
     def __call__(self, number: int, _: FrameType | None) -> None:
-        """Answer a signal."""
         meant = signal.SIGINT if number == signal.SIGTERM and os.isatty(0) else number
         if self.patient and (self.noted is None or number == HANGUP):
             self.noted = self.noted or meant

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +23,13 @@ SEAL = b"crc_num"
 SEAL_LENGTH = len(SEAL) + 10  # it is followed by the CRC-32 of all before it
 SUFFIX = ".ckpt"
 AVERAGE = "average."  # before the names of averaged weights
+# How each part of a run's position is read from a checkpoint.
+POSITION: dict[str, Callable[[Any], Any]] = {
+    "epoch": int,
+    "step": int,
+    "losses": lambda losses: losses.asnumpy(),
+    "log": str,
+}
 # What a run starts from, without optimisers and image pools.
 NETWORK = re.compile("(generator|mapping|encoder|discriminator|average)[._]")
 
@@ -43,11 +50,7 @@ def previous_of(run_folder: Path) -> Path:
 
 
 def file_of(place: Path) -> Path:
-    """Return the file a place stands for: itself, the last of a run, or what was exported there.
-
-    Raises:
-        Pix2PixError: if it is a folder with neither.
-    """
+    """Return the file a place stands for: itself, the last of a run, or what was exported there."""
     if not place.is_dir():
         return place
     exported = list(place.glob(f"*{weights_file.SUFFIX}"))
@@ -62,11 +65,7 @@ def file_of(place: Path) -> Path:
 
 
 def shipped_generator() -> Path:
-    """Return the folder of the generator that ships.
-
-    Raises:
-        Pix2PixError: if it is not there.
-    """
+    """Return the folder of the generator that comes with a clone."""
     if not SHIPPED_GENERATOR.is_dir():
         raise Pix2PixError(
             f"{SHIPPED_GENERATOR}: expected the generator that comes with a clone, found none; "
@@ -98,7 +97,10 @@ def save(
         OSError: if it cannot be written; it names `path`.
     """
     rows = [{"name": p.name, "data": p} for p in parameters]
-    extra = {name: tensor_of(value) for name, value in position.items()}
+    extra = {
+        name: ms.Tensor(value) if isinstance(value, np.ndarray) else value
+        for name, value in position.items()
+    }
     with appearing_whole(path, older) as writing, unlogged():
         try:
             ms.save_checkpoint(
@@ -107,11 +109,6 @@ def save(
             )  # fmt: skip
         finally:
             writing.with_suffix(".tmp").unlink(missing_ok=True)  # where MindSpore writes first
-
-
-def tensor_of(value: int | str | np.ndarray) -> Any:
-    """Return a value as MindSpore takes it beside the parameters of a checkpoint."""
-    return ms.Tensor(value) if isinstance(value, np.ndarray) else value
 
 
 @contextmanager
@@ -141,23 +138,20 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
     try:
         with unlogged():
             found: dict[str, Any] = ms.load_checkpoint(str(path), crc_check=True)
+        if "config" in found and not is_sealed(path):
+            raise ValueError("no checksum")  # MindSpore takes it for one saved without
     except Exception as error:  # each release raises other types for a damaged file
-        raise damaged(path) from error
+        raise DamagedError(
+            f"{path}: expected a MindSpore checkpoint, found a damaged file; "
+            "copy it again, or train again"
+        ) from error
     if not isinstance(found.get("config"), str):
         raise Pix2PixError(
             f"{path}: expected a checkpoint with the config of a pix2pix_ms run in it, "
             f"found {len(found)} parameters alone; load it with load_param_into_net yourself"
         )
-    if not is_sealed(path):  # MindSpore takes it for one saved without a checksum
-        raise damaged(path)
     config = settings_from_json(found.pop("config"), str(path))
-    position: dict[str, Any] = {
-        name: int(found.pop(name)) for name in ("epoch", "step") if name in found
-    }
-    if "losses" in found:
-        position["losses"] = found.pop("losses").asnumpy()
-    if "log" in found:
-        position["log"] = found.pop("log")
+    position = {name: read(found.pop(name)) for name, read in POSITION.items() if name in found}
     return found, config, position
 
 
@@ -179,14 +173,12 @@ def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, 
     """
     if config.model != Config.model:
         return found, config
-    arrays = {n: p.asnumpy() for n, p in found.items() if not n.startswith(AVERAGE)}
-    arrays |= {
-        n.removeprefix(AVERAGE): p.asnumpy() for n, p in found.items() if n.startswith(AVERAGE)
-    }
-    for name, kernel in arrays.items():
-        if name.startswith("generator.ups.") and kernel.shape[2:] == (3, 3):
-            arrays[name] = weights_file.fold(kernel)
-    plain = {name: ms.Parameter(ms.Tensor(array), name=name) for name, array in arrays.items()}
+    plain = {}
+    for name in sorted(found, key=lambda name: name.startswith(AVERAGE)):  # averages replace others
+        array, trained = found[name].asnumpy(), name.removeprefix(AVERAGE)
+        if trained.startswith("generator.ups.") and array.shape[2:] == (3, 3):
+            array = weights_file.fold(array)
+        plain[trained] = ms.Parameter(ms.Tensor(array), name=trained)
     return plain, replace(config, upsampling="transposed", ema=0.0)
 
 
@@ -203,10 +195,10 @@ def fill(
             (the network's, the checkpoint's) do; or what is not there at all; or the first
             parameter that is not finite.
     """
-    parts, held = (sorted({name.split(".")[0] for name in names}) for names in (wanted, found))
-    if len(parts) > 1 and {*parts} > {*held}:
+    parts, present = (sorted({name.split(".")[0] for name in names}) for names in (wanted, found))
+    if len(parts) > 1 and {*parts} > {*present}:
         raise Pix2PixError(
-            f"{path}: expected all that a training goes on from, found {', '.join(held)} alone; "
+            f"{path}: expected all that a training goes on from, found {', '.join(present)} alone; "
             "put the run's own back, or start another run with --out"
         )
     for name, parameter in wanted.items():
@@ -236,23 +228,21 @@ def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Sett
 
     A missing network is filled from its average, or an average from its network. A discriminator
     whose shapes differ is initialised afresh.
-
-    Raises:
-        Pix2PixError: as `file_of`, `load` and `fill` do, or if there is no generator.
     """
     path = file_of(place)
     found, theirs, position = load(path)
-    there, networks = {}, dict[str, None]()  # in place of a set, for the order
+    there = {}
     for name in filter(NETWORK.match, parameters):
         network, _, rest = name.partition(".")  # StarGAN's averages have the rest of a name alone
         others = () if "discriminator" in network else (AVERAGE + name, AVERAGE + rest, rest)
-        for source in [source for source in (name, *others) if source in found][:1]:
-            there[name], networks[network] = found[source], None
+        sources = [source for source in (name, *others) if source in found]
+        if sources:
+            there[name] = found[sources[0]]
+    networks = dict.fromkeys(name.split(".")[0] for name in there)
     for name, parameter in parameters.items():  # one parameter that differs is enough
-        network = name.split(".")[0]
         fits = name in there and there[name].shape == parameter.shape
-        if network in networks and network.startswith("discriminator") and not fits:
-            del networks[network]
+        if name.startswith("discriminator") and not fits:
+            networks.pop(name.split(".")[0], None)
     check_holds(next(iter(parameters)).split(".")[0], networks or found, path)
     wanted = {name: p for name, p in parameters.items() if name.split(".")[0] in networks}
     fill(wanted, there, path, (config, theirs))
@@ -274,11 +264,7 @@ def difference(network: Settings, checkpoint: Settings) -> str:
 
 
 def check_holds(network: str, found: Iterable[str], path: Path) -> None:
-    """Refuse a checkpoint without parameters of that network.
-
-    Raises:
-        Pix2PixError: naming the networks it does hold.
-    """
+    """Refuse a checkpoint without parameters of that network, naming those it has."""
     networks = sorted({name.split(".")[0] for name in found})
     if network not in networks:
         raise Pix2PixError(
@@ -288,11 +274,7 @@ def check_holds(network: str, found: Iterable[str], path: Path) -> None:
 
 
 def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
-    """Load a checkpoint into a generator built from `config`.
-
-    Raises:
-        Pix2PixError: as `load` and `fill` do.
-    """
+    """Load a checkpoint into a generator built from `config`."""
     found, theirs, _ = load(path)
     fill(generator.parameters_dict(), found, path, (config, theirs))
 
@@ -314,11 +296,7 @@ def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any,
 def generator_of(
     found: Mapping[str, ms.Parameter], config: Any, path: Path, direction: Direction | None
 ) -> tuple[Any, Any]:
-    """Return the generator among what was loaded from a file, and its config.
-
-    Raises:
-        Pix2PixError: as `load_generator` does.
-    """
+    """Return the generator among what was loaded from a file, and its config."""
     entry = MODELS[config.model]
     if entry.generator is None:
         raise Pix2PixError(
@@ -345,11 +323,3 @@ def is_sealed(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - SEAL_LENGTH, 0))
         return file.read().startswith(SEAL)
-
-
-def damaged(path: Path) -> DamagedError:
-    """Return the error of a checkpoint that is not what was written."""
-    return DamagedError(
-        f"{path}: expected a MindSpore checkpoint, found a damaged file; "
-        "copy it again, or train again"
-    )

@@ -1,8 +1,8 @@
-"""Epochs: schedule, log, samples, checkpoints, and going on where a run stopped.
+"""The training loop: schedule, log, samples, checkpoints, and going on where a run stopped.
 
 A run is a folder. Its `checkpoints/last.ckpt` is written last in every epoch, and between two steps
 where a signal asks to stop, so whatever interrupts a run, it goes on to the bit as if it had never
-stopped. What is trained, and on what, is a task's to know (`training/task.py`).
+stopped. The model and its data are a task's (`training/task.py`).
 """
 
 import math
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -28,7 +29,7 @@ from pix2pix_ms.machine.signals import Handler, Stopped, interruptible
 from pix2pix_ms.training import checkpoints, health
 from pix2pix_ms.training.figures import LogRow
 from pix2pix_ms.training.run import Run, check_data, check_free, check_same, checked_log, log_sum
-from pix2pix_ms.training.task import Model, Task
+from pix2pix_ms.training.task import Task
 
 
 def train(
@@ -51,8 +52,8 @@ def train(
         report: called with a line an epoch.
 
     Raises:
-        Pix2PixError: if the folder holds another run or another process trains in it, the device is
-            not there, the data cannot be read, or losses or weights are no numbers any more.
+        Pix2PixError: if the folder holds another run or is in use by another process, the device is
+            not there, the data cannot be read, or losses or weights are not finite.
         Stopped: after the step during which Ctrl-C, SIGTERM or SIGHUP came, when all has been
             saved; at one before the first step, or at a second, at once: the run can then be
             resumed from its last whole epoch.
@@ -61,7 +62,7 @@ def train(
     choose_device(config.device)
     with ready(run, resume) as signals:
         last = config.epochs if stop_after is None else stop_after
-        run_epochs(run, config, data, signals, last, report)
+        Trainer(run, config, data, report).fit(last, signals)
     return run
 
 
@@ -80,190 +81,152 @@ def ready(run: Run, resume: bool) -> Iterator[Handler]:
             yield signals
 
 
-def run_epochs(
-    run: Run,
-    config: Settings,
-    data: Data,
-    signals: Handler,
-    last: int,
-    report: Callable[[str], None],
-) -> None:
-    """Train from the first epoch that is not in the log to epoch `last`; raises as `train`."""
-    begun = data.fingerprint
-    ranks.check_ranks(config)
-    ranks.agree("settings or data", config.to_json() + begun)
-    task, log, losses = restored(run, config, data, report)
-    if ranks.is_first():
-        run.begin(config, data.identity())
-        report(data.description)
-    for epoch in range(len(log), last + 1):
-        check_unchanged(data, begun)
-        task.begin_epoch(epoch)
-        began = time.perf_counter()
-        if epoch:
-            train_epoch(run, task, epoch, log, losses, signals)
-        means = ranks.mean(mean_losses(task, losses))
-        losses = []
-        end_epoch(run, task, log, means, time.perf_counter() - began, report)
-        if signals.noted is not None:
-            raise Stopped(number=signals.noted)
+class Trainer:
+    """A model with its data, new or as the run's last checkpoint has it.
 
-
-def check_unchanged(data: Data, begun: str) -> None:
-    """Refuse to go on with other data than a run began with.
-
-    Raises:
-        Pix2PixError: if they have been replaced since.
-    """
-    if data.fingerprint != begun:
-        raise Pix2PixError(
-            f"{data.identity()['train']}: expected the data the run began with, found "
-            "others written in their place; put those back and go on with --resume"
-        )
-
-
-def restored(
-    run: Run, config: Settings, data: Data, report: Callable[[str], None]
-) -> tuple[Task, list[LogRow], list[Sequence[float]]]:
-    """Build a model with its data, as the run's last checkpoint has it if there is one.
-
-    Returns:
-        The task, the log so far, and the losses of the steps already done in the epoch after it.
+    Attributes:
+        log: a row for every epoch so far; epoch 0 is the untrained model.
+        losses: those of the steps already done in the epoch after it.
 
     Raises:
         Pix2PixError: if the run began with other settings or data, or its checkpoint is missing,
             of another length than its log, or longer than the epochs asked for.
     """
-    with ranks.first_before_others():  # the others then find a damaged one put aside
-        kept = run.load_last(report)
-    if kept is None and (epochs := len(run.log()) - 1) > 0:
-        raise Pix2PixError(
-            f"{run.last}: expected the checkpoint of {run.log_file.name}'s {epochs} epochs, "
-            "found none; put it back, or start another run with --out"
-        )
-    ranks.agree("checkpoint", str({**kept.position, "losses": None} if kept else None))
-    if run.exists():  # before anything is built of settings that may be damaged
-        before = kept.config if kept else run.config()
-        check_same(before, config, kept.path if kept else run.config_file)
-        check_data(run, data)
-    task: Task = MODELS[config.model].task_class()(config, data)
-    log: list[LogRow] = []
-    losses: list[Sequence[float]] = []
-    if kept is not None:
-        log, losses = checked_log(run, config, kept)
-        checkpoints.fill(task.model.parameters(), kept.parameters, kept.path, (config, kept.config))
-        task.model.step = kept.position["step"]
-        for line in config.changed_since(kept.config, len(log)):
-            report(line)
-    elif config.start_from is not None:
-        report(checkpoints.start_from(Path(config.start_from), task.model.parameters(), config))
-    ranks.broadcast(task.model.parameters().values())
-    return task, log, losses
 
+    def __init__(
+        self, run: Run, config: Settings, data: Data, report: Callable[[str], None]
+    ) -> None:
+        self.run, self.config, self.data, self.report = run, config, data, report
+        if config.ranks != (here := ranks.world().ranks):
+            raise Pix2PixError(
+                f"ranks: expected {config.ranks} as the settings have it, found {here}; "
+                "start as many with msrun's --worker_num, and --distributed"
+            )
+        ranks.agree("settings or data", config.to_json() + data.fingerprint)
+        with ranks.first_before_others():  # the others then find a damaged one put aside
+            saved = run.load_last(report)
+        ranks.agree("checkpoint", str({**saved.position, "losses": None} if saved else None))
+        if run.exists():  # before anything is built of settings that may be damaged
+            before = saved.config if saved else run.config()
+            check_same(before, config, saved.path if saved else run.config_file)
+            check_data(run, data)
+        self.task: Task = MODELS[config.model].task_class()(config, data)
+        self.model = self.task.model
+        self.log: list[LogRow] = []
+        self.losses: list[Sequence[float]] = []
+        parameters = self.model.parameters()
+        if saved is not None:
+            self.log, self.losses = checked_log(run, config, saved)
+            checkpoints.fill(parameters, saved.parameters, saved.path, (config, saved.config))
+            self.model.step = saved.position["step"]
+            for line in config.changed_since(saved.config, len(self.log)):
+                report(line)
+        elif config.start_from is not None:
+            report(checkpoints.start_from(Path(config.start_from), parameters, config))
+        ranks.broadcast(parameters.values())
 
-def train_epoch(
-    run: Run,
-    task: Task,
-    epoch: int,
-    log: list[LogRow],
-    losses: list[Sequence[float]],
-    signals: Handler,
-) -> None:
-    """Run the steps of an epoch after those whose losses are there already, and add theirs.
+    def fit(self, last: int, signals: Handler) -> None:
+        """Train from the first epoch that is not in the log to epoch `last`; raises as `train`."""
+        if ranks.is_first():
+            self.run.begin(self.config, self.data.identity())
+            self.report(self.data.description)
+        for epoch in range(len(self.log), last + 1):
+            if ranks.is_first():
+                check_data(self.run, self.data)
+            self.task.begin_epoch(epoch)
+            began = time.perf_counter()
 
-    Raises:
-        Pix2PixError: if a loss is no number any more.
-        Stopped: if a signal came; what has been done is saved.
-    """
-    done, alone = len(losses), task.config.ranks == 1
-    bar = tqdm(
-        total=task.steps(), initial=done, desc=f"epoch {epoch}", unit="step", disable=None,
-        leave=False,
-    )  # fmt: skip
-    with bar:
-        for batch in islice(task.batches(epoch), done, None):
-            losses.append(task.model.train_step(*batch))
-            health.check_losses(task, losses[-1], epoch, run.last)
-            bar.update()
-            signals.patient = alone  # from now on there is something to save; ranks stop at once
+            # a training step for each batch; a signal is answered between two
+            for batch in self.batches(epoch):
+                self.losses.append(self.model.train_step(*batch))
+                health.check_losses(self.task, self.losses[-1], epoch, self.run.last)
+                signals.patient = self.config.ranks == 1  # ranks stop at once, not between steps
+                if signals.noted is not None:
+                    health.check_weights(self.task, epoch, self.run.last)
+                    self.save(losses=np.array(self.losses))
+                    raise Stopped(number=signals.noted)
+
+            # measure, log, draw and save what the epoch has brought
+            self.end_epoch(epoch, time.perf_counter() - began)
             if signals.noted is not None:
-                health.check_weights(task, epoch, run.last)
-                save(run, task, log, losses=np.array(losses))
                 raise Stopped(number=signals.noted)
 
+    def batches(self, epoch: int) -> Any:
+        """Return the batches that are left of an epoch, behind a progress bar; epoch 0 has none."""
+        done = len(self.losses)
+        left = islice(self.task.batches(epoch), done, None) if epoch else ()
+        return tqdm(
+            left, f"epoch {epoch}", total=self.task.steps(), initial=done, unit="step", leave=False,
+            disable=None if epoch else True,
+        )  # fmt: skip
 
-def end_epoch(
-    run: Run,
-    task: Task,
-    log: list[LogRow],
-    losses: Sequence[float],
-    seconds: float,
-    report: Callable[[str], None],
-) -> None:
-    """Measure, log, draw and save; of ranks, the first does so and the others wait."""
-    if ranks.is_first():
-        row = log_row(task.columns(), len(log), task.model, losses, task.measure(), seconds)
-        log.append(row | accounting(task.model.parameters()))
-        signs = health.signs(task, log)
-        run.warn(signs)
-        keep(run, task, log)
-        for line in (epoch_line(task, log[-1]), *(f"warning: {sign}" for sign in signs)):
-            report(line)
-    ranks.wait_for_first()
+    def end_epoch(self, epoch: int, seconds: float) -> None:
+        """Measure, log, draw and save; of ranks, the first does so and the others wait."""
+        means = ranks.mean(self.mean_losses())
+        self.losses = []
+        if ranks.is_first():
+            self.log.append(self.row(epoch, means, seconds))
+            signs = health.signs(self.task, self.log)
+            self.run.warn(signs)
+            health.check_weights(self.task, epoch, self.run.last)
+            self.draw(epoch)
+            self.run.write_log(self.log)
+            if epoch and self.is_due(epoch, self.config.save_every):
+                self.save_generator(epoch)
+            self.save()
+            give_back()
+            for line in (self.line(self.log[-1]), *(f"warning: {sign}" for sign in signs)):
+                self.report(line)
+        ranks.wait_for_first()
 
+    def mean_losses(self) -> list[float]:
+        """Return the means of an epoch's losses; of no steps, nan."""
+        if not self.losses:
+            return [math.nan] * len(self.task.losses)
+        return [float(np.mean(term)) for term in zip(*self.losses, strict=True)]
 
-def mean_losses(task: Task, losses: Sequence[Sequence[float]]) -> list[float]:
-    """Return the means of an epoch's losses; of no steps, nan."""
-    if not losses:
-        return [math.nan] * len(task.losses)
-    return [float(np.mean(term)) for term in zip(*losses, strict=True)]
+    def row(self, epoch: int, means: Sequence[float], seconds: float) -> LogRow:
+        """Measure the model on held-out data and return a row of the log."""
+        rate = self.config.learning_rate_at(epoch) if epoch else 0.0
+        held_out = zip(self.task.measures, self.task.measure(), strict=True)
+        return {
+            "epoch": epoch,
+            "step": self.model.step,
+            "learning_rate": rate,
+            **{f"loss_{name}": m for name, m in zip(self.task.losses, means, strict=True)},
+            **{f"held_out_{name}": value for name, value in held_out},
+            "seconds": round(seconds, 2),
+            **accounting(self.model.parameters()),
+        }
 
+    def line(self, row: LogRow) -> str:
+        epochs = self.config.epochs
+        place = f"epoch {row['epoch']:{len(str(epochs))}d}/{epochs}"
+        if row["epoch"] == 0:
+            return f"{place}  untrained: {self.task.line(row)}"
+        return f"{place}  {self.task.line(row)}{account(row)}  {row['seconds']:.1f} s"
 
-def log_row(
-    columns: Sequence[str],
-    epoch: int,
-    model: Model,
-    losses: Sequence[float],
-    held_out: Sequence[float],
-    seconds: float,
-) -> LogRow:
-    """Put an epoch's numbers under the log's column names."""
-    rate = model.config.learning_rate_at(epoch) if epoch else 0.0
-    values = (epoch, model.step, rate, *losses, *held_out, round(seconds, 2))
-    return dict(zip(columns, values, strict=True))
+    def is_due(self, epoch: int, every: int) -> bool:
+        return epoch % every == 0 or epoch == self.config.epochs
 
+    def draw(self, epoch: int) -> None:
+        """Draw the sample grid where it is its turn, and the losses so far."""
+        if self.is_due(epoch, self.config.sample_every):
+            with appearing_whole(self.run.sample_file(epoch)) as writing:
+                self.task.sample_grid().savefig(writing)
+        if epoch:
+            with appearing_whole(self.run.curves_file) as writing:
+                self.task.loss_curves(self.log).savefig(writing)
 
-def epoch_line(task: Task, row: LogRow) -> str:
-    """Say in one line how an epoch went."""
-    epochs = task.config.epochs
-    place = f"epoch {row['epoch']:{len(str(epochs))}d}/{epochs}"
-    if row["epoch"] == 0:
-        return f"{place}  untrained: {task.line(row)}"
-    return f"{place}  {task.line(row)}{account(row)}  {row['seconds']:.1f} s"
+    def save_generator(self, epoch: int) -> None:
+        networks = {parameter.name: parameter for parameter in self.model.kept()}
+        parameters, config = checkpoints.plain(networks, self.config)
+        position = {"epoch": epoch, "step": self.model.step}
+        checkpoints.save(parameters.values(), self.run.generator_file(epoch), config, **position)
 
-
-def keep(run: Run, task: Task, log: list[LogRow]) -> None:
-    """Write an epoch down: samples, plot, log, and the checkpoint that makes it count."""
-    epoch, config = int(log[-1]["epoch"]), task.config
-    health.check_weights(task, epoch, run.last)
-    if epoch % config.sample_every == 0 or epoch == config.epochs:
-        with appearing_whole(run.sample_file(epoch)) as writing:
-            task.sample_grid().savefig(writing)
-    if epoch:
-        with appearing_whole(run.curves_file) as writing:
-            task.loss_curves(log).savefig(writing)
-    run.write_log(log)
-    if epoch and (epoch % config.save_every == 0 or epoch == config.epochs):
-        position = {"epoch": epoch, "step": task.model.step}
-        kept, plain = checkpoints.plain({p.name: p for p in task.model.kept()}, config)
-        checkpoints.save(kept.values(), run.generator_file(epoch), plain, **position)
-    save(run, task, log)
-    give_back()
-
-
-def save(run: Run, task: Task, log: list[LogRow], **within: np.ndarray) -> None:
-    """Save all that a resume needs as the last checkpoint; what was the last is the one before."""
-    position = {"epoch": int(log[-1]["epoch"]), "step": task.model.step, "log": log_sum(log)}
-    parameters = task.model.parameters().values()
-    checkpoints.save(parameters, run.last, task.config, run.previous, **position, **within)
-    run.note(run.last, position | within)
+    def save(self, **within: np.ndarray) -> None:
+        """Save all that a resume needs as the last checkpoint; the last becomes the previous."""
+        run, parameters = self.run, self.model.parameters().values()
+        position = {"epoch": len(self.log) - 1, "step": self.model.step, "log": log_sum(self.log)}
+        checkpoints.save(parameters, run.last, self.config, run.previous, **position, **within)
+        run.saved = run.last, position | within

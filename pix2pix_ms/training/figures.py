@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -17,6 +16,16 @@ WIDE = 1.25  # six images of this shape to a line are too small to look at
 DPI = 110
 UNDECIDED = {"vanilla": (math.log(2), "log 2: undecided"), "lsgan": (0.25, "1/4: undecided")}
 LogRow = dict[str, float]
+Panels = Mapping[str, Mapping[str, str]]  # title of a plot: label of a curve: column of the log
+PANELS: Panels = {
+    "adversarial losses": {
+        "D, real": "loss_d_real",
+        "D, generated": "loss_d_fake",
+        "G, adversarial": "loss_g_gan",
+    },
+    "L1, of values in [-1, 1]": {"training": "loss_g_l1", "held out": "held_out_l1"},
+    "SSIM": {"held-out SSIM": "held_out_ssim"},
+}
 
 
 def pixels(image: np.ndarray) -> Pixels:
@@ -79,54 +88,34 @@ def loss_curves(log: Sequence[LogRow], gan_mode: str = "vanilla") -> Figure:
     decides one.
     A run without a discriminator has no adversarial losses, and no place for them.
     """
-    trained = [row for row in log if row["epoch"] > 0]
-    without = all(math.isnan(row["loss_g_gan"]) for row in trained[:1])
-    figure = Figure(figsize=(7.5 if without else 11, 3.2), dpi=DPI, layout="constrained")
-    *adversarial, distance, quality = figure.subplots(1, 2 if without else 3, sharex=True)
-    for axes in adversarial:
-        curves(axes, trained, {"D, real": "loss_d_real", "D, generated": "loss_d_fake"})
-        curves(axes, trained, {"G, adversarial": "loss_g_gan"})
-        if gan_mode in UNDECIDED:
-            loss, label = UNDECIDED[gan_mode]
-            axes.axhline(loss, color="0.6", ls=":", label=label)
-        finish(axes, "adversarial losses")
-    curves(distance, trained, {"training": "loss_g_l1"})
-    curves(distance, log, {"held out": "held_out_l1"})
-    finish(distance, "L1, of values in [-1, 1]")
-    curves(quality, log, {"held-out SSIM": "held_out_ssim"})
-    finish(quality, "SSIM")
+    figure = curves_of(log, PANELS, 11 / 3)
+    if gan_mode in UNDECIDED and len(figure.axes) == len(PANELS):
+        loss, label = UNDECIDED[gan_mode]
+        figure.axes[0].axhline(loss, color="0.6", ls=":", label=label)
+        figure.axes[0].legend(fontsize=8)
     return figure
 
 
-def curves_of(log: Sequence[LogRow], panels: Mapping[str, Mapping[str, str]]) -> Figure:
-    """Plot columns of a log by epoch: `panels` has, by title, the columns of each curve's label.
+def curves_of(log: Sequence[LogRow], panels: Panels, width: float = 5.5) -> Figure:
+    """Plot columns of a log by epoch, a panel `width` inches wide for each title.
 
     What was never measured, nan in every row, has no place.
     """
-    measured = {
-        title: [row for row in log if not any(math.isnan(row[name]) for name in columns.values())]
+    shown = {
+        title: columns
         for title, columns in panels.items()
+        if not all(math.isnan(row[name]) for name in columns.values() for row in log)
     }
-    shown = [title for title, rows in measured.items() if rows]
-    figure = Figure(figsize=(5.5 * len(shown), 3.2), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width * len(shown), 3.2), dpi=DPI, layout="constrained")
     plots = figure.subplots(1, len(shown), sharex=True, squeeze=False)[0]
-    for axes, title in zip(plots, shown, strict=True):
-        curves(axes, measured[title], panels[title])
-        finish(axes, title)
+    for axes, (title, columns) in zip(plots, shown.items(), strict=True):
+        for label, column in columns.items():
+            rows = [row for row in log if not math.isnan(row[column])]
+            epochs = [row["epoch"] for row in rows]
+            axes.plot(epochs, [row[column] for row in rows], marker=".", label=label)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
     return figure
-
-
-def curves(axes: Axes, log: Sequence[LogRow], columns: Mapping[str, str]) -> None:
-    """Draw columns of the log over the epochs."""
-    for label, column in columns.items():
-        epochs = [row["epoch"] for row in log]
-        axes.plot(epochs, [row[column] for row in log], marker=".", label=label)
-
-
-def finish(axes: Axes, title: str) -> None:
-    """Give a plot its title, axis, legend and light grid."""
-    axes.set_title(title, fontsize=10)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)

@@ -15,21 +15,20 @@ WON = 0.01  # mean loss of a discriminator below which it tells every generated 
 FLAT = 0.01  # standard deviation, of values in [-1, 1], that nobody sees: one step of 255 is 0.008
 
 
-def check_losses(task: Task, losses: Sequence[float], epoch: int, kept: Path) -> None:
+def check_losses(task: Task, losses: Sequence[float], epoch: int, last: Path) -> None:
     """Refuse to go on after a step whose losses are not finite, except those that settings disable.
 
-    Raises:
-        Pix2PixError: naming the first, and `kept`, the checkpoint from before.
+    The error names the first, and `last`, the checkpoint from before.
     """
     for name, value in zip(task.losses, losses, strict=True):
         if not math.isfinite(value) and name not in task.absent():
             where = f"at step {task.model.step}, in epoch {epoch}"
             raise not_finite(
-                f"loss {name}: expected a finite number {where}, found {value}", task, kept
+                f"loss {name}: expected a finite number {where}, found {value}", task, last
             )
 
 
-def check_weights(task: Task, epoch: int, kept: Path) -> None:
+def check_weights(task: Task, epoch: int, last: Path) -> None:
     """Refuse to save weights, or optimisers' moments, that are not finite; raises likewise.
 
     Losses may not show them: MindSpore's ReLU (2.8, CPU) makes 0 of nan.
@@ -37,17 +36,17 @@ def check_weights(task: Task, epoch: int, kept: Path) -> None:
     for name, parameter in task.model.parameters().items():
         if not np.isfinite(parameter.asnumpy()).all():
             raise not_finite(
-                f"{name}: expected finite numbers in epoch {epoch}, found others", task, kept
+                f"{name}: expected finite numbers in epoch {epoch}, found others", task, last
             )
 
 
-def not_finite(what: str, task: Task, kept: Path) -> Pix2PixError:
+def not_finite(what: str, task: Task, last: Path) -> Pix2PixError:
     """Return the error for non-finite numbers."""
     config = task.config
     remedies = [f"--learning-rate {config.learning_rate / 4:.2g}"]
     remedies += ["another --norm"] * hasattr(config, "norm") + ["--amp O0"] * (config.amp != "O0")
     before = (
-        f"{kept} is from before, but resuming from it would fail in the same way: " * kept.is_file()
+        f"{last} is from before, but resuming from it would fail in the same way: " * last.is_file()
     )
     return Pix2PixError(
         f"{what}; {before}start another run with {' or '.join(remedies)}, and look for broken "

@@ -4,8 +4,8 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +17,12 @@ from pix2pix_ms.machine.files import replace_text
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.figures import LogRow
 
-# What may change when a run is resumed: how long it goes on, and what is kept of it.
+# What may change when a run is resumed: how long it goes on, and what is saved of it.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "sample_every", "samples", "device")
 
 
-class Kept(NamedTuple):
-    """A checkpoint of a run: where it is, its parameters, the run's settings, where it stood."""
+class Checkpoint(NamedTuple):
+    """A checkpoint of a run: its file, parameters, the run's settings, and its position."""
 
     path: Path
     parameters: Mapping[str, Any]
@@ -30,104 +30,75 @@ class Kept(NamedTuple):
     position: dict[str, Any]
 
 
-@dataclass(frozen=True)
 class Run:
-    """The folder of one training and where things lie in it."""
+    """The folder of one training.
 
-    folder: Path
-    stands: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Where the run was last saved or loaded by this process, as `note` has it."""
+    Attributes:
+        config_file: the settings, as JSON.
+        data_file: the record trained on, what is held out of it, and their fingerprint, as JSON.
+        log_file: one row an epoch, row 0 being the untrained network.
+        curves_file: the loss plot.
+        warnings_file: what looked wrong, a line each; there is none where nothing did.
+        last: the checkpoint with all that a resume needs.
+        previous: the one before.
+        saved: the checkpoint that this process last saved or loaded, and its position.
+    """
 
-    def note(self, checkpoint: Path, position: Mapping[str, Any]) -> None:
-        """Note the checkpoint that a resume would go on from: its epoch, and steps after it."""
-        steps = len(position.get("losses", ()))
-        self.stands.update(checkpoint=checkpoint, epoch=position["epoch"], steps=steps)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config_file, self.data_file = folder / "config.json", folder / "data.json"
+        self.log_file, self.curves_file = folder / "log.csv", folder / "losses.png"
+        self.warnings_file = folder / "warnings.txt"
+        self.last, self.previous = checkpoints.last_of(folder), checkpoints.previous_of(folder)
+        self.saved: tuple[Path, Mapping[str, Any]] | None = None
 
-    @property
-    def config_file(self) -> Path:
-        """The settings, as JSON."""
-        return self.folder / "config.json"
+    def sample_file(self, epoch: int) -> Path:
+        return self.folder / "samples" / f"epoch_{epoch:03d}.png"
 
-    @property
-    def data_file(self) -> Path:
-        """The record trained on, what is held out of it, and their fingerprint, as JSON."""
-        return self.folder / "data.json"
+    def generator_file(self, epoch: int) -> Path:
+        """Return where the generator alone is, as it was after an epoch."""
+        return self.last.with_name(f"epoch_{epoch:03d}{checkpoints.SUFFIX}")
 
-    @property
-    def log_file(self) -> Path:
-        """One row an epoch, row 0 being the untrained network."""
-        return self.folder / "log.csv"
-
-    @property
-    def last(self) -> Path:
-        """Everything a resume needs."""
-        return checkpoints.last_of(self.folder)
-
-    @property
-    def previous(self) -> Path:
-        """The checkpoint before the last."""
-        return checkpoints.previous_of(self.folder)
-
-    @property
-    def warnings_file(self) -> Path:
-        """What looked wrong, a line each; there is none where nothing did."""
-        return self.folder / "warnings.txt"
-
-    def load_last(self, report: Callable[[str], None]) -> Kept | None:
+    def load_last(self, report: Callable[[str], None]) -> Checkpoint | None:
         """Read the last checkpoint, or the one before where that is damaged or missing.
 
         Returns:
-            What it holds; None if there is none yet.
+            What is in it; None if the run has none yet.
 
         Raises:
-            Pix2PixError: if neither can be used.
+            Pix2PixError: if neither can be used, or a log is there without them.
         """
         if not self.previous.is_file() and not self.last.is_file():
+            if (epochs := len(self.log()) - 1) > 0:
+                raise Pix2PixError(
+                    f"{self.last}: expected the checkpoint of {self.log_file.name}'s {epochs} "
+                    "epochs, found none; put it back, or start another run with --out"
+                )
             return None
         try:
             return self.loaded(self.last)
         except Pix2PixError as error:
-            damaged = not self.last.is_file() or isinstance(error, DamagedError)
-            if not damaged or not self.previous.is_file():
+            missing = not self.last.is_file()
+            if not (missing or isinstance(error, DamagedError)) or not self.previous.is_file():
                 raise
-            kept = self.last.with_name(f"damaged{checkpoints.SUFFIX}")
-            found, state = self.previous, "missing"
-            loaded = self.loaded(found)
-            if self.last.is_file():
-                self.last.replace(kept)  # so that it does not become the previous one
-                state = f"damaged (it is now {kept.name})"
-            report(f"{self.last} is {state}; the run goes on from {found.name}")
-            return loaded
+        found, state = self.loaded(self.previous), "missing"
+        if not missing:  # moved, so that it does not become the previous one
+            aside = self.last.replace(self.last.with_name(f"damaged{checkpoints.SUFFIX}"))
+            state = f"damaged (it is now {aside.name})"
+        report(f"{self.last} is {state}; the run goes on from {self.previous.name}")
+        return found
 
-    def loaded(self, path: Path) -> Kept:
-        """Read a checkpoint of this run."""
-        kept = Kept(path, *checkpoints.load(path))
-        self.note(path, kept.position)
-        return kept
-
-    def sample_file(self, epoch: int) -> Path:
-        """The sample grid of an epoch."""
-        return self.folder / "samples" / f"epoch_{epoch:03d}.png"
-
-    def generator_file(self, epoch: int) -> Path:
-        """The generator alone, as it was after an epoch."""
-        return self.folder / "checkpoints" / f"epoch_{epoch:03d}{checkpoints.SUFFIX}"
-
-    @property
-    def curves_file(self) -> Path:
-        """The loss plot."""
-        return self.folder / "losses.png"
+    def loaded(self, path: Path) -> Checkpoint:
+        found = Checkpoint(path, *checkpoints.load(path))
+        self.saved = path, found.position
+        return found
 
     def exists(self) -> bool:
-        """Tell whether this folder already holds a run."""
         return any(file.is_file() for file in (self.config_file, self.last, self.previous))
 
     def config(self) -> Any:
         """Read the run's settings back, of whichever model."""
-        try:
-            text = self.config_file.read_text()
-        except UnicodeDecodeError:
-            text = ""  # which is refused by name
+        text = self.config_file.read_text(errors="replace")  # what is no text is no JSON either
         return settings_from_json(text, str(self.config_file))
 
     def begin(self, config: Settings, data: dict[str, str]) -> None:
@@ -145,17 +116,11 @@ class Run:
         replace_text(self.config_file, config.to_json())
 
     def data(self) -> dict[str, str]:
-        """Read back what the run trains on: the record's path and the fingerprint.
-
-        Raises:
-            Pix2PixError: if that was not written, or is damaged.
-        """
+        """Read back what the run trains on: the record's path and the fingerprint."""
         try:
-            data: dict[str, str] = json.loads(self.data_file.read_text())
-            return {
-                "train": str(self.folder / data["train"]),
-                "fingerprint": str(data["fingerprint"]),
-            }
+            data = json.loads(self.data_file.read_text())
+            place, fingerprint = self.folder / data["train"], str(data["fingerprint"])
+            return {"train": str(place), "fingerprint": fingerprint}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise Pix2PixError(
                 f"{self.data_file}: expected what the run trains on, found {error!r}; "
@@ -163,11 +128,7 @@ class Run:
             ) from error
 
     def log(self) -> list[LogRow]:
-        """Read the log back, numbers as they were written.
-
-        Raises:
-            Pix2PixError: if it is damaged.
-        """
+        """Read the log back, numbers as they were written."""
         if not self.log_file.is_file():
             return []
         try:
@@ -180,7 +141,6 @@ class Run:
             ) from error
 
     def write_log(self, log: list[LogRow]) -> None:
-        """Replace the log by these rows."""
         replace_text(self.log_file, log_text(log))
 
     def warn(self, lines: list[str]) -> None:
@@ -194,11 +154,8 @@ class Run:
 
 def log_text(log: list[LogRow]) -> str:
     """Return a log as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(log)
-    return text.getvalue()
+    rows: list[Iterable[Any]] = [log[0], *(row.values() for row in log)]
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
 
 
 def log_sum(log: list[LogRow]) -> str:
@@ -213,7 +170,7 @@ def number(text: str) -> float:
 
 
 def checked_log(
-    run: Run, config: Settings, kept: Kept
+    run: Run, config: Settings, saved: Checkpoint
 ) -> tuple[list[LogRow], list[Sequence[float]]]:
     """Return the log up to a checkpoint, and the losses of the steps done in the epoch after it.
 
@@ -221,7 +178,7 @@ def checked_log(
         Pix2PixError: if the log has other rows than it had when the checkpoint was saved, or fewer
             epochs are asked for than have begun.
     """
-    path, position = kept.path, kept.position
+    path, position = saved.path, saved.position
     begun = position["epoch"] + ("losses" in position)
     if begun > config.epochs:
         raise Pix2PixError(
@@ -242,8 +199,8 @@ def check_data(run: Run, data: Data) -> None:
     before = run.data()
     if data.fingerprint != before["fingerprint"]:
         raise Pix2PixError(
-            f"{run.data_file}: expected the pairs the run began with, {before['train']}, "
-            "found others; give it those, or start another run with --out"
+            f"{run.data_file}: expected the data the run began with, {before['train']}, found "
+            "others there; put those back, or start another run with --out"
         )
 
 
@@ -256,8 +213,8 @@ def check_free(run: Run, resume: bool) -> None:
                 "continue it with --resume, or choose another with --out"
             )
         return
-    samples, kept = run.sample_file(0).parent, run.last.parent
-    for place in (run.log_file, run.curves_file, run.warnings_file, samples, kept):
+    samples, saved = run.sample_file(0).parent, run.last.parent
+    for place in (run.log_file, run.curves_file, run.warnings_file, samples, saved):
         if place.is_file() or (place.is_dir() and any(place.iterdir())):
             raise Pix2PixError(
                 f"{place}: expected none where no run has begun, found one; move it away, or "
@@ -268,7 +225,6 @@ def check_free(run: Run, resume: bool) -> None:
 
 
 def check_model(before: Settings, model: str, where: Path) -> None:
-    """Refuse to resume a run of another model."""
     if before.model != model:
         raise Pix2PixError(
             f"{where}: expected a run of {model}, found one of {before.model}; "

@@ -5,7 +5,6 @@ from pathlib import Path
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.builtin import Make, paired_facades
 from pix2pix_ms.data.integrity import index_of, is_own
-from pix2pix_ms.data.prepare.folders import PairFiles
 from pix2pix_ms.data.prepare.prepare import write_splits
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits
@@ -57,11 +56,7 @@ def run_records(
 
 
 def remove_unused(records: Path) -> None:
-    """Remove the records of a run that made them and then never began.
-
-    Raises:
-        Pix2PixError: if there are others.
-    """
+    """Remove the records of a run that made them and then never began; refuse others."""
     found = sorted(records.glob(f"*{SUFFIX}"))
     for record in found:
         if not is_own(record):
@@ -80,10 +75,11 @@ def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
         raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
     splits = found_splits(data, recipe=recipe)
     for split, known in known_images(records).items():
-        images = [labelled(file) for file in splits[split].pairs] if split in splits else []
+        pairs = splits[split].pairs if split in splits else []
+        images = [f"{file.domain}/{file.name}" if file.domain else file.name for file in pairs]
         if sorted(images) != sorted(known):
-            new, gone = ({*images} - {*known}, {*known} - {*images})
-            other = f" with {min(new)}" if new else f" without {min(gone)}" if gone else ""
+            new, missing = ({*images} - {*known}, {*known} - {*images})
+            other = f" with {min(new)}" if new else f" without {min(missing)}" if missing else ""
             raise Pix2PixError(
                 f"{data}: expected the {len(known)} images in {split} that the run began with, "
                 f"which {records} holds, found {len(images)}{other}; leave --data out, or start "
@@ -102,8 +98,3 @@ def known_images(records: Path) -> dict[str, list[str]]:
         if NAME in schema:
             found[path.stem] = names_of(path, *([DOMAIN] * (DOMAIN in schema)), NAME)
     return found
-
-
-def labelled(file: PairFiles) -> str:
-    """Return what an image or a pair will be called there."""
-    return "/".join([file.domain, file.name] if file.domain else [file.name])

@@ -18,7 +18,7 @@ from pix2pix_ms.machine import ranks
 from pix2pix_ms.machine.device import choose_device
 from pix2pix_ms.machine.signals import Stopped
 from pix2pix_ms.training import checkpoints
-from pix2pix_ms.training.epochs import ready, run_epochs
+from pix2pix_ms.training.epochs import Trainer, ready
 from pix2pix_ms.training.run import Run, check_model
 from pix2pix_ms.training.task import Task
 
@@ -54,7 +54,7 @@ def start(
     device = choose_device(config.device)
     if "ranks" in given:
         ranks.join(config.sync_batch_norm)
-    say = report if ranks.is_first() else silent
+    say = report if ranks.is_first() else lambda _: None
     height, width = config.shape
     together = f" on {config.ranks} ranks" * (config.ranks > 1)
     say(f"{device}{together}, {width}x{height}, {config.epochs} epochs, run {run.folder}")
@@ -62,7 +62,7 @@ def start(
         with ready(run, resume) as signals:
             opened = open_data(run, task, config, data, resuming, say)
             config = replace(config, **{**task.decided(opened, config), **given})
-            run_epochs(run, config, opened, signals, config.epochs, say)
+            Trainer(run, config, opened, say).fit(config.epochs, signals)
     except KeyboardInterrupt as stopped:
         words = interruption(run, again) if ranks.is_first() else "interrupted"
         raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
@@ -100,11 +100,7 @@ def open_data(
 
 
 def records_of(run: Run) -> Path:
-    """Return the record that a run began with.
-
-    Raises:
-        Pix2PixError: if it is not there.
-    """
+    """Return the record that a run began with."""
     place = Path(run.data()["train"])
     if not place.is_file():
         raise Pix2PixError(
@@ -120,9 +116,6 @@ def base_settings(
     """Return the base settings: those of the resumed run, of the run in --from, or of the preset.
 
     With --from and a preset, the preset's with that run's architecture. The U-Net keeps its depth.
-
-    Raises:
-        Pix2PixError: if the run to resume or start from is of another model, or cannot be read.
     """
     place = Path(given["start_from"]) if "start_from" in given else None
     if place is not None and run.folder.resolve() in (place.resolve(), *place.resolve().parents):
@@ -146,15 +139,15 @@ def base_settings(
 
 def interruption(run: Run, again: str) -> str:
     """Say what an interrupted run leaves behind and how to go on."""
-    if not run.stands and (run.last.is_file() or run.previous.is_file()):
-        return f"interrupted before it went on; go on with: {again}"
-    if not run.stands:
-        return f"interrupted before the first checkpoint; start again with: {again}"
-    steps = run.stands["steps"]
+    if run.saved is None:
+        begun = run.last.is_file() or run.previous.is_file()
+        return (
+            f"interrupted before it went on; go on with: {again}"
+            if begun
+            else f"interrupted before the first checkpoint; start again with: {again}"
+        )
+    checkpoint, position = run.saved
+    steps = len(position.get("losses", ()))
     more = f" and {steps} step{'s' * (steps > 1)} more" if steps else ""
-    place = f"{run.stands['checkpoint']} holds epoch {run.stands['epoch']}{more}"
+    place = f"{checkpoint} holds epoch {position['epoch']}{more}"
     return f"interrupted; {place}; go on with: {again}"
-
-
-def silent(_: str) -> None:
-    """Leave the word to the first rank."""

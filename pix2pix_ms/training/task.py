@@ -6,7 +6,7 @@ task builds one, feeds it, measures it and shows it. A new member of the family 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,10 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms.training.figures import LogRow, curves_of
+from pix2pix_ms.training.figures import LogRow, Panels, curves_of
 
 Batch = tuple[np.ndarray, ...]
-Panels = Mapping[str, Mapping[str, str]]  # title of a plot: label of a curve: column of the log
 
 
 class Model:
@@ -151,7 +150,6 @@ class Task(ABC):
         }
 
     def loss_curves(self, log: Sequence[LogRow]) -> Figure:
-        """Plot the log."""
         return curves_of(log, self.panels())
 
     def line(self, row: LogRow) -> str:
@@ -160,11 +158,3 @@ class Task(ABC):
         losses = [f"{name} {row[f'loss_{name}']:.3f}" for name in self.losses]
         trained = row["epoch"] > 0
         return "  ".join([*losses * trained, f"held-out {', '.join(held_out)}"])
-
-    @classmethod
-    def columns(cls) -> tuple[str, ...]:
-        """Return the columns of the log."""
-        return (
-            "epoch", "step", "learning_rate", *(f"loss_{name}" for name in cls.losses),
-            *(f"held_out_{name}" for name in cls.measures), "seconds",
-        )  # fmt: skip

@@ -28,7 +28,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.pix2pix import translate as translation
 from pix2pix_ms.training.checkpoints import load_generator
-from pix2pix_ms.training.epochs import restored
+from pix2pix_ms.training.epochs import Trainer
 from pix2pix_ms.training.run import RESUMABLE, Run, check_free
 
 translation.open_translator = lru_cache(translation.open_translator)  # type: ignore[assignment]
@@ -77,12 +77,12 @@ def resume(folder: str, records: str) -> str:
     config = run.config()
     data = training_data(Path(records), config.seed)
     check_free(run, resume=True)
-    task, log, _ = restored(run, config, data, lambda _: None)
-    for row in log:
+    trainer = Trainer(run, config, data, lambda _: None)
+    for row in trainer.log:
         del row["seconds"]
     settings = {k: v for k, v in asdict(config).items() if k not in RESUMABLE}
-    weights = [p.asnumpy().tobytes() for p in task.model.parameters().values()]
-    return hashlib.sha256(repr((settings, log)).encode() + b"".join(weights)).hexdigest()
+    weights = [p.asnumpy().tobytes() for p in trainer.model.parameters().values()]
+    return hashlib.sha256(repr((settings, trainer.log)).encode() + b"".join(weights)).hexdigest()
 
 
 def unpacked(archive: str, folder: str) -> str:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,3 +30,9 @@ def undisturbed(forked: Children, records: Path, tmp_path_factory: pytest.TempPa
     child = forked.train(folder, records)
     assert child.status() == 0, child.said()
     return folder
+
+
+@pytest.fixture
+def copied(undisturbed: Path, tmp_path: Path) -> Path:
+    """A copy of the undisturbed run, to be damaged."""
+    return Path(shutil.copytree(undisturbed, tmp_path / "run"))

@@ -103,7 +103,7 @@ def test_records(judge: Judge, records: Path, tmp_path: Path) -> None:
     shutil.copy(f"{records}.db", f"{renamed}.db")
     renamed.write_bytes(records.read_bytes().replace(b"facade_3", b"facade_9"))
     assert judge.outcome("read", renamed).what.startswith(f"{renamed}: expected the record and")
-    for number in range(count(30, 200)):
+    for number in range(count(20, 200)):
         source = others if number % 10 == 9 else records
         copy = tmp_path / f"{number}" / source.name
         copy.parent.mkdir()
@@ -160,7 +160,7 @@ def test_checkpoints(judge: Judge, undisturbed: Path, tmp_path: Path) -> None:
     results = {source: judge.outcome("load", source) for source in sources}
     assert {outcome.how for outcome in results.values()} == {"fine"}
     ends: Counter[str] = Counter()
-    for number in range(count(40, 400)):
+    for number in range(count(24, 400)):
         source = sources[number % 2]
         copy = tmp_path / f"{number}{source.suffix}"
         copy.write_bytes(damaged(source.read_bytes(), np.random.default_rng(number)))
@@ -176,7 +176,7 @@ def test_settings_and_logs(judge: Judge, undisturbed: Path, records: Path, tmp_p
     """A run whose texts are damaged is refused by name, or goes on as it was."""
     expected = judge.outcome("resume", undisturbed, records)
     assert expected.how == "fine", expected.what
-    for number in range(count(40, 100)):
+    for number in range(count(24, 100)):
         run = Path(shutil.copytree(undisturbed, tmp_path / f"{number}"))
         rng, name = np.random.default_rng(number), TEXTS[number % len(TEXTS)]
         content = (run / name).read_bytes()

@@ -3,7 +3,6 @@
 import os
 import random
 import re
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -106,12 +105,6 @@ def test_a_second_signal_ends_it_at_once(forked: Children, records: Path, tmp_pa
     assert "holds epoch 1; go on with" in child.said(), "nothing within the epoch was saved"
     assert "go on with: pix2pix-ms train" in child.said()
     assert "Traceback" not in child.said()
-
-
-@pytest.fixture
-def copied(undisturbed: Path, tmp_path: Path) -> Path:
-    """A copy of the undisturbed run, to be damaged."""
-    return Path(shutil.copytree(undisturbed, tmp_path / "run"))
 
 
 def flip(file: Path) -> None:

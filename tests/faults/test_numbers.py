@@ -18,7 +18,7 @@ from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.training import health
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
-from tests.runs import TINY
+from tests.runs import TINY, quiet
 
 pytestmark = pytest.mark.usefixtures("light")
 CONFIG = preset("quick", **TINY)
@@ -29,10 +29,6 @@ STEP = Pix2Pix.train_step
 @pytest.fixture
 def data(records: Path) -> TrainingData:
     return training_data(records, CONFIG.seed)
-
-
-def quiet(_: str) -> None:
-    pass
 
 
 def refusal(data: TrainingData, folder: Path) -> str:

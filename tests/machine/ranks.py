@@ -82,7 +82,7 @@ def with_sgd(model: Pix2Pix) -> Pix2Pix:
     return model
 
 
-def pix2pix(steps: int = 20, sgd: bool = False, **settings: Any) -> np.ndarray:
+def pix2pix(steps: int, sgd: bool = False, **settings: Any) -> np.ndarray:
     config = among_ranks(Config, **SMALL, **settings)
     model = Pix2Pix(config)
     model = with_sgd(model) if sgd else model
@@ -129,8 +129,8 @@ def stargan() -> np.ndarray:
 
 
 CASES: dict[str, Callable[[], np.ndarray]] = {
-    "sgd": lambda: pix2pix(sgd=True, norm="instance"),
-    "adam": lambda: pix2pix(norm="instance", jit=False),
+    "sgd": lambda: pix2pix(8, sgd=True, norm="instance"),
+    "adam": lambda: pix2pix(8, norm="instance", jit=False),
     "mixed_precision": mixed_precision,
     "cyclegan": cyclegan,
     "stargan": stargan,

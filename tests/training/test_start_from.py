@@ -12,7 +12,8 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange.export import export
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
-from pix2pix_ms.training import checkpoints, epochs
+from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.epochs import Trainer
 from pix2pix_ms.training.run import Run
 from tests.every_model import CONFIGS, built
 from tests.runs import call, log_of, output, refusal, weights
@@ -21,6 +22,9 @@ SMALL = ["--ngf", "4", "--ndf", "4", "--n-layers", "1", "--size", "32", "--no-ji
 BRIEF = ["--epochs", "2", "--samples", "1", "--device", "CPU"]
 BRIEF += ["--ema", "0", "--learning-rate", "2e-4"]
 BOTH = ("generator", "discriminator")
+ANEW = ["--preset", "quick", "--size", "64", "--no-jit", *BRIEF]  # what a run from another is given
+
+pytestmark = pytest.mark.usefixtures("light")
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +35,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def straight(place: Path, record: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that started with those networks and was never stopped."""
+    folder = tmp_path_factory.mktemp("straight") / "run"
+    output("train", "--from", place, *ANEW, "--data", record, "--out", folder)
+    return folder
+
+
 @pytest.fixture
 def halt(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Returns what ends trainings before an epoch."""
-    whole = epochs.train_epoch
+    batches = Trainer.batches
 
     def before(last: int) -> None:
-        def epoch_or_end(run: Any, task: Any, epoch: int, *rest: Any) -> None:
+        def batches_or_end(trainer: Trainer, epoch: int) -> Any:
             if epoch == last:
                 raise Pix2PixError("enough")
-            whole(run, task, epoch, *rest)
+            return batches(trainer, epoch)
 
-        monkeypatch.setattr(epochs, "train_epoch", epoch_or_end)
+        monkeypatch.setattr(Trainer, "batches", batches_or_end)
 
     return before
 
@@ -54,7 +66,10 @@ def halt(monkeypatch: pytest.MonkeyPatch) -> Any:
         (["--size", 64], {"size": 64, "jitter": 72, "levels": 5}),
         (["--height", 64], {"shape": (64, 32), "levels": 5, "jitter_shape": (72, 36)}),
         (["--learning-rate", 1e-3, "--batch-size", 2], {"learning_rate": 1e-3, "batch_size": 2}),
-        (["--preset", "cpu"], {"size": 32, "ngf": 4, "n_layers": 1, "epochs": 15, "ema": 0.999}),
+        (
+            ["--preset", "cpu", "--no-jit"],
+            {"size": 32, "ngf": 4, "n_layers": 1, "epochs": 15, "ema": 0.999},
+        ),
         (["--preset", "paper", "--size", 64, "--no-jit"], {"size": 64, "ngf": 4, "levels": 5}),
         (["--ema", 0.9], {"ema": 0.9}),
     ],
@@ -123,14 +138,12 @@ def test_a_discriminator_of_other_layers_begins_anew(
 
 @pytest.mark.parametrize("again", [["--resume"], []])
 def test_it_goes_on_to_the_bit_without_what_it_started_from(
-    place: Path, record: Path, tmp_path: Path, halt: Any, again: list[str]
+    place: Path, straight: Path, record: Path, tmp_path: Path, halt: Any, again: list[str]
 ) -> None:
     """With --resume alone, or behind the words it began with, as an interruption says."""
     shutil.copytree(place, tmp_path / "place")
-    words = ["train", "--from", tmp_path / "place", "--preset", "quick", "--size", 64, "--no-jit",
-             "--data", record, *BRIEF, "--out"]  # fmt: skip
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    output(*words, straight)
+    stopped = tmp_path / "stopped"
+    words = ["train", "--from", tmp_path / "place", *ANEW, "--data", record, "--out"]
     halt(2)
     assert "enough" in call(*words, stopped).output
     halt(9)

@@ -14,11 +14,15 @@ from pix2pix_ms.training.figures import loss_curves
 from pix2pix_ms.training.run import Run
 from pix2pix_ms.training.start import interruption
 from tests.every_model import restore, values
-from tests.runs import log_of, weights
+from tests.runs import log_of, quiet, weights
+
+pytestmark = pytest.mark.usefixtures("light")  # `straight` aside, which comes before
 
 
-def quiet(_: str) -> None:
-    pass
+@pytest.fixture(scope="session")
+def tiny(tiny: Config) -> Config:
+    """Nothing compiled, which takes longer than so few steps."""
+    return replace(tiny, jit=False)
 
 
 def held_out_pairs(data: TrainingData, config: Config) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -171,7 +175,7 @@ def test_rows_after_the_last_checkpoint_do_not_count(
 def test_the_step_updates_both_networks_with_one_generator_pass(
     tiny: Config, data: TrainingData
 ) -> None:
-    model = Pix2Pix(replace(tiny, jit=False))
+    model = Pix2Pix(tiny)
     passes = []
     construct = model.generator.construct
     model.generator.construct = lambda *x: passes.append(1) or construct(*x)
@@ -215,5 +219,5 @@ def test_an_interruption_says_where_the_run_was_last_saved_or_loaded(
     run.last.write_bytes(b"damaged")
     run.load_last(quiet)
     assert interruption(run, "ms") == f"interrupted; {run.previous} holds epoch 1; go on with: ms"
-    run.note(run.last, {"epoch": 3, "losses": [(0.0,), (0.0,)]})
+    run.saved = run.last, {"epoch": 3, "losses": [(0.0,), (0.0,)]}
     assert f"; {run.last} holds epoch 3 and 2 steps more; " in interruption(run, "ms")

@@ -17,8 +17,7 @@ from pix2pix_ms.family.cyclegan.step import CycleGAN, Losses
 from pix2pix_ms.family.task import DomainsTask
 from pix2pix_ms.pix2pix.measures.scores import distance
 from pix2pix_ms.pix2pix.translate import Translator
-from pix2pix_ms.training.figures import LogRow, image_grid
-from pix2pix_ms.training.task import Panels
+from pix2pix_ms.training.figures import LogRow, Panels, image_grid
 
 TITLES = ("A", "to B", "and back", "B", "to A", "and back")
 

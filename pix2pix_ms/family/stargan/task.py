@@ -12,8 +12,7 @@ from pix2pix_ms.family.stargan.step import Losses, StarGAN
 from pix2pix_ms.family.task import DomainsTask
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.pix2pix.measures.scores import distance
-from pix2pix_ms.training.figures import image_grid
-from pix2pix_ms.training.task import Panels
+from pix2pix_ms.training.figures import Panels, image_grid
 
 MOST_MEASURED = 16  # held-out images of a domain
 
