@@ -229,21 +229,19 @@ def open_translator(
 
 def input_files(inputs: Iterable[Path]) -> list[Path]:
     """List the images named, and those of the folders named; no two may have one name."""
-    sources = []
+    sources: dict[str, Path] = {}
     for place in inputs:
         found = images_in(place) if place.is_dir() else [place]
         if not found:
             raise Pix2PixError(f"{place}: expected images in this folder, found none")
-        sources += found
-    seen: dict[str, Path] = {}
-    for source in sources:
-        if source.stem in seen:
-            raise Pix2PixError(
-                f"{source}: expected one input called {source.stem}, found also "
-                f"{seen[source.stem]}; translate them into different folders"
-            )
-        seen[source.stem] = source
-    return sources
+        for source in found:
+            if source.stem in sources:
+                raise Pix2PixError(
+                    f"{source}: expected one input called {source.stem}, found also "
+                    f"{sources[source.stem]}; translate them into different folders"
+                )
+            sources[source.stem] = source
+    return [*sources.values()]
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:
