@@ -1,4 +1,4 @@
-"""A trained network for others: weights and a config.json as it ships, or the graph it computes."""
+"""Export of a trained network: weights with a config.json, or the graph it computes."""
 
 import importlib
 from pathlib import Path
@@ -20,19 +20,19 @@ def export_as(
 ) -> tuple[Path, ...]:
     """Write the network of a checkpoint in one of three formats; return the files.
 
-    safetensors is what `export` writes; mindir and onnx hold the graph of a generator, with weights
-    in float32, and need nothing of this package to run.
+    safetensors is what `export` writes; mindir and onnx are the graph of a generator, with weights
+    in float32, and run without this package.
 
     Args:
         source: as `checkpoints.file_of` takes it.
         out: a path ending in the format's name.
-        kind: the format; unless given, the ending says it.
+        kind: the format; unless given, that of the ending.
         force: replace files that are there.
         choices: for a graph, what `frozen.freeze` takes, and `direction`: which of CycleGAN's two.
 
     Raises:
-        Pix2PixError: if the source cannot be read or does not suit the format, the ending does not
-            either, a choice is impossible, or a file exists.
+        Pix2PixError: if the source cannot be read, it or the ending does not suit the format, a
+            choice is impossible, or a file exists.
     """
     kind = format_of(out, kind)
     choices = {name: value for name, value in choices.items() if value is not None}
@@ -44,11 +44,12 @@ def export_as(
             )
         return export(source, out, force)
     check_new(out, force=force)
-    return (export_graph(source, out, kind, **choices),)
+    export_graph(source, out, kind, **choices)
+    return (out,)
 
 
 def format_of(out: Path, kind: Format | None) -> Format:
-    """Return the format a path ends in, which is the one asked for, if any is."""
+    """Return the format a path ends in, which is `kind`, if given."""
     wanted = (kind,) if kind else FORMATS
     for name in wanted:
         if out.suffix == f".{name}":
@@ -61,8 +62,8 @@ def format_of(out: Path, kind: Format | None) -> Format:
 
 def export_graph(
     source: Path, out: Path, kind: Format, direction: Direction | None = None, **choices: Any
-) -> Path:
-    """Write the graph of a checkpoint's generator to `out`; return it."""
+) -> None:
+    """Write the graph of a checkpoint's generator to `out`."""
     from pix2pix_ms.exchange.frozen import freeze
 
     try:
@@ -75,14 +76,13 @@ def export_graph(
     network = freeze(*checkpoints.load_generator(source, direction), **choices)
     with appearing_whole(out) as writing:
         writer.write(network, writing)
-    return out
 
 
 def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
-    """Write what translates, generates or segments of a checkpoint to `out`, config.json beside.
+    """Write the networks of a checkpoint that inference needs to `out`, with config.json beside it.
 
-    `load_generator` and `load_segmenter` read the two, given their folder. Kernels are rounded to
-    float16: half the size of a run's `epoch_NNN.ckpt`.
+    `load_generator` and `load_segmenter` read their folder. Kernels are rounded to float16: half
+    the size of a run's `epoch_NNN.ckpt`.
 
     Args:
         source: as `checkpoints.file_of` takes it.
@@ -93,7 +93,7 @@ def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
         The two files.
 
     Raises:
-        Pix2PixError: if the source cannot be read or holds neither network, or a file exists.
+        Pix2PixError: if the source cannot be read or has no such network, or a file exists.
     """
     format_of(out, "safetensors")
     beside = checkpoints.config_beside(out)

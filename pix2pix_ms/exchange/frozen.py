@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import mindspore as ms
 from mindspore import Tensor, nn
 
 from pix2pix_ms import __version__
@@ -17,12 +16,11 @@ from pix2pix_ms.pix2pix.translate import STATISTICS, Mode
 INPUT, OUTPUT = "input_image", "generated_image"
 RESNET_MULTIPLE = 4  # its residual blocks see a quarter of the image
 SMALLEST = 8  # what the reflection padding of that quarter needs
-LARGEST = 2**30  # bytes: of more MindSpore makes several files, and protobuf ends soon after
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """A generator with everything decided that a call of it may otherwise choose.
+    """A generator with its choices fixed.
 
     `shape` is that of one input image, (1, C, H, W); `masks` are the dropout masks of every call,
     float32 [1, C', H', W'] each, or none.
@@ -36,7 +34,7 @@ class Frozen:
     dropout_seed: int | None
 
     def facts(self) -> dict[str, str]:
-        """Return what a file says of the network in it, beside names and shapes."""
+        """Return a file's metadata."""
         return {
             "made_by": f"pix2pix_ms {__version__}",
             "model": self.config.model,
@@ -49,10 +47,6 @@ class Frozen:
             "dropout_seed": "off" if self.dropout_seed is None else str(self.dropout_seed),
             "config": json.dumps(json.loads(self.config.to_json())),
         }
-
-    def cell(self) -> nn.Cell:
-        """Return it as a cell of the image alone, as MindIR takes it."""
-        return Alone(self.generator, self.masks)
 
 
 class Alone(nn.Cell):
@@ -76,22 +70,20 @@ def freeze(
     width: int | None = None,
     dropout_seed: int | None = None,
 ) -> Frozen:
-    """Decide the size, the statistics and the dropout of a generator.
+    """Fix the size, the statistics and the dropout of a generator.
 
     Args:
-        mode: "paper": the statistics of the image at hand; "eval": the moving ones.
-        size: side of the images, unless `height` or `width` says otherwise; unless any is given,
-            they are those of the config.
-        dropout_seed: draws masks, the same for every image; without it dropout is off. They are
-            those of `translate` with this seed, and unless that is given one, with the config's.
+        mode: "paper": batch statistics; "eval": the moving ones.
+        size: side of the images, unless `height` or `width` is given; by default the config's.
+        dropout_seed: of the masks, the same for every image, as `translate` has them with this
+            seed; without it dropout is off.
 
     Raises:
-        Pix2PixError: if the network does not take such images, has no dropout, or is too large.
+        Pix2PixError: if the network does not take such images, or has no dropout.
     """
     tall, wide = height or size or config.shape[0], width or size or config.shape[1]
     check_sides(generator, "height" if height else "size", tall)
     check_sides(generator, "width" if width else "size", wide)
-    check_weight(generator)
     shape = (1, config.input_channels, tall, wide)
     masks: tuple[Tensor, ...] = ()
     if dropout_seed is not None:
@@ -108,7 +100,7 @@ def freeze(
 
 
 def check_sides(generator: Any, name: str, side: int) -> None:
-    """Refuse a side that the generator cannot halve as often as it does."""
+    """Refuse a side that the generator cannot halve as often as it needs."""
     step = 2**generator.levels if isinstance(generator, UNet) else RESNET_MULTIPLE
     least = max(step, SMALLEST)
     if side < least or side % step:
@@ -116,15 +108,4 @@ def check_sides(generator: Any, name: str, side: int) -> None:
         raise Pix2PixError(
             f"{name}: expected a multiple of {step} ({' or '.join(map(str, near))}) for this "
             f"network, found {side}; change it"
-        )
-
-
-def check_weight(generator: nn.Cell) -> None:
-    """Refuse a network that does not go into one file."""
-    parameters: list[ms.Parameter] = list(generator.get_parameters())
-    total = sum(4 * int(p.size) for p in parameters)
-    if total >= LARGEST:
-        raise Pix2PixError(
-            f"export: expected float32 weights of less than {LARGEST >> 20} MiB, found "
-            f"{total >> 20} MiB; export it as .safetensors"
         )

@@ -1,7 +1,7 @@
-"""A generator as MindIR: what `mindspore.load` and `nn.GraphCell` run without this package.
+"""A generator as MindIR: `mindspore.load` and `nn.GraphCell` run it without this package.
 
-MindSpore (2.8) writes batch normalisation with the batch's own statistics as it is. Its moving
-statistics are parameters of the graph, which a call with momentum 0 leaves as they are.
+MindSpore (2.8) writes batch normalisation with batch statistics as it is. Its moving statistics are
+parameters of the graph, which a call with momentum 0 does not change.
 """
 
 import contextlib
@@ -13,14 +13,11 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor
 
-from pix2pix_ms.exchange.frozen import Frozen
+from pix2pix_ms.exchange.frozen import Alone, Frozen
 
 
 def write(network: Frozen, path: Path) -> None:
-    """Write a graph of exactly the frozen shape, weights in float32, to one file.
-
-    What else it says of itself is in `user_info` of the file's ModelProto.
-    """
+    """Write a graph of the frozen shape, weights in float32; metadata is in its `user_info`."""
 
     def describe(model: Any) -> None:
         for key, value in network.facts().items():
@@ -33,7 +30,7 @@ def write(network: Frozen, path: Path) -> None:
         made = Path(folder).absolute() / "graph.mindir"
         with contextlib.chdir(folder):
             ms.export(
-                network.cell(), image, file_name=made.name, file_format="MINDIR",
-                custom_func=describe,
+                Alone(network.generator, network.masks), image,
+                file_name=made.name, file_format="MINDIR", custom_func=describe,
             )  # fmt: skip
         made.replace(path)

@@ -3,10 +3,9 @@
 MindSpore's own ONNX export (2.8 to 2.10) gives a transposed convolution an attribute onnxruntime
 rejects, and writes moving statistics where the image's own are asked for.
 
-The batch axis is free. In mode "paper" every image is normalised by its own statistics, whatever
-else is in the batch: batch normalisation of a batch of one, the paper's, is instance normalisation.
-The network in MindSpore would normalise a batch of several by the statistics of all of them.
-Frozen dropout masks are the same for every image.
+The batch axis is free. In mode "paper" every image is normalised by its own statistics: batch
+normalisation of a batch of one, the paper's, is instance normalisation. (The network in MindSpore
+normalises a batch of several by the statistics of all.) Dropout masks are the same for every image.
 """
 
 from functools import singledispatch
@@ -38,14 +37,13 @@ OPSET, IR_VERSION = 17, 8  # of 2022: runtimes older than the newest read them
 
 
 class Graph:
-    """The nodes and the weights, as they are added; every value has a name."""
+    """The nodes and weights of a graph; every value has a name."""
 
     def __init__(self, network: Frozen) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[TensorProto] = []
-        self.masks = [
-            self.keep(f"mask_{number}", mask.asnumpy()) for number, mask in enumerate(network.masks)
-        ]
+        masks = enumerate(network.masks)
+        self.masks = [self.constant(f"mask_{number}", mask.asnumpy()) for number, mask in masks]
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node; return the name of its output."""
@@ -53,19 +51,19 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
         return name
 
-    def keep(self, name: str, array: np.ndarray) -> str:
-        """Keep a constant in the graph; return its name."""
+    def constant(self, name: str, array: np.ndarray) -> str:
+        """Add a constant; return its name."""
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def parameters(self, *parameters: ms.Parameter) -> list[str]:
-        """Keep parameters under the names they have in a checkpoint; return these."""
-        return [self.keep(entry.name, entry.asnumpy()) for entry in parameters]
+        """Add parameters under their names in a checkpoint; return these."""
+        return [self.constant(entry.name, entry.asnumpy()) for entry in parameters]
 
 
 @singledispatch
 def emit(cell: nn.Cell, graph: Graph, x: str) -> str:
-    """Add to the graph what a cell computes of the value x; return the name of the result."""
+    """Add what a cell computes of the value x; return the name of the result."""
     del graph, x
     raise Pix2PixError(
         f"{type(cell).__name__}: expected a cell with an ONNX form, found none in "
@@ -81,24 +79,13 @@ def _(cell: nn.Identity, graph: Graph, x: str) -> str:
 
 def convolved(operator: str, cell: nn.Cell, graph: Graph, x: str) -> str:
     """Add a convolution, plain or transposed: MindSpore's and ONNX's kernels have one layout."""
-    parameters = (cell.weight, cell.bias) if cell.has_bias else (cell.weight,)
-    return graph.add(
-        operator,
-        x,
-        *graph.parameters(*parameters),
-        strides=list(cell.stride),
-        pads=pads(cell),
-        kernel_shape=list(cell.kernel_size),
-    )
-
-
-def pads(cell: nn.Cell) -> list[int]:
-    """Return a convolution's padding in ONNX's order: top, left, bottom, right."""
-    if cell.pad_mode == "valid":
-        return [0, 0, 0, 0]
-    around = cell.padding
+    parameters = graph.parameters(cell.weight, *[cell.bias] * cell.has_bias)
+    around = 0 if cell.pad_mode == "valid" else cell.padding
     top, bottom, left, right = (around,) * 4 if isinstance(around, int) else around
-    return [top, left, bottom, right]
+    return graph.add(
+        operator, x, *parameters, strides=list(cell.stride), pads=[top, left, bottom, right],
+        kernel_shape=list(cell.kernel_size),
+    )  # fmt: skip
 
 
 @emit.register(nn.Conv2d)
@@ -134,8 +121,8 @@ def normalised(norm: nn.Cell, graph: Graph, x: str, channels: int) -> str:
     if not isinstance(norm, InstanceNorm):
         return emit(norm, graph, x)
     number = len(graph.nodes)
-    one = graph.keep(f"one_{number}", np.ones(channels, np.float32))
-    zero = graph.keep(f"zero_{number}", np.zeros(channels, np.float32))
+    one = graph.constant(f"one_{number}", np.ones(channels, np.float32))
+    zero = graph.constant(f"zero_{number}", np.zeros(channels, np.float32))
     return graph.add("InstanceNormalization", x, one, zero, epsilon=EPSILON)
 
 
@@ -143,7 +130,7 @@ def normalised(norm: nn.Cell, graph: Graph, x: str, channels: int) -> str:
 def _(cell: nn.ReflectionPad2d, graph: Graph, x: str) -> str:
     (top, bottom), (left, right) = cell.padding
     amounts = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    return graph.add("Pad", x, graph.keep(f"pads_{len(graph.nodes)}", amounts), mode="reflect")
+    return graph.add("Pad", x, graph.constant(f"pads_{len(graph.nodes)}", amounts), mode="reflect")
 
 
 @emit.register(Down)
@@ -195,9 +182,9 @@ def _(cell: ResNet, graph: Graph, x: str) -> str:
 
 
 def model_of(network: Frozen) -> onnx.ModelProto:
-    """Return the whole model: graph, weights in float32, and what is to be known of it.
+    """Return the model: graph, weights in float32, metadata.
 
-    It takes `input_image`, float32 [N, C, H, W] in [-1, 1], and gives `generated_image`, likewise.
+    From `input_image`, float32 [N, C, H, W] in [-1, 1], to `generated_image`, likewise.
     """
     graph = Graph(network)
     emit(network.generator, graph, INPUT)

@@ -1,8 +1,7 @@
 """Weights from PyTorch's pix2pix and back: its `.pth` files to our checkpoints, and ours to its.
 
-`latest_net_G.pth` holds the state_dict of the reference's generator, `latest_net_D.pth` that of its
-discriminator. It lays out every array as we do, so that only the names change
-(`exchange/pytorch_names.py`).
+`latest_net_G.pth` has the state_dict of the reference's generator, `latest_net_D.pth` that of its
+discriminator. All arrays have the same layout; only the names differ (`exchange/pytorch_names.py`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,20 +35,18 @@ def convert(
     Args:
         discriminator: the discriminator's `.pth`, read or written beside the generator's.
         force: replace files that are there.
-        settings: what a `.pth` does not tell, as `to_checkpoint` takes it.
+        settings: what cannot be inferred from a `.pth`, as `to_checkpoint` takes it.
 
     Returns:
-        A line for each file written that says what it holds.
+        A line for each file written.
 
     Raises:
-        Pix2PixError: if the names do not say which way, or as the function for that way does.
+        Pix2PixError: if the names do not decide the way, or as the function for that way does.
     """
     from_torch = source.suffix in pytorch_file.SUFFIXES
     if not source.is_dir():
-        ours = (checkpoints.SUFFIX, weights.SUFFIX)
-        check_suffix(source, (*pytorch_file.SUFFIXES, *ours))
-    wanted = (checkpoints.SUFFIX,) if from_torch else pytorch_file.SUFFIXES
-    check_suffix(out, wanted)
+        check_suffix(source, (*pytorch_file.SUFFIXES, checkpoints.SUFFIX, weights.SUFFIX))
+    check_suffix(out, (checkpoints.SUFFIX,) if from_torch else pytorch_file.SUFFIXES)
     if discriminator:
         check_suffix(discriminator, pytorch_file.SUFFIXES)
     written = [out, discriminator] if discriminator and not from_torch else [out]
@@ -83,14 +80,14 @@ def listed(settings: Mapping[str, Any]) -> str:
 def to_checkpoint(
     sources: list[Path], out: Path, settings: Mapping[str, Any]
 ) -> dict[str, int | str | bool]:
-    """Write the networks in PyTorch's files to one checkpoint; return what is known of them.
+    """Write the networks in PyTorch's files to one checkpoint; return their settings.
 
     Widths, depth, layers and normalisation are inferred. `settings` are the fields of Config that
-    weights do not tell: `size` (unless given, that at which the U-Net ends in one pixel),
-    `direction`, `dropout`.
+    cannot be: `size` (unless given, that at which the U-Net ends in one pixel), `direction`,
+    `dropout`.
 
     Raises:
-        Pix2PixError: if a file holds neither network, or the two do not fit together.
+        Pix2PixError: if a file has neither network, or the two do not fit together.
     """
     states = [(path, read_state(path)) for path in sources]
     inferred = infer_all(states)
@@ -110,7 +107,7 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
 
 
 def infer_all(states: Iterable[tuple[Path, State]]) -> dict[str, Any]:
-    """Return the fields of Config that the networks in the files decide together."""
+    """Return the fields of Config that the networks in the files decide."""
     found: dict[str, Any] = {}
     for path, state in states:
         inferred = infer(state, path)
@@ -126,7 +123,7 @@ def infer_all(states: Iterable[tuple[Path, State]]) -> dict[str, Any]:
 
 
 def config_of(inferred: Mapping[str, Any], settings: Mapping[str, Any]) -> Config:
-    """Return the config of networks so inferred."""
+    """Return the config of networks, of what was inferred and what was given."""
     levels = inferred.get("levels")
     size = settings.get("size", 2**levels if levels else Config.size)
     fields = {**inferred, "size": size, **settings}
@@ -181,10 +178,11 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
             f"{path}: expected networks of {Config.model}, found those of {config.model}, which "
             "are not converted; give another checkpoint"
         )
-    present = {name.split(".")[0] for name in found} & {"generator", "discriminator"}
-    if not present:
+    present = {name.split(".")[0] for name in found}
+    if "discriminator" not in present:
         checkpoints.check_holds("generator", found, path)
-    if "generator" in present and not config.skips:
+    kind = "generator" if "generator" in present else "discriminator"
+    if kind == "generator" and not config.skips:
         raise Pix2PixError(
             f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "
             "reference does not have; convert another run"
@@ -194,20 +192,19 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
             f"{out}: expected a file for the generator and another for the discriminator, found "
             "one for both; change --discriminator"
         )
-    kind = "generator" if "generator" in present else "discriminator"
     files = {kind: out} | ({"discriminator": discriminator} if discriminator else {})
-    if discriminator and len(present) < 2:
+    if discriminator and not present >= {"generator", "discriminator"}:
         raise Pix2PixError(
             f"{path}: expected a generator and a discriminator, found a {kind} alone; "
             "leave --discriminator out, or convert the last checkpoint of a run"
         )
     states = {}
-    for wanted in files:
-        network = UNet(config) if wanted == "generator" else PatchGAN(config)
+    for name, file in files.items():
+        network = UNet(config) if name == "generator" else PatchGAN(config)
         checkpoints.fill(network.parameters_dict(), found, path, (config, config))
-        states[wanted] = state_dict(network, config)
-    for wanted, file in files.items():
-        pytorch_file.write(states[wanted], file)
+        states[file] = state_dict(network, config)
+    for file, state in states.items():
+        pytorch_file.write(state, file)
     return files
 
 

@@ -1,4 +1,4 @@
-"""What PyTorch's pix2pix calls our parameters, and what its weights tell of their network.
+"""The names of our parameters in PyTorch's pix2pix, and settings inferred from its weights.
 
 The reference is github.com/junyanz/pytorch-CycleGAN-and-pix2pix: its UnetGenerator, and its
 NLayerDiscriminator or PixelDiscriminator.
@@ -16,19 +16,17 @@ from pix2pix_ms.config.settings import Norm
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.pix2pix.nets.unet import UNet
 
-SEEN = "channels_seen"  # not a field of Config: with the target's it tells whether D sees pairs
+SEEN = "channels_seen"  # not a field of Config; more than the target's: D sees pairs
 State = Mapping[str, np.ndarray]  # arrays by the reference's names
 # The first weight of each of the reference's networks.
 UNET, PATCHGAN, PIXELGAN = "model.model.0.weight", "model.0.weight", "net.0.weight"
 UNET_LAST = "model.model.3.weight"
-# Where its blocks hold the convolution down, the next block inwards, and the convolution up.
+# Where its blocks have the convolution down, the next block inwards, and the convolution up.
 OUTERMOST, MIDDLE, INNERMOST = (0, 1, 3), (1, 3, 5), (1, None, 3)
-LEAVES = {  # what normalisation calls its parameters, here and there
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-}
+LEAVES = {  # of normalisation: our names and the reference's
+    "gamma": "weight", "beta": "bias",
+    "moving_mean": "running_mean", "moving_variance": "running_var",
+}  # fmt: skip
 
 
 def infer(state: State, path: Path) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def infer(state: State, path: Path) -> dict[str, Any]:
         norm = norm_of(state, "model.model.1.model.1.bias")
         names = {"input_channels": UNET, "target_channels": UNET_LAST}
         ends = {name: channels(state[place]) for name, place in names.items() if place in state}
-        # Its one model with two channels to make is the one that colours photos.
+        # Its one model with two target channels is the one that colours photos.
         colours = {"colours": "lab"} if tuple(ends.values()) == LAB[:2] else {}
         return {"levels": levels, "ngf": width(state[UNET]), "norm": norm, **ends, **colours}
     if PIXELGAN in state:
@@ -59,12 +57,12 @@ def infer(state: State, path: Path) -> dict[str, Any]:
 
 
 def seen(weight: np.ndarray) -> dict[str, Any]:
-    """Tell from a discriminator's first convolution its width and how many channels it sees."""
+    """Return a discriminator's width and input channels, by its first convolution."""
     return {"ndf": width(weight), SEEN: channels(weight)}
 
 
 def channels(weight: np.ndarray) -> int:
-    """Return how many channels a convolution reads, or a transposed one makes."""
+    """Return a convolution's input channels, or a transposed one's output channels."""
     return weight.shape[1] if weight.ndim > 1 else 0
 
 
@@ -74,7 +72,7 @@ def width(weight: np.ndarray) -> int:
 
 
 def norm_of(state: State, inner_bias: str) -> Norm:
-    """Tell the normalisation: batch norm has weights; in front of instance norm stand biases."""
+    """Return the normalisation: batch norm has weights, instance norm biases before it."""
     if any(array.ndim == 1 and name.endswith(".weight") for name, array in state.items()):
         return "batch"
     return "instance" if inner_bias in state else "none"
@@ -100,11 +98,8 @@ def generator_layers(levels: int) -> dict[str, str]:
         places = OUTERMOST if level == 0 else INNERMOST if level == levels - 1 else MIDDLE
         down, inner, up = places
         ours_down, ours_up = f"generator.downs.{level}", f"generator.ups.{levels - 1 - level}"
-        layers |= {f"{ours_down}.conv": f"{block}.{down}", f"{ours_up}.conv": f"{block}.{up}"}
-        layers |= {
-            f"{ours_down}.norm": f"{block}.{down + 1}",
-            f"{ours_up}.norm": f"{block}.{up + 1}",
-        }
+        for ours, place in ((ours_down, down), (ours_up, up)):
+            layers |= {f"{ours}.conv": f"{block}.{place}", f"{ours}.norm": f"{block}.{place + 1}"}
         block = f"{block}.{inner}.model"
     return layers
 

@@ -1,9 +1,8 @@
 """What the networks minimise (paper, section 3.1): sibling losses, comparable at a glance.
 
-An adversarial loss takes the discriminator's logits, float32 [N, 1, H', W'], and returns the mean
-over all patches of how badly they say what is wanted: "real" or "generated". `vanilla` takes them
-for log(D / (1 - D)), the others for plain numbers. The gradient penalty holds a critic's slope at 1
-(Gulrajani et al. 2017, equation 3).
+An adversarial loss takes the discriminator's logits, float32 [N, 1, H', W'], and whether they
+should say "real", and returns the mean over all patches. The logits are log(D / (1 - D)) for
+`vanilla`, plain scores for the others.
 """
 
 from collections.abc import Callable
@@ -17,21 +16,20 @@ from pix2pix_ms.machine.ranks import draw
 
 TINY = 1e-12  # a root has no slope at 0
 
-Critic = Callable[[Tensor], Tensor]  # [N, ...] to [N, 1, ...], each image for itself
-
+Critic = Callable[[Tensor], Tensor]  # [N, ...] to [N, 1, ...], image by image
 AdversarialLoss = Callable[[Tensor, bool], Tensor]
 
 
 def vanilla(logits: Tensor, real: bool) -> Tensor:
-    """Cross-entropy with the wanted verdict: -log D if real, -log(1 - D) if not (equation 1)."""
+    """Binary cross-entropy: -log D if real, -log(1 - D) if not (equation 1)."""
     return softplus(-logits if real else logits).mean()
 
 
 def softplus(z: Tensor) -> Tensor:
     """log(1 + exp z), elementwise, without overflow and with derivative 1/2 at 0.
 
-    `ops.softplus` is not bit-reproducible between calls on a CPU: it depends on how its threads
-    share the work (MindSpore 2.8), and with it the log of a run would not repeat.
+    `ops.softplus` is not bit-reproducible between calls on a CPU (MindSpore 2.8): it depends on how
+    its threads divide the work.
     """
     size = ops.abs(z)
     return 0.5 * (z + size) + ops.log1p(ops.exp(-size))
@@ -61,18 +59,12 @@ ADVERSARIAL: dict[str, AdversarialLoss] = {
 
 
 def minimax(logits: Tensor) -> Tensor:
-    """log(1 - D) of generated images, which G minimises in the minimax game (Goodfellow 2014).
-
-    What D gains there is what G loses: this is D's own loss on them, negated (equation 1).
-    """
+    """log(1 - D) of generated images: D's loss on them, negated, which G minimises (equation 1)."""
     return -vanilla(logits, real=False)
 
 
 def generator_loss(gan_mode: str) -> Callable[[Tensor], Tensor]:
-    """Return what G minimises, of D's logits of generated images.
-
-    Outside the minimax game that is D's loss with generated images labelled real (non-saturating).
-    """
+    """Return G's loss of D's logits of generated images: non-saturating, but for minimax."""
     adversarial = ADVERSARIAL[gan_mode]
 
     def judged_real(logits: Tensor) -> Tensor:
@@ -106,9 +98,9 @@ def gradient_penalty(critic: Critic, real: Tensor, generated: Tensor, weights: T
 
 
 def slopes(critic: Critic, images: Tensor) -> Tensor:
-    """Return the norm of the critic's gradient at each image, float32 [N]; it has a gradient too.
+    """Return the norm of the critic's gradient at each image, float32 [N]; differentiable.
 
-    The value of a PatchGAN is the mean over its patches, as in the losses.
+    A PatchGAN's value is the mean over its patches, as in the losses.
     """
 
     def total(images: Tensor) -> Tensor:

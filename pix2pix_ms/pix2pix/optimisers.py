@@ -20,13 +20,12 @@ def adam(
 ) -> nn.Optimizer:
     """Return Adam over a network, with the learning rate, beta1 and beta2 of the config.
 
-    The last layer comes first, as in the gradient: a graph keeps the optimiser's order, so each
-    layer's gradient is computed, used and dropped before the next (MindSpore 2.8).
+    Its parameters run from the last layer to the first, as the gradient does: in a graph each
+    layer's gradient is then computed, used and freed before the next (MindSpore 2.8).
 
     Args:
-        name: what its state is named after, so that several can coexist; unless given, the
-            network's class.
-        weight_decay: share of each weight that is added to its gradient.
+        name: prefix of its state's names; unless given, the network's class.
+        weight_decay: as an L2 penalty, added to the gradient.
     """
     weights = network.trainable_params()[::-1]
     rates = {"beta2": config.beta2, "weight_decay": weight_decay}
@@ -40,17 +39,17 @@ def adam(
 
 
 def averaged(kind: type[nn.Optimizer], config: Settings) -> Any:
-    """Return an optimiser that averages the ranks' gradients.
+    """Return an optimiser class that averages the ranks' gradients.
 
-    With mixed precision they are averaged before: all ranks are to skip a step, or none.
+    With mixed precision `LossScaled` averages them, so that all ranks skip a step or none.
     """
     return averaging(kind) if config.amp == "O0" else kind
 
 
 class RMSProp(nn.Optimizer):
-    """RMSProp as PyTorch has it, with which WGAN was published: decay 0.99, mean square from 0.
+    """RMSProp as in PyTorch, with which WGAN was published: decay 0.99, mean square from 0.
 
-    Of plain operators, because with `nn.RMSProp` a resumed WGAN did not equal a straight one in its
+    Of plain operators: with `nn.RMSProp` a resumed WGAN differs from an uninterrupted one in its
     last bits on a CPU (MindSpore 2.8).
     """
 
@@ -64,9 +63,9 @@ class RMSProp(nn.Optimizer):
         for weight, square, gradient in zip(  # noqa: B905  (a graph knows no `strict`)
             self._parameters, self.squares, gradients
         ):
-            follows = DECAY * square + (1 - DECAY) * gradient * gradient
-            ops.assign(square, follows)
-            ops.assign(weight, weight - rate * gradient / (ops.sqrt(follows) + EPSILON))
+            mean_square = DECAY * square + (1 - DECAY) * gradient * gradient
+            ops.assign(square, mean_square)
+            ops.assign(weight, weight - rate * gradient / (ops.sqrt(mean_square) + EPSILON))
 
 
 def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
@@ -77,19 +76,19 @@ def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.O
 
 
 def move_average(
-    average: Sequence[ms.Parameter], weights: Sequence[ms.Parameter], share: Any
+    average: Sequence[ms.Parameter], weights: Sequence[ms.Parameter], decay: Any
 ) -> Tensor:
-    """Move a moving average of weights towards them: it keeps `share` of itself, 0 to 1."""
+    """Update an exponential moving average of weights, with a decay in [0, 1]."""
     for place in range(len(average)):  # a graph knows no strict zip (MindSpore 2.8)
-        ops.assign(average[place], weights[place] + share * (average[place] - weights[place]))
+        ops.assign(average[place], weights[place] + decay * (average[place] - weights[place]))
     return Tensor(0)
 
 
 def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:
     """Put `name`, or that of the network's class, before the names of an optimiser's state."""
-    own = {parameter.name for parameter in network.get_parameters()}
+    weights = {parameter.name for parameter in network.get_parameters()}
     prefix = type(network).__name__.lower() if name is None else name
     for parameter in optimiser.get_parameters():
-        if parameter.name not in own:
+        if parameter.name not in weights:
             parameter.name = f"{prefix}.{parameter.name}"
     return optimiser

@@ -28,7 +28,7 @@ AVERAGED_AT_ONCE = 4  # steps for which the average moves together
 
 
 class Losses(NamedTuple):
-    """The four terms of one step, as numbers; nan where there is no discriminator.
+    """The four terms of one step, as numbers; NaN where there is no discriminator.
 
     D's two before they are halved, G's two before they are weighted.
     """
@@ -51,42 +51,46 @@ def training_step(
     `noise` is this step's random inputs: G's dropout masks and, with gan_mode wgan-gp, the
     interpolation weights of the gradient penalty, float32 [N, 1, 1, 1] in [0, 1].
 
-    Both take their gradients from the same pass of G: its image, detached, trains D; then G follows
-    the gradient of the updated D back through that pass. D's update stands inside G's loss because
-    the image is at hand there; its gradient is taken for D's weights alone.
+    One forward pass of G serves both, as in the reference: forward; backward_D, with the generated
+    image detached; backward_G, through the updated D. Here `gradient_step` makes of a loss the
+    function that computes its gradient and updates one network's weights. D's is called inside G's
+    loss, because the generated image is at hand there.
     """
-    adversarial = ADVERSARIAL[config.gan_mode]
+    adversarial, pixel = ADVERSARIAL[config.gan_mode], PIXEL[config.pixel_loss]
     masks_end = -1 if config.penalised else None  # the interpolation weights come last
 
     def loss_d(x: Tensor, y: Tensor, generated: Tensor, *interpolation: Tensor) -> Terms:
         def critic(image: Tensor) -> Tensor:
             return discriminator(x, image)
 
-        real, fake = adversarial(critic(y), True), adversarial(critic(generated), False)
-        loss = real + fake
+        d_real = adversarial(critic(y), True)
+        d_fake = adversarial(critic(generated), False)
+        loss = d_real + d_fake
         if config.penalised:
             penalty = gradient_penalty(critic, y, generated, *interpolation)
             loss = loss + config.lambda_gp * penalty
-        return loss * 0.5, real, fake  # halved, as in the paper; Adam cancels the factor
+        return loss * 0.5, d_real, d_fake  # halved, as in the paper; Adam cancels the factor
 
-    update_d = gradient_step(loss_d, optim_d)
+    backward_d = gradient_step(loss_d, optim_d)
 
     def loss_g(x: Tensor, y: Tensor, *noise: Tensor) -> Terms:
         masks = noise[:masks_end]
         interpolation = noise[len(masks) :]
-        generated = generator(x, *masks)
-        real, fake = update_d(x, y, ops.stop_gradient(generated), *interpolation)
-        gan = adversarial(discriminator(x, generated), True)
-        distance = PIXEL[config.pixel_loss](generated, y)
-        return config.gan_weight * gan + config.lambda_l1 * distance, real, fake, gan, distance
+        generated = generator(x, *masks)  # forward
+        d_real, d_fake = backward_d(x, y, ops.stop_gradient(generated), *interpolation)
+        g_gan = adversarial(discriminator(x, generated), True)
+        g_l1 = pixel(generated, y)
+        loss = config.gan_weight * g_gan + config.lambda_l1 * g_l1
+        return loss, d_real, d_fake, g_gan, g_l1
 
-    return compiled(gradient_step(loss_g, optim_g), config)
+    backward_g = gradient_step(loss_g, optim_g)
+    return compiled(backward_g, config)
 
 
 def regression_step(
     generator: nn.Cell, optim_g: nn.Optimizer, config: Config
 ) -> Callable[..., Terms]:
-    """Return the step that only brings the generated image nearer (section 4.2: "L1")."""
+    """Return the step of a G without a discriminator (section 4.2: "L1"); absent losses are NaN."""
 
     def loss_g(x: Tensor, y: Tensor, *masks: Tensor) -> Terms:
         distance = PIXEL[config.pixel_loss](generator(x, *masks), y)
@@ -99,30 +103,30 @@ def regression_step(
 class Average:
     """A generator whose weights are a moving average of another's, which make steadier images.
 
-    A step keeps the share `ema` of it, and less in the first steps, so that the initial weights
-    are soon forgotten: (1 + step) / (10 + step), as in TensorFlow's ExponentialMovingAverage.
-    It moves every fourth step, for four at once: moving it at every step would take a fifth of a
-    small network's step. In a training of fewer steps it stays at the initial weights.
+    Its decay is `ema`, in the first steps (1 + step) / (10 + step) if that is less, so that the
+    initial weights are soon forgotten, as in TensorFlow's ExponentialMovingAverage. It is updated
+    every fourth step, for four at once: at every step it would take a fifth of a small network's
+    step. In a training of fewer steps it stays at the initial weights.
     """
 
     def __init__(self, followed: UNet, config: Config) -> None:
         self.generator = UNet(config)
         self.ema = config.ema
-        own, theirs = (list(net.get_parameters()) for net in (self.generator, followed))
-        for average, weights in zip(own, theirs, strict=True):
-            average.name = AVERAGE + weights.name
-            average.set_data(weights.value().copy())
+        averages, weights = (list(net.get_parameters()) for net in (self.generator, followed))
+        for average, weight in zip(averages, weights, strict=True):
+            average.name = AVERAGE + weight.name
+            average.set_data(weight.value().copy())
 
-        def move(share: Tensor) -> Tensor:
-            return move_average(own, theirs, share)
+        def move(decay: Tensor) -> Tensor:
+            return move_average(averages, weights, decay)
 
         self._move = compiled(move, config)
 
     def follow(self, step: int) -> None:
-        """Move towards the weights after `step`, counted from 1, where it is the turn."""
+        """Move towards the weights after `step`, counted from 1, if it is a fourth one."""
         if step % AVERAGED_AT_ONCE == 0:
-            share = min(self.ema, (1 + step) / (10 + step)) ** AVERAGED_AT_ONCE
-            self._move(Tensor(share, ms.float32))
+            decay = min(self.ema, (1 + step) / (10 + step)) ** AVERAGED_AT_ONCE
+            self._move(Tensor(decay, ms.float32))
 
 
 class Pix2Pix(Model):
@@ -158,10 +162,9 @@ class Pix2Pix(Model):
         """
         x, y = Tensor(x), Tensor(y)
         self.step += 1
-        seed = self.config.seed
-        noise = self.generator.masks(x.shape, seed, Stream.DROPOUT, self.step)
+        noise = self.generator.masks(x.shape, self.config.seed, Stream.DROPOUT, self.step)
         if self.config.penalised:
-            noise = *noise, interpolation_weights(y.shape, seed, self.step)
+            noise = *noise, interpolation_weights(y.shape, self.config.seed, self.step)
         self.generator.set_train()
         self.discriminator.set_train()
         losses = Losses(*map(float, self._train_step(x, y, *noise)))

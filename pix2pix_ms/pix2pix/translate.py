@@ -40,29 +40,28 @@ from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training.checkpoints import file_of, generator_of, load
 
 Mode = Literal["paper", "eval"]
-Seed = int | Literal["each"]  # what draws masks or a style: one for all images, or each its own
+Seed = int | Literal["each"]  # of masks or a style: one for all images, or one for each
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
-WHOLE: tuple[Fit, ...] = ("resize", "pad")  # what loses nothing of an image
+WHOLE: tuple[Fit, ...] = ("resize", "pad")  # the fits that cut nothing off
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
 
 
 class Style(NamedTuple):
-    """What StarGAN turns images into: a domain, in a reference's style or one that is drawn."""
+    """What StarGAN turns images into: a domain, in the style of a reference or a random one."""
 
     domain: str
     reference: Path | None = None
 
 
 class Translator:
-    """The generator as a function of an image, in one of two modes.
+    """The generator as a function of an image, in one of two modes; neither changes the network.
 
-    "paper" runs it as it was trained: the statistics of the image at hand, dropout on. "eval" uses
-    the moving statistics and no dropout. Neither changes the network, so a training can be
-    interrupted for it.
+    "paper" runs it as in training: batch statistics, dropout on. "eval" uses the moving statistics
+    and no dropout.
 
     Args:
-        seed: draws dropout masks, the same for every image; unless given, that of the config.
-            "each": masks for each image, drawn from the config's seed and the image's index.
+        seed: of the dropout masks, the same for every image; unless given, that of the config.
+            "each": masks for each image, from the config's seed and the image's index.
         dropout: False: "paper" without masks.
 
     Raises:
@@ -75,20 +74,21 @@ class Translator:
     ) -> None:  # fmt: skip
         if mode not in STATISTICS:
             raise Pix2PixError(f"mode: expected one of paper, eval, found {mode!r}")
-        noisy = mode == "paper" and bool(getattr(generator, "mask_of", ()))  # a ResNet's has none
+        noisy = mode == "paper" and bool(getattr(generator, "mask_of", ()))  # a ResNet has none
         self.dropout, self.masks = noisy and dropout, lru_cache(1)(generator.masks)
         if (seed is not None and not self.dropout) or not (dropout or noisy):
             name = "no-dropout" if seed is None else "seed"
-            expected = "expected a network with dropout, in mode paper, to change"
-            raise Pix2PixError(f"{name}: {expected}, found none; leave --{name} out")
+            raise Pix2PixError(
+                f"{name}: expected a network with dropout, in mode paper, found none; "
+                f"leave --{name} out"
+            )
         self.generator, self.config, self.mode = generator, config, mode
         self.seed, self.each = seed if isinstance(seed, int) else config.seed, seed == "each"
 
         def forward(x: Tensor, *masks: Tensor) -> Tensor:
             return generator(x, *masks)
 
-        # A new function for each translator: a compiled one keeps the mode it was compiled in.
-        self.forward = compiled(forward, config)
+        self.forward = compiled(forward, config)  # a new function, compiled in this mode
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
         """Return G(x), float32 [N, C', H, W] in [-1, 1], for x [N, C, H, W] of the same range."""
@@ -101,25 +101,23 @@ class Translator:
     def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate one picture, uint8 [H, W, C], to one of the same height and width.
 
-        Where the network sees another size, the picture is brought to it as `fit` says, "resize"
-        or "pad", and the generated image back; unless given, it is padded where the network was
-        trained on padded or cropped pictures. A network that colours keeps the picture's own
-        lightness, and gives RGB.
+        `fit`, "resize" or "pad", brings it to the network's size and the generated image back;
+        unless given, it is padded where the network was trained on padded or cropped pictures. A
+        network that colours keeps the picture's lightness, and gives RGB.
         """
-        fit = check_fit(fit, self.config)
-        seen = fitted(input_of(image, self.config), self.config.shape, fit)
-        generated = self(to_network(seen, self.config.shape)[None], index)[0]
+        config, lab = self.config, self.config.colours == "lab"
+        fit = check_fit(fit, config)
+        seen = lightness(image) if lab else channelled(image, config.input_channels)
+        generated = self(from_pixels(fitted(seen, config.shape, fit))[None], index)[0]
         generated = unfitted(generated, image.shape[:2], fit)
-        if self.config.colours == "lab":
-            generated = coloured(lab_of(image)[:1], generated)
-        return to_pixels(generated)
+        return to_pixels(coloured(lab_of(image)[:1], generated) if lab else generated)
 
 
 def check_fit(fit: Fit | None, config: Settings) -> Fit:
-    """Return how pictures are to come to the network's size: as asked, or as it was trained.
+    """Return how pictures are fitted to the network: as given, or as in training.
 
     Raises:
-        Pix2PixError: if that would lose a part of them.
+        Pix2PixError: if that would cut a part off.
     """
     fit = fit or ("resize" if config.fit == "resize" else "pad")
     if fit not in WHOLE:
@@ -127,26 +125,16 @@ def check_fit(fit: Fit | None, config: Settings) -> Fit:
     return fit
 
 
-def input_of(image: Pixels, config: Config) -> Pixels:
-    """Return what of a picture a network is to see: its lightness, or the channels it has."""
-    return lightness(image) if config.colours == "lab" else channelled(image, config.input_channels)
-
-
 def unfitted(generated: np.ndarray, shape: tuple[int, ...], fit: Fit) -> np.ndarray:
-    """Bring a generated image, float32 [C, h, w], back to its input's shape, (height, width)."""
+    """Bring a generated image, float32 [C, h, w], back to its input's (height, width), bicubic."""
     height, width = shape
     if fit == "pad":
         (tall, wide), (top, left) = window((height, width), generated.shape[1:])
         generated = generated[:, top : top + tall, left : left + wide]
-    return stretched(generated, height, width).clip(-1, 1)  # bicubic swings over at edges
-
-
-def stretched(planes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize float32 [C, H, W] to [C, height, width], bicubic."""
-    if planes.shape[1:] == (height, width):
-        return planes
-    size, bicubic = (width, height), Image.Resampling.BICUBIC
-    return np.stack([np.asarray(Image.fromarray(p).resize(size, bicubic)) for p in planes])
+    if generated.shape[1:] != (height, width):
+        resizing = (width, height), Image.Resampling.BICUBIC
+        generated = np.stack([np.asarray(Image.fromarray(p).resize(*resizing)) for p in generated])
+    return generated.clip(-1, 1)  # bicubic overshoots at edges
 
 
 def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
@@ -187,19 +175,24 @@ def translate(
         checkpoint: as `checkpoints.file_of` takes it.
         mode: that of the `Translator`, unless given "paper"; StarGAN has none.
         side_by_side: put the input image to the left of the generated one.
-        pairs: the inputs are side-by-side pairs; take the half the network was trained to read.
-        fit: how an image of another size comes to the network's, as `Translator.image` takes it.
+        pairs: the inputs are side-by-side pairs; read the half the network was trained to read.
+        fit: as `Translator.image` takes it.
         direction: which of CycleGAN's two generators; unless given, that of its config.
         style: for StarGAN, what to turn the images into.
         seed, dropout: those of the `Translator`; StarGAN's seed draws a style, "each" one an image.
         force: replace files that are there.
 
     Raises:
-        Pix2PixError: if something cannot be read or changes nothing, or a file exists.
+        Pix2PixError: if something cannot be read or has no effect, or a file exists.
     """
     sources = input_files(inputs)
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
-    check_inputs(sources, pairs, style)
+    if pairs and style is not None:
+        raise Pix2PixError("pairs: expected single images for another domain; leave --pairs out")
+    for source in sources:  # before anything is written
+        head = header(source)
+        if pairs:
+            check_halves(source, head.width, head.height, any_width=True)
     written = [out / f"{source.stem}.png" for source in sources]
     check_new(*written, force=force, inputs=sources)
     out.mkdir(parents=True, exist_ok=True)
@@ -217,11 +210,10 @@ def open_translator(
     checkpoint: Path, mode: Mode | None, direction: Direction | None, style: Style | None,
     **noise: Any,
 ) -> Any:  # fmt: skip
-    """Return what translates with a checkpoint: it has a `config` and `image(picture, index, fit)`.
+    """Return the translator of a checkpoint, with a `config` and `image(picture, index, fit)`.
 
     Raises:
-        Pix2PixError: if the checkpoint cannot be read, or a style is given to a network that has
-            none, or none to one that has, or what that has not either.
+        Pix2PixError: if the checkpoint cannot be read, or its model lacks or needs a given choice.
     """
     path = file_of(checkpoint)
     found, config, _ = load(path)
@@ -237,35 +229,23 @@ def open_translator(
 
 def input_files(inputs: Iterable[Path]) -> list[Path]:
     """List the images named, and those of the folders named; no two may have one name."""
-    sources = []
+    sources: dict[str, Path] = {}
     for place in inputs:
         found = entries(place)[0] if place.is_dir() else [place]
         if not found:
             raise Pix2PixError(f"{place}: expected images in this folder, found none")
-        sources += found
-    seen: dict[str, Path] = {}
-    for source in sources:
-        if source.stem in seen:
-            raise Pix2PixError(
-                f"{source}: expected one input called {source.stem}, found also "
-                f"{seen[source.stem]}; translate them into different folders"
-            )
-        seen[source.stem] = source
-    return sources
-
-
-def check_inputs(sources: Iterable[Path], pairs: bool, style: Style | None) -> None:
-    """Refuse unfit images, and pairs where a domain is asked for, before anything is written."""
-    if pairs and style is not None:
-        raise Pix2PixError("pairs: expected single images for another domain; leave --pairs out")
-    for source in sources:
-        head = header(source)
-        if pairs:
-            check_halves(source, head.width, head.height, any_width=True)
+        for source in found:
+            if source.stem in sources:
+                raise Pix2PixError(
+                    f"{source}: expected one input called {source.stem}, found also "
+                    f"{sources[source.stem]}; translate them into different folders"
+                )
+            sources[source.stem] = source
+    return [*sources.values()]
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:
-    """Read the picture the network is to see a part or all of."""
+    """Read an input image: a picture, or the half of a pair the network was trained to read."""
     if not pairs:
         return read_image(source, config.input_channels if config.colours == "rgb" else 3)
     if config.colours == "lab":

@@ -21,22 +21,28 @@ from tests.runs import output, saved
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
-    """A run with everything a resume needs, its statistics away from where they start."""
-    model = Pix2Pix(tiny)
+def config(tiny: Config) -> Config:
+    return replace(tiny, jit=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, config: Config) -> Path:
+    """A run with everything a resume needs, its statistics not those of a new network."""
+    model = Pix2Pix(config)
     for name, parameter in model.parameters().items():
         if name.endswith(("moving_mean", "moving_variance")):
             parameter.set_data(parameter + 1e-9)
     folder = tmp_path_factory.mktemp("export") / "run"
-    checkpoints.save(model.parameters().values(), checkpoints.last_of(folder), tiny)
+    checkpoints.save(model.parameters().values(), checkpoints.last_of(folder), config)
     return folder
 
 
-def test_the_generator_alone_is_rounded_to_half(run: Path, tmp_path: Path, tiny: Config) -> None:
+def test_the_generator_alone_is_rounded_to_half(run: Path, tmp_path: Path, config: Config) -> None:
+    """And its folder stands for it."""
     out, beside = export(run, tmp_path / "mine" / "generator.safetensors")
     whole, _, _ = checkpoints.load(checkpoints.last_of(run))
-    found, config, position = checkpoints.load(out)
-    assert (config, position) == (tiny, {})
+    found, settings, position = checkpoints.load(out)
+    assert (settings, position) == (config, {})
     assert beside == tmp_path / "mine" / "config.json"
     assert found.keys() == {name for name in whole if name.startswith("generator.")}
     for name, parameter in found.items():
@@ -45,10 +51,6 @@ def test_the_generator_alone_is_rounded_to_half(run: Path, tmp_path: Path, tiny:
         np.testing.assert_array_equal(parameter.asnumpy(), wanted, name)
     numbers = sum(whole[name].size for name in found)
     assert out.stat().st_size < 2.1 * numbers + 10_000
-
-
-def test_its_folder_stands_for_it(run: Path, tmp_path: Path) -> None:
-    export(run, tmp_path / "mine" / "generator.safetensors")
     x = to_network(facade(1, 64).label_map, (64, 64))[None]
     exact, rounded = (
         Translator(*checkpoints.load_generator(place))(x) for place in (run, tmp_path / "mine")
@@ -57,7 +59,7 @@ def test_its_folder_stands_for_it(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_segmenter_is_exported_too(tmp_path: Path) -> None:
-    config = segmenter_config(size=64, ngf=4)
+    config = segmenter_config(size=64, ngf=4, jit=False)
     saved(Segmenter(config), replace(config, init_gain=0.3), tmp_path / "s.ckpt")
     export(tmp_path / "s.ckpt", tmp_path / "mine" / "segmenter.safetensors")
     photo = facade(1, 64).photo
@@ -82,45 +84,30 @@ def test_files_may_be_read_by_whom_the_umask_lets(run: Path, tmp_path: Path) -> 
         assert [path.stat().st_mode & 0o777 for path in (out, beside)] == [mode, mode]
 
 
-def test_what_cannot_be_exported_is_explained(run: Path, tmp_path: Path, tiny: Config) -> None:
-    assert "name ending in .safetensors" in refused(run, tmp_path / "g.ckpt")
-    checkpoints.save(PatchGAN(tiny).get_parameters(), tmp_path / "d.ckpt", tiny)
-    said = refused(tmp_path / "d.ckpt", tmp_path / "d" / "d.safetensors")
-    assert said.startswith(f"{tmp_path / 'd.ckpt'}: expected a checkpoint with a generator")
+def test_what_cannot_be_exported_is_explained(run: Path, tmp_path: Path, config: Config) -> None:
+    with pytest.raises(Pix2PixError, match="name ending in .safetensors"):
+        export(run, tmp_path / "g.ckpt")
+    checkpoints.save(PatchGAN(config).get_parameters(), tmp_path / "d.ckpt", config)
+    with pytest.raises(Pix2PixError, match="d.ckpt: expected a checkpoint with a generator"):
+        export(tmp_path / "d.ckpt", tmp_path / "d" / "d.safetensors")
     assert not (tmp_path / "d").exists()
 
 
-def refused(source: Path, out: Path) -> str:
-    with pytest.raises(Pix2PixError) as found:
-        export(source, out)
-    return str(found.value)
+HARMS: dict[str, Callable[[Path, Path], object]] = {
+    "cut": lambda out, _: out.write_bytes(out.read_bytes()[: out.stat().st_size // 2]),
+    "other bytes": lambda out, _: out.write_bytes(b"not weights at all"),
+    "no config": lambda _, beside: beside.unlink(),
+    "no JSON": lambda _, beside: beside.write_text("{"),
+}
 
 
-def cut(out: Path, _: Path) -> None:
-    out.write_bytes(out.read_bytes()[: out.stat().st_size // 2])
-
-
-def scrawl(out: Path, _: Path) -> None:
-    out.write_bytes(b"not weights at all")
-
-
-def lose_config(_: Path, beside: Path) -> None:
-    beside.unlink()
-
-
-def spoil_config(_: Path, beside: Path) -> None:
-    beside.write_text("{")
-
-
-@pytest.mark.parametrize("harm", [cut, scrawl, lose_config, spoil_config])
-def test_what_cannot_be_read_is_named(
-    run: Path, tmp_path: Path, harm: Callable[[Path, Path], None]
-) -> None:
+@pytest.mark.parametrize("harm", HARMS)
+def test_what_cannot_be_read_is_named(run: Path, tmp_path: Path, harm: str) -> None:
     out, beside = export(run, tmp_path / "generator.safetensors")
-    harm(out, beside)
+    HARMS[harm](out, beside)
     with pytest.raises(Pix2PixError) as found:
         checkpoints.load_generator(tmp_path)
-    assert str(found.value).startswith(f"{beside if harm is spoil_config else out}: expected ")
+    assert str(found.value).startswith(f"{beside if harm == 'no JSON' else out}: expected ")
 
 
 def test_a_folder_with_two_or_none_is_no_checkpoint(run: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.pix2pix.measures import quality
-from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS, EfficientNetLite0
+from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS, EfficientNetLite0, weights_file
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training import checkpoints
@@ -35,7 +35,9 @@ def photos() -> list[Pixels]:
 def test_it_names_the_pictures_of_scikit_image() -> None:
     """ImageNet's 285 is Egyptian cat, 967 espresso, 657 missile: the best or the second best."""
     pictures = {285: data.chelsea(), 967: data.coffee(), 657: data.rocket()}
-    logits = EfficientNetLite0().classify(quality.features(list(pictures.values())))
+    file = weights_file()
+    assert file is not None
+    logits = EfficientNetLite0(file).classify(quality.features(list(pictures.values())))
     best = np.argsort(logits, axis=1)[:, :-3:-1]
     assert all(wanted in row for wanted, row in zip(pictures, best, strict=True))
     assert list(best[:2, 0]) == [285, 967]

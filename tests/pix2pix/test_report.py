@@ -16,7 +16,7 @@ from pix2pix_ms.data.facades import classes_of, facade
 from pix2pix_ms.data.images import Pair, read_image, to_pixels
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.exchange.export import export
-from pix2pix_ms.pix2pix.measures import report
+from pix2pix_ms.pix2pix.measures import tally
 from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
 from pix2pix_ms.pix2pix.measures.scores import score
 from pix2pix_ms.pix2pix.measures.segmentation import confusion, segmentation_scores
@@ -27,16 +27,18 @@ from pix2pix_ms.training import checkpoints
 from tests.runs import call, output, refusal, saved
 
 SEEDS = range(50, 53)
+FACADES = [facade(seed, 64) for seed in SEEDS]
+SEGMENTATION = {"pixel_accuracy", "class_accuracy", "class_iou"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
     """Untrained checkpoints, in both directions, a segmenter, and held-out records."""
-    folder = tmp_path_factory.mktemp("report")
-    saved(UNet(tiny), tiny, folder / "photos" / "checkpoints" / "last.ckpt")
-    back = replace(tiny, direction="BtoA")
+    folder, config = tmp_path_factory.mktemp("report"), replace(tiny, jit=False)
+    saved(UNet(config), config, folder / "photos" / "checkpoints" / "last.ckpt")
+    back = replace(config, direction="BtoA")
     saved(UNet(back), back, folder / "labels.ckpt")
-    config = segmenter_config(size=64, ngf=4)
+    config = segmenter_config(size=64, ngf=4, jit=False)
     saved(Segmenter(config), config, folder / "segmenter.ckpt")
     for name, first in (("train", 0), ("val", SEEDS[0])):
         write_record(facade_pairs(len(SEEDS), 64, first), folder / "records" / f"{name}.mindrecord")
@@ -54,41 +56,40 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def numbers(*words: str | Path, json_file: Path) -> dict[str, Any]:
-    output(*words, "--json", json_file)
-    found: dict[str, Any] = json.loads(json_file.read_text())
-    return found
+def evaluated(checkpoint: Path, *words: str | Path) -> tuple[dict[str, Any], str]:
+    """Return the JSON of `evaluate`, by default of the held-out records, and what it printed."""
+    data = () if "--data" in words else ("--data", checkpoint.parent / "records")
+    file = checkpoint.parent / "report.json"
+    printed = output("evaluate", checkpoint, *data, *words, "--json", file, "--force")
+    return json.loads(file.read_text()), printed
 
 
 def test_photos_without_a_segmenter(
-    folder: Path, tmp_path: Path, tiny: Config, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SHIPPED_SEGMENTER", tmp_path / "not there")
-    words = ["evaluate", folder / "photos", "--data", folder / "records"]
-    found = numbers(*words, json_file=tmp_path / "new" / "x.json")
-    assert {"l1", "psnr", "ssim", "histogram_intersection", "segmentation"} < found.keys()
+    found, printed = evaluated(folder / "photos")
     assert found["images"] == 3
     assert (found["mode"], found["target"], found["direction"]) == ("paper", "photos", "AtoB")
     assert found["data"] == f"the split val of {folder / 'records'}"
     assert found["segmentation"] is None and found["segmenter"] is None
-    assert found["histogram_intersection"].keys() == {"L", "a", "b"}
-    assert all(
-        0 < m["generated"] < 1 == m["target"] for m in found["histogram_intersection"].values()
-    )
+    histograms = found["histogram_intersection"]
+    assert histograms.keys() == {"L", "a", "b"}
+    assert all(0 < both["generated"] < 1 == both["target"] for both in histograms.values())
 
-    generate = Translator(checkpoints.load_generator(folder / "photos")[0], tiny)
-    pairs = [[to_network(image, (64, 64)) for image in facade(seed, 64)] for seed in SEEDS]
+    generate = Translator(*checkpoints.load_generator(folder / "photos"))
+    pairs = [[to_network(image, (64, 64)) for image in pair] for pair in FACADES]
     each = [score(generate(x[None])[0], y) for x, y in pairs]
     for name, perfect in (("l1", 0.0), ("psnr", None), ("ssim", 1.0)):
         mean = np.mean([getattr(scores, name) for scores in each])
         assert found[name]["generated"] == pytest.approx(mean, rel=1e-5)
         assert found[name]["target"] == perfect
 
-    lines = output(*words).splitlines()
+    lines = printed.splitlines()
     assert lines[0].startswith(f"3 images, the split val of {folder / 'records'}; AtoB at 64x64")
     assert lines[1].split() == ["generated", "target"]
     assert lines[3].split() == ["PSNR,", "dB", f"{found['psnr']['generated']:.3f}", "-"]
-    assert "train one with `pix2pix-ms segmenter" in lines[-1]
+    assert any("train one with `pix2pix-ms segmenter" in line for line in lines)
 
 
 def test_without_one_named_the_segmenter_that_ships_reads(
@@ -96,49 +97,40 @@ def test_without_one_named_the_segmenter_that_ships_reads(
 ) -> None:
     monkeypatch.setattr(checkpoints, "SHIPPED_SEGMENTER", tmp_path / "shipped")
     export(folder / "segmenter.ckpt", tmp_path / "shipped" / "segmenter.safetensors")
-    words = ["evaluate", folder / "photos", "--data", folder / "records"]
-    found = numbers(*words, json_file=tmp_path / "x.json")
+    found, printed = evaluated(folder / "photos")
     assert found["segmenter"] == str(tmp_path / "shipped")
-    assert found["segmentation"].keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
-    assert f"photos read by {tmp_path / 'shipped'}" in output(*words)
-    assert "photos read by" not in output(*words, "--target", "other")
-    words = ["evaluate", folder / "labels.ckpt", "--data", folder / "records"]
-    assert numbers(*words, json_file=tmp_path / "y.json")["segmenter"] is None
+    assert found["segmentation"].keys() == SEGMENTATION
+    assert f"photos read by {tmp_path / 'shipped'}" in printed
+    assert "photos read by" not in evaluated(folder / "photos", "--target", "other")[1]
+    assert evaluated(folder / "labels.ckpt")[0]["segmenter"] is None
 
 
-def test_photos_are_read_by_the_segmenter(folder: Path, tmp_path: Path) -> None:
-    words = ["evaluate", folder / "photos", "--data", folder / "records", "--segmenter"]
-    found = numbers(*words, folder / "segmenter.ckpt", json_file=tmp_path / "x.json")
-    scores = found["segmentation"]
-    assert scores.keys() == {"pixel_accuracy", "class_accuracy", "class_iou"}
-    read = load_segmenter(folder / "segmenter.ckpt")
-    facades = [facade(seed, 64) for seed in SEEDS]
-    counts = sum(confusion(classes_of(pair.label_map), read(pair.photo)) for pair in facades)
-    expected = segmentation_scores(counts)._asdict()
-    assert {name: both["target"] for name, both in scores.items()} == pytest.approx(expected)
-
-
-def test_label_maps_need_no_segmenter(folder: Path, tmp_path: Path, tiny: Config) -> None:
-    words = ["evaluate", folder / "labels.ckpt", "--data", folder / "records"]
-    found = numbers(*words, json_file=tmp_path / "x.json")
-    assert found["target"] == "labels"
-    generate = Translator(checkpoints.load_generator(folder / "labels.ckpt")[0], tiny)
-    facades = [facade(seed, 64) for seed in SEEDS]
-    painted = [to_pixels(generate(to_network(pair.photo, (64, 64))[None])[0]) for pair in facades]
-    counts = sum(
-        confusion(classes_of(pair.label_map), classes_of(picture))
-        for pair, picture in zip(facades, painted, strict=True)
-    )
-    expected = segmentation_scores(counts)._asdict()
-    scores = found["segmentation"]
-    assert {name: both["generated"] for name, both in scores.items()} == pytest.approx(expected)
-    assert all(both["target"] == 1 for both in scores.values())
+@pytest.mark.parametrize("target", ["photos", "labels"])
+def test_segmentation_scores_are_those_of_the_pictures(folder: Path, target: str) -> None:
+    """Photos are read by a segmenter, label maps need none."""
+    if target == "photos":
+        reader = folder / "segmenter.ckpt"
+        found, _ = evaluated(folder / "photos", "--segmenter", reader)
+        side, read = "target", load_segmenter(reader)
+        pictures = [read(pair.photo) for pair in FACADES]
+    else:
+        found, _ = evaluated(folder / "labels.ckpt")
+        side = "generated"
+        generate = Translator(*checkpoints.load_generator(folder / "labels.ckpt"))
+        painted = [generate(to_network(pair.photo, (64, 64))[None])[0] for pair in FACADES]
+        pictures = [classes_of(to_pixels(image)) for image in painted]
+        assert all(both["target"] == 1 for both in found["segmentation"].values())
+    assert found["target"] == target
+    truths = [classes_of(pair.label_map) for pair in FACADES]
+    expected = segmentation_scores(sum(map(confusion, truths, pictures)))._asdict()
+    scores = {name: both[side] for name, both in found["segmentation"].items()}
+    assert scores == pytest.approx(expected)
 
 
 def test_a_perfect_generator_scores_as_the_targets_do(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both images of each pair are the same, and the generator gives its input back."""
+    """Both images of each pair are the same, and the generator returns its input."""
     monkeypatch.setattr(Translator, "__call__", lambda _, x, _index: x)
     pairs = (Pair(pair.a, pair.a, pair.name) for pair in facade_pairs(2, 64))
     write_record(pairs, tmp_path / "same.mindrecord")
@@ -151,34 +143,33 @@ def test_a_perfect_generator_scores_as_the_targets_do(
     json.loads(found.to_json())
 
 
-def test_runs_and_modes_repeat_and_modes_differ(folder: Path, tmp_path: Path) -> None:
-    words = ["evaluate", folder / "photos", "--data", folder / "records", "--segmenter"]
-    words = [*words, folder / "segmenter.ckpt", "--mode"]
-    for name, mode in (("1", "paper"), ("2", "paper"), ("3", "eval"), ("4", "eval")):
-        numbers(*words, mode, json_file=tmp_path / name)
-    first, again, still, still_again = ((tmp_path / name).read_text() for name in "1234")
+def test_runs_and_modes_repeat_and_modes_differ(folder: Path) -> None:
+    reader = ("--segmenter", folder / "segmenter.ckpt")
+    first, again, still, still_again = (
+        json.dumps(evaluated(folder / "photos", *reader, "--mode", mode)[0])
+        for mode in ("paper", "paper", "eval", "eval")
+    )
     assert first == again
     assert still == still_again
     assert first.replace("paper", "eval") != still
 
 
 def test_images_are_saved_under_equal_names(folder: Path, images: Path, tmp_path: Path) -> None:
-    """From pictures of another size than the network's; of the splits, test is taken."""
+    """From pictures of another size than the network's; of the splits, test is measured."""
     out = tmp_path / "out" / "pngs"
-    said = output("evaluate", folder / "photos", "--data", images, "--save-images", out)
-    assert f"3 images, the split test of {images}" in said
+    words = ("evaluate", folder / "photos", "--data", images, "--save-images", out)
+    assert f"3 images, the split test of {images}" in output(*words)
     names = [f"facade_{seed}.png" for seed in SEEDS]
     for place in ("input", "generated", "target"):
         assert sorted(file.name for file in (out / place).iterdir()) == names
         assert read_image(out / place / names[0]).shape == (64, 64, 3)
     assert list(out.parent.iterdir()) == [out]
     (out / "generated" / "facade_older.png").touch()
-    again = ("evaluate", folder / "photos", "--data", images, "--save-images", out)
-    refusal(*again, about=out)
-    output(*again, "--force")
+    refusal(*words, about=out)
+    output(*words, "--force")
     assert sorted(file.name for file in (out / "generated").iterdir()) == names, "of this run alone"
     file = out / "input" / names[0]
-    refusal(*again[:-1], file, "--force", about=file)
+    refusal(*words[:-1], file, "--force", about=file)
     shown = read_image(out / "target" / names[0]).astype(float)
     exact = np.asarray(Image.fromarray(facade(SEEDS[0], 128).photo).resize((64, 64), 3))
     assert np.abs(shown - exact).max() <= 1
@@ -202,7 +193,7 @@ def test_what_is_neither_photo_nor_label_map_still_has_colours(
     reader = folder / "segmenter.ckpt"
     assert "no label maps" in refusal(*words, "--segmenter", reader, about=reader)
     output(*words, "--segmenter", reader, "--target", "photos")
-    # Where the colours show no label map, the segmenter that ships is not asked of its own accord.
+    # The segmenter that ships is used only where the colours show photos and label maps.
     assert "photos read by" not in output(*words, "--target", "photos")
 
 
@@ -248,7 +239,7 @@ def test_an_interruption_leaves_no_images(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report.Tally, "add", interrupt)
+    monkeypatch.setattr(tally, "mean_scores", interrupt)  # after the images
     words = ["evaluate", folder / "photos", "--data", folder / "records"]
     outputs = ["--json", tmp_path / "x.json", "--save-images", tmp_path / "pngs"]
     assert call(*words, *outputs).exit_code == 130
@@ -256,7 +247,8 @@ def test_an_interruption_leaves_no_images(
 
 
 def test_a_folder_of_photos_measures_a_network_that_colours(tmp_path: Path) -> None:
-    config = preset("quick", ngf=4, ndf=4, input_channels=1, target_channels=2, colours="lab")
+    colours: dict[str, Any] = {"input_channels": 1, "target_channels": 2, "colours": "lab"}
+    config = preset("quick", ngf=4, ndf=4, jit=False, **colours)
     checkpoints.save(UNet(config).get_parameters(), tmp_path / "x.ckpt", config)
     (tmp_path / "photos").mkdir()
     for seed in range(2):

@@ -12,7 +12,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import StarGANConfig, halvings
-from pix2pix_ms.pix2pix.nets.blocks import ScaledInstanceNorm, leaky_relu, parameter
+from pix2pix_ms.pix2pix.nets.blocks import InstanceNorm, leaky_relu, parameter
 
 UNIT = 1 / math.sqrt(2)  # times the sum of two branches, whose variance is then that of one
 BOTTLENECK = 16  # side of the features in the middle
@@ -52,7 +52,7 @@ class AffineInstanceNorm(nn.Cell):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = ScaledInstanceNorm()
+        self.norm = InstanceNorm()
         # Not "gamma" and "beta": MindSpore's optimisers do not decay parameters of these names.
         self.scale = parameter(np.ones((1, channels)), "scale")
         self.shift = parameter(np.zeros((1, channels)), "shift")
@@ -72,7 +72,7 @@ class AdaIN(nn.Cell):
     def __init__(self, style_dim: int, channels: int) -> None:
         super().__init__()
         self.channels = channels
-        self.norm = ScaledInstanceNorm()
+        self.norm = InstanceNorm()
         self.affine = nn.Dense(style_dim, 2 * channels)
 
     def construct(self, x: Tensor, s: Tensor) -> Tensor:

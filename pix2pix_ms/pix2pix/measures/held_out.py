@@ -1,7 +1,8 @@
 """Which pairs a network is measured on: those held out, of records or of images."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.prepare.prepare import write_splits
@@ -11,7 +12,7 @@ from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.errors import Pix2PixError
 
 HELD_OUT = ("val", "test")  # in the order of preference
-WHOLE = "images"  # what a folder without splits is called
+WHOLE = "images"  # the name of a folder without splits
 
 
 def recipe_for(config: Config) -> Recipe:
@@ -27,7 +28,7 @@ def held_out_record(data: Path, made: Path, recipe: Recipe = DEFAULT) -> tuple[P
 
     Args:
         data: a MindRecord file, a folder of records, or a folder of images as `prepare` takes it.
-            Of splits it is val, else test; of a file, or of images without splits, all pairs.
+            Splits: val, else test; a file, or images without splits: all pairs.
         made: the folder to write a record of images to.
         recipe: how images are prepared.
 
@@ -46,13 +47,12 @@ def held_out_record(data: Path, made: Path, recipe: Recipe = DEFAULT) -> tuple[P
     return path, f"all pairs of {data}" if name == WHOLE else f"the split {name} of {data}"
 
 
-def held_out_split(present: Iterable[str], where: Path) -> str:
+def held_out_split(present: Mapping[str, Any], where: Path) -> str:
     """Choose the split to measure on; never the one that was trained on."""
-    names = list(present)
     for name in HELD_OUT:
-        if name in names:
+        if name in present:
             return name
     raise Pix2PixError(
         f"{where}: expected a held-out split, {' or '.join(HELD_OUT)}, found only "
-        f"{', '.join(names)}; prepare one with --val-ratio, or name the pairs to measure on"
+        f"{', '.join(present)}; prepare one with --val-ratio, or name the pairs to measure on"
     )

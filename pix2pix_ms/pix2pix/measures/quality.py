@@ -1,14 +1,13 @@
-"""How far generated pictures are from real ones: KID, and the weave of upsampling.
+"""How far generated pictures are from real ones: KID, and the checkerboard of upsampling.
 
-L1, SSIM and segmentation cannot tell a photo from a brown, woven picture of the same building. KID
-(Binkowski et al. 2018) compares two sets of pictures by what a network trained on ImageNet sees in
-them. Its network here is EfficientNet-Lite0: no value is comparable with anybody's FID, nor with a
-KID of Inception's features.
+L1, SSIM and segmentation do not distinguish a photo from a brown, woven picture of the same
+building. KID (Binkowski et al. 2018) compares two sets of pictures by the features of a network
+trained on ImageNet. Here that is EfficientNet-Lite0: no value is comparable with anybody's FID, nor
+with a KID of Inception's features.
 """
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import mindspore as ms
@@ -17,9 +16,9 @@ from PIL import Image
 from skimage.color import rgb2gray
 
 from pix2pix_ms.data.images import Pixels, shown
-from pix2pix_ms.pix2pix.measures.efficientnet import FEATURES, SIDE, WEIGHTS, EfficientNetLite0
+from pix2pix_ms.pix2pix.measures.efficientnet import FEATURES, SIDE, EfficientNetLite0, weights_file
 
-FEWEST = 10  # pictures, of which a KID says something
+FEWEST = 10  # pictures that a KID needs
 BATCH = 10
 SUBSETS = 50  # of half the pictures each, for the spread
 
@@ -32,16 +31,16 @@ class KID(NamedTuple):
 
 
 def available() -> bool:
-    """Tell whether the network's weights are installed."""
-    return find_spec(WEIGHTS.replace("-", "_")) is not None
+    """Whether the network's weights are installed."""
+    return weights_file() is not None
 
 
 @cache
 def extractor() -> Any:
     """Return the network as a compiled function, made once a process."""
-    network = EfficientNetLite0()
-    network.set_train(False)
-    return ms.jit(network.construct)
+    file = weights_file()
+    assert file is not None  # as `available` has it
+    return ms.jit(EfficientNetLite0(file).set_train(False).construct)
 
 
 def features(pictures: Sequence[Pixels]) -> np.ndarray:
@@ -71,16 +70,15 @@ def mmd(first: np.ndarray, between: np.ndarray, second: np.ndarray) -> float:
 
 
 def kid(one: np.ndarray, other: np.ndarray) -> KID:
-    """Return the KID of two sets of features, [N, 1280] and [M, 1280]; the subsets have a seed."""
+    """Return the KID of two sets of features, [N, 1280] and [M, 1280]; reproducible."""
     first, between, second = kernel(one, one), kernel(one, other), kernel(other, other)
     rng, subsets = np.random.default_rng(0), []
     for _ in range(SUBSETS):
         rows = rng.choice(len(one), len(one) // 2, replace=False)
         columns = rng.choice(len(other), len(other) // 2, replace=False)
-        subsets.append(
-            mmd(first[np.ix_(rows, rows)], between[np.ix_(rows, columns)],
-                second[np.ix_(columns, columns)])
-        )  # fmt: skip
+        places = (rows, rows), (rows, columns), (columns, columns)
+        kernels = (first, between, second)
+        subsets.append(mmd(*(k[np.ix_(*p)] for k, p in zip(kernels, places, strict=True))))
     return KID(1000 * mmd(first, between, second), 1000 * float(np.std(subsets)))
 
 
@@ -95,10 +93,10 @@ def kid_of_halves(real: np.ndarray) -> KID:
 
 
 def weave(pictures: Sequence[Pixels]) -> float:
-    """Return how much stronger a pattern of period two is than what is a little coarser.
+    """Return the power of a pattern of period two, relative to slightly lower frequencies.
 
-    Of the grey picture without its mean, under a Hann window: the power at a period of two pixels
-    over the mean of the bins 3 to 6 away, along rows and columns. Photos have about 0.8.
+    Of the grey picture less its mean, with a Hann window: the power at a period of two pixels over
+    the mean of the bins 3 to 6 below, along rows and columns. Photos have about 0.8.
     """
     found = []
     for picture in pictures:

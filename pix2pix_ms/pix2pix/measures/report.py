@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS
 from pix2pix_ms.pix2pix.measures.held_out import held_out_record, recipe_for
 from pix2pix_ms.pix2pix.measures.quality import FEWEST
 from pix2pix_ms.pix2pix.measures.segmenter import load_segmenter
-from pix2pix_ms.pix2pix.measures.tally import Measure, Tally, Target
+from pix2pix_ms.pix2pix.measures.tally import Measure, Target, measures_of
 from pix2pix_ms.pix2pix.translate import Mode, Translator, Triple, triples
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import load_generator
@@ -65,14 +65,15 @@ class Report:
             rows[f"Lab histogram intersection, {name}"] = measure
         for name, measure in (self.segmentation or {}).items():
             rows[f"segmentation, {name.replace('_', ' ').replace('iou', 'IoU')}"] = measure
-        head = (
+        lines = [
             f"{self.images} images, {self.data}; {self.direction} at {self.width}x{self.height}, "
             f"mode {self.mode}"
-        )
-        lines = [head, line("", "generated", "target")]
-        if self.segmenter:
-            lines.insert(1, f"photos read by {self.segmenter}")
-        lines += [line(name, *map(printed, measure)) for name, measure in rows.items()]
+        ]
+        lines += [f"photos read by {self.segmenter}"] if self.segmenter else []
+        lines.append(f"{'':33}{'generated':>10}{'target':>10}")
+        for name, measure in rows.items():
+            numbers = ("-" if value is None else f"{value:.3f}" for value in measure)
+            lines.append(f"{name:33}" + "".join(f"{number:>10}" for number in numbers))
         lines.append(ABOUT_KID if self.kid else NO_KID)
         return "\n".join(lines + ([] if self.segmentation else [NO_SEGMENTATION[self.target]]))
 
@@ -89,18 +90,8 @@ NO_SEGMENTATION: dict[Target, str] = {
 }
 
 
-def line(name: str, generated: str, target: str) -> str:
-    """Align a row of the table."""
-    return f"{name:33}{generated:>10}{target:>10}"
-
-
-def printed(value: float | None) -> str:
-    """Print a number, or a dash where there is none."""
-    return "-" if value is None else f"{value:.3f}"
-
-
 def plain(value: object) -> object:
-    """Turn measures into objects of JSON."""
+    """Return measures as JSON objects."""
     if isinstance(value, Measure):
         return value._asdict()
     if isinstance(value, dict):
@@ -140,31 +131,29 @@ def evaluate_checkpoint(
         seen = target_of(pairs, config.direction)
         target = target or seen
         segmenter = segmenter_for(segmenter, target, seen)
-        labeller = load_segmenter(segmenter) if segmenter else None
-        names = file_names(pairs.record) if writing else [""] * len(pairs)
-        tally = Tally(target, labeller)
-        bar = tqdm(names, "images", unit="image", disable=None, leave=False)
-        for name, triple in zip(bar, triples(translator, pairs), strict=True):
-            tally.add(*triple)
-            if writing:
-                save(writing, name, triple)
+        read = load_segmenter(segmenter) if segmenter else None
+        generated = triples(translator, pairs)
+        if writing:
+            generated = saved(generated, file_names(pairs.record), writing)
+        bar = tqdm(generated, "images", len(pairs), unit="image", disable=None, leave=False)
+        measures = measures_of(bar, target, read)
     return Report(
         checkpoint=str(checkpoint), data=description, images=len(pairs),
         height=config.shape[0], width=config.shape[1], direction=config.direction, mode=mode,
-        target=target, segmenter=str(segmenter) if segmenter else None, **tally.measures(),
+        target=target, segmenter=str(segmenter) if segmenter else None, **measures,
     )  # fmt: skip
 
 
 def target_of(pairs: Subset, direction: Direction) -> Target:
-    """Judge what the targets are by the colours of the first pair."""
+    """Return what the targets are, by the colours of the first pair."""
     labels = dict(zip(NETWORK_COLUMNS[direction], label_maps(pairs), strict=True))
     return "labels" if labels["y"] else "photos" if labels["x"] else "other"
 
 
 def segmenter_for(named: Path | None, target: Target, seen: Target) -> Path | None:
-    """Return the segmenter to read photos with: as named, or the one that ships.
+    """Return the segmenter to label photos with: as named, or the one that ships.
 
-    That reads only where the colours, too, show photos and label maps.
+    That one only where the colours, too, show photos and label maps.
 
     Raises:
         Pix2PixError: if one is named where there are no photos, or no label maps to compare with.
@@ -181,7 +170,7 @@ def segmenter_for(named: Path | None, target: Target, seen: Target) -> Path | No
 
 @contextmanager
 def new_folder(folder: Path | None, force: bool) -> Iterator[Path | None]:
-    """Give a place for a folder's subfolders, which replace those of their names at the end."""
+    """Give a folder to write to; its subfolders replace those of `folder` at the end."""
     if folder is None:
         yield None
         return
@@ -212,8 +201,11 @@ def file_names(record: Record) -> list[str]:
     return names
 
 
-def save(folder: Path, name: str, triple: Triple) -> None:
-    """Write (input, generated, target) to PNG files of one name in folders of their own."""
-    for place, image in zip(FOLDERS, triple, strict=True):
-        (folder / place).mkdir(exist_ok=True)
-        to_image(to_pixels(image)).save(folder / place / f"{name}.png")
+def saved(triples: Iterable[Triple], names: list[str], folder: Path) -> Iterator[Triple]:
+    """Yield (input, generated, target), each first written to a PNG in a folder of its kind."""
+    for kind in FOLDERS:
+        (folder / kind).mkdir()
+    for name, triple in zip(names, triples, strict=True):
+        for kind, image in zip(FOLDERS, triple, strict=True):
+            to_image(to_pixels(image)).save(folder / kind / f"{name}.png")
+        yield triple

@@ -1,8 +1,8 @@
 """A classifier of photos, pixel by pixel, that judges generated ones (paper, section 4.1).
 
-It is the generator's U-Net with a score for each class of the label maps in place of a picture,
-trained on real photos with cross-entropy. It reads with the moving statistics: what it says of a
-pixel must depend on the photo and on what it has learned, never on how the photos are batched.
+It is the generator's U-Net with a score for each class of the label maps as its output, trained on
+real photos with cross-entropy. In inference it uses the moving statistics, so that a photo's labels
+do not depend on the others in its batch.
 """
 
 import time
@@ -16,16 +16,14 @@ from PIL import Image
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.data import records
 from pix2pix_ms.data.facades import classes_of
 from pix2pix_ms.data.images import Pixels, to_pixels
 from pix2pix_ms.data.pair_batches import (
     Subset,
     TrainingData,
-    check_batch,
-    check_channels,
     epoch_data,
     label_maps,
+    pairs_of,
     plain_data,
 )
 from pix2pix_ms.errors import Pix2PixError
@@ -71,7 +69,7 @@ class Labeller:
         self.scores, self.shape = Translator(network, config, "eval"), config.shape
 
     def __call__(self, photo: Pixels) -> Pixels:
-        """Label every pixel; a photo of another size is resized, and its labels back."""
+        """Label every pixel; a photo of another size is resized, and its labels resized back."""
         scores = self.scores(to_network(photo, self.shape)[None])
         labels = Image.fromarray(scores[0].argmax(axis=0).astype(np.uint8))
         height, width = photo.shape[:2]
@@ -88,7 +86,7 @@ def train_segmenter(
     """Train a segmenter, write it to the file `out` at the end, and return its held-out scores.
 
     Args:
-        config: as `segmenter_config` makes it; the place of the label maps decides its direction.
+        config: as `segmenter_config` makes it; which images are label maps decides its direction.
         report: called with a line an epoch.
         force: replace a file that is there.
 
@@ -102,52 +100,48 @@ def train_segmenter(
         )
     with held(out, is_file=True):
         check_new(out, force=force)
-        return train_and_write(config, data, out, report)
-
-
-def train_and_write(
-    config: Config, data: TrainingData, out: Path, report: Callable[[str], None]
-) -> SegmentationScores:
-    """Do as `train_segmenter` says, with `out` locked."""
-    config = replace(config, direction=photo_to_labels(data.held_out))
-    check_batch(len(data.train), config)
-    for subset in (data.train, data.held_out):
-        check_channels(subset.record, config)
-    report(data.description)
-    network = Segmenter(config)
-    initialise(network, config)
-    optimiser = adam(network, config)
-    step = training_step(network, optimiser, config)
-    labeller = Labeller(network, config)
-    for epoch in range(1, config.epochs + 1):
-        began = time.perf_counter()
-        set_rate(optimiser, config.learning_rate_at(epoch))
-        loss = train_epoch(network, step, data.train, config, epoch)
-        check_finite(network, loss, epoch)
-        scores = held_out_scores(labeller, data.held_out, config)
-        report(
-            f"epoch {epoch:{len(str(config.epochs))}d}/{config.epochs}  cross-entropy {loss:.3f}"
-            f"  held-out per-pixel {scores.pixel_accuracy:.3f}  per-class "
-            f"{scores.class_accuracy:.3f}  IoU {scores.class_iou:.3f}"
-            f"  {time.perf_counter() - began:.1f} s"
-        )
-    checkpoints.save(network.get_parameters(), out, config, epoch=config.epochs)
+        config = replace(config, direction=photo_to_labels(data.held_out))
+        report(data.description)
+        network = Segmenter(config)
+        initialise(network, config)
+        scores = run_epochs(network, config, data, report)
+        checkpoints.save(network.get_parameters(), out, config, epoch=config.epochs)
     return scores
 
 
-def check_finite(network: Segmenter, loss: float, epoch: int) -> None:
-    """Refuse to go on with a loss or weights that are not finite."""
-    values = {"loss": loss} | {p.name: p.asnumpy() for p in network.get_parameters()}
-    for name, value in values.items():
-        if not np.isfinite(value).all():
+def run_epochs(
+    network: Segmenter, config: Config, data: TrainingData, report: Callable[[str], None]
+) -> SegmentationScores:
+    """Train a network and return its held-out scores after the last epoch.
+
+    Raises:
+        Pix2PixError: if its weights are not finite any more.
+    """
+    optimiser, labeller = adam(network, config), Labeller(network, config)
+    step = training_step(network, optimiser, config)
+    for epoch in range(1, config.epochs + 1):
+        began = time.perf_counter()
+        set_rate(optimiser, config.learning_rate_at(epoch))
+        network.set_train()
+        batches = pairs_of(epoch_data(data.train, config, epoch), data.train)
+        losses = [float(step(Tensor(x), Tensor(one_hot(y)))[0]) for x, y in batches]
+        if not all(np.isfinite(p.asnumpy()).all() for p in network.get_parameters()):
             raise Pix2PixError(
-                f"{name}: expected finite numbers in epoch {epoch}, found others; look for broken "
-                "images in the data"
+                f"epoch {epoch}: expected finite weights, found others; look for broken images in "
+                "the data, or try a lower --learning-rate"
             )
+        scores = held_out_scores(labeller, data.held_out, config)
+        report(
+            f"epoch {epoch:{len(str(config.epochs))}d}/{config.epochs}  cross-entropy "
+            f"{np.mean(losses):.3f}  held-out per-pixel {scores.pixel_accuracy:.3f}  per-class "
+            f"{scores.class_accuracy:.3f}  IoU {scores.class_iou:.3f}"
+            f"  {time.perf_counter() - began:.1f} s"
+        )
+    return scores
 
 
 def photo_to_labels(subset: Subset) -> Direction:
-    """Return the direction from photo to label map, judged by the first pair.
+    """Return the direction from photo to label map, by the colours of the first pair.
 
     Raises:
         Pix2PixError: if not just one of the two is a label map.
@@ -175,37 +169,20 @@ def training_step(
     return compiled(gradient_step(loss, optimiser), config)
 
 
-def train_epoch(
-    network: Segmenter,
-    step: Callable[..., Terms],
-    subset: Subset,
-    config: Config,
-    epoch: int,
-) -> float:
-    """Run one epoch's steps and return their mean loss."""
-    network.set_train()
-    losses = []
-    for row in records.rows_of(epoch_data(subset, config, epoch), subset.record.path):
-        (loss,) = step(Tensor(row["x"]), Tensor(one_hot(row["y"])))
-        losses.append(float(loss))
-    return float(np.mean(losses))
-
-
 def one_hot(label_maps: np.ndarray) -> np.ndarray:
-    """Turn label maps, float32 [N, 3, H, W] in [-1, 1], into 0 and 1, float32 [N, 12, H, W].
+    """Return label maps, float32 [N, 3, H, W] in [-1, 1], one-hot: float32 [N, 12, H, W].
 
-    The nearest palette colour decides, also where resizing has blended two.
+    A pixel has the class of the nearest palette colour.
     """
     labels = np.stack([classes_of(picture) for picture in to_pixels(label_maps)])
     return np.moveaxis(np.eye(CLASSES, dtype=np.float32)[labels], -1, 1).copy()
 
 
 def held_out_scores(labeller: Labeller, subset: Subset, config: Config) -> SegmentationScores:
-    """Score the segmenter on pairs it has not seen."""
+    """Score the segmenter on held-out pairs."""
     counts = np.zeros((CLASSES, CLASSES), np.int64)
-    for row in records.rows_of(plain_data(subset, config), subset.record.path):
-        photo, label_map = (to_pixels(row[name][0]) for name in "xy")
-        counts += confusion(classes_of(label_map), labeller(photo))
+    for x, y in pairs_of(plain_data(subset, config), subset):
+        counts += confusion(classes_of(to_pixels(y[0])), labeller(to_pixels(x[0])))
     return segmentation_scores(counts)
 
 
@@ -213,7 +190,7 @@ def load_segmenter(path: Path) -> Labeller:
     """Return the segmenter of a checkpoint, as `file_of` finds it, as a function of a photo.
 
     Raises:
-        Pix2PixError: if the file cannot be read or holds no segmenter.
+        Pix2PixError: if the file cannot be read or has no segmenter.
     """
     path = checkpoints.file_of(path)
     found, config, _ = checkpoints.load(path)

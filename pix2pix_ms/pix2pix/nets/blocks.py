@@ -15,7 +15,7 @@ from pix2pix_ms.training.weights import BOX
 KERNEL = 4
 DROPOUT_RATE = 0.5
 EPSILON = 1e-5
-MOMENTUM = 0.1  # share of a batch's statistics in the moving ones
+MOMENTUM = 0.1  # weight of a batch's statistics in the moving ones
 SLOPE = 0.2  # of LeakyReLU
 Statistics = Literal["batch", "moving"]
 
@@ -40,17 +40,16 @@ def convolution(channels_in: int, channels_out: int, stride: int, bias: bool) ->
 class Verdict(nn.Conv2d):
     """The 4x4 convolution to one channel that ends the PatchGAN: [N, C, H, W] to [N, 1, H-1, W-1].
 
-    On a CPU it is computed as the products of all 16 taps, a 1x1 convolution to 16 channels, and
-    their sum at the right places, a convolution with 16 one-hot kernels. oneDNN gathers 16 shifted
-    copies of all C channels otherwise: at 256x256 (MindSpore 2.8) 3.9 ms forwards and 16.8 ms
-    backwards, against 0.3 and 0.9 ms so.
+    On a CPU it is computed as a 1x1 convolution to 16 channels, one for each tap of the kernel, and
+    their sum, shifted by a convolution with 16 one-hot kernels. oneDNN otherwise gathers 16 shifted
+    copies of all C channels: at 256x256 (MindSpore 2.8) 3.9 ms forwards and 16.8 ms backwards,
+    against 0.3 and 0.9 ms.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, 1, KERNEL, 1, pad_mode="pad", padding=1, has_bias=True)
         self.channels = channels
-        places = np.eye(KERNEL**2, dtype=np.float32).reshape(1, -1, KERNEL, KERNEL)
-        self.places = Tensor(places)
+        self.places = Tensor(np.eye(KERNEL**2, dtype=np.float32).reshape(1, -1, KERNEL, KERNEL))
         self.by_taps = computes_on_cpu()
 
     def construct(self, x: Tensor) -> Tensor:
@@ -77,10 +76,10 @@ def upconvolution(
 class ComposedUpconvolution(nn.Conv2dTranspose):
     """Nearest-neighbour upsampling and a 3x3 convolution, as one transposed convolution.
 
-    [N, in, H, W] to [N, out, 2H, 2W]. The learned kernel is 3x3; convolved with a 2x2 box it is the
-    4x4 kernel of a transposed convolution that gives the same image, borders included, with 16
-    products in place of 36. All its outputs overlap alike, so it leaves no checkerboard (Odena et
-    al. 2016). `weights.fold` makes the plain transposed convolution of it.
+    [N, in, H, W] to [N, out, 2H, 2W]. The learned 3x3 kernel, convolved with a 2x2 box, is the 4x4
+    kernel of a transposed convolution that gives the same image, borders included, with 16 products
+    in place of 36. It leaves no checkerboard (Odena et al. 2016). `weights.fold` makes the plain
+    transposed convolution of it.
     """
 
     def __init__(self, channels_in: int, channels_out: int, bias: bool) -> None:
@@ -103,11 +102,10 @@ class ComposedUpconvolution(nn.Conv2dTranspose):
 class BatchNorm(nn.Cell):
     """Batch normalisation over N, H and W, as the paper uses it: with the test batch's statistics.
 
-    While training, the batch's own statistics normalise and the moving ones follow them. Otherwise
-    `statistics` decides: "batch" takes the batch at hand and changes nothing, "moving" takes what
-    training gathered. `nn.BatchNorm2d` knows no way to use batch statistics without changing the
-    moving ones, so evaluating in the middle of a training would alter it. Where ranks that train
-    together synchronise their statistics, the batch is that of all.
+    In training it normalises with the batch's statistics and updates the moving ones; in inference
+    with those `statistics` names, "batch" or "moving", and updates nothing. (`nn.BatchNorm2d`
+    cannot use a batch's statistics without updating the moving ones, so that measuring during a
+    training would alter it.) Where ranks synchronise statistics, the batch is that of all ranks.
     """
 
     in_float32 = True  # `machine/precision.py` looks for it where the network computes in half
@@ -119,9 +117,9 @@ class BatchNorm(nn.Cell):
         self.beta = parameter(np.zeros(channels), "beta")
         self.moving_mean = parameter(np.zeros(channels), "moving_mean", trained=False)
         self.moving_variance = parameter(np.ones(channels), "moving_variance", trained=False)
-        self.follow = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=MOMENTUM)
-        self.freeze = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
-        self.recall = ops.BatchNorm(is_training=False, epsilon=EPSILON)
+        self.update = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=MOMENTUM)
+        self.by_batch = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
+        self.by_moving = ops.BatchNorm(is_training=False, epsilon=EPSILON)
         self.synchronised, self.ranks = world().synchronised, world().ranks
         if self.synchronised:
             self.mean, self.sum = Mean(), ops.ReduceSum(keep_dims=True)
@@ -129,38 +127,36 @@ class BatchNorm(nn.Cell):
     def construct(self, x: Tensor) -> Tensor:
         """Normalise x, float32 [N, C, H, W]."""
         if self.training and self.synchronised:
-            return self.with_others(x)
+            return self.over_ranks(x)
         if self.training:
-            normalise = self.follow
-        elif self.statistics == "batch":
-            normalise = self.freeze
+            normalise = self.update
         else:
-            normalise = self.recall
+            normalise = self.by_batch if self.statistics == "batch" else self.by_moving
         return normalise(x, self.gamma, self.beta, self.moving_mean, self.moving_variance)[0]
 
-    def with_others(self, x: Tensor) -> Tensor:
-        """Normalise with the mean and the variance over all ranks' images, and follow those.
+    def over_ranks(self, x: Tensor) -> Tensor:
+        """Normalise with the mean and variance over all ranks' images, and update the moving ones.
 
         `nn.SyncBatchNorm` is for Ascend alone (MindSpore 2.8).
         """
         dtype, x = x.dtype, x.astype(ms.float32)  # halves would overflow in a sum of a large image
         here = x.shape[0] * x.shape[2] * x.shape[3]
-        share, everywhere = 1.0 / here, here * self.ranks
-        (mean,) = self.mean((self.sum(x, (0, 2, 3)) * share,))
+        fraction, everywhere = 1.0 / here, here * self.ranks
+        (mean,) = self.mean((self.sum(x, (0, 2, 3)) * fraction,))
         centred = x - mean
-        (variance,) = self.mean((self.sum(centred * centred, (0, 2, 3)) * share,))
-        unbiased = variance * (everywhere / max(everywhere - 1, 1))  # as `ops.BatchNorm` follows it
+        (variance,) = self.mean((self.sum(centred * centred, (0, 2, 3)) * fraction,))
+        unbiased = variance * (everywhere / max(everywhere - 1, 1))  # what `ops.BatchNorm` averages
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-            follows = (1 - MOMENTUM) * moving + MOMENTUM * ops.stop_gradient(value.reshape(-1))
-            ops.assign(moving, follows)
+            updated = (1 - MOMENTUM) * moving + MOMENTUM * ops.stop_gradient(value.reshape(-1))
+            ops.assign(moving, updated)
         scale = self.gamma.reshape(1, -1, 1, 1) * ops.rsqrt(variance + EPSILON)
         return (centred * scale + self.beta.reshape(1, -1, 1, 1)).astype(dtype)
 
 
-class ScaledInstanceNorm(nn.Cell):
-    """Instance normalisation, then a scale and a shift for every channel of every image.
+class InstanceNorm(nn.Cell):
+    """Instance normalisation of x, float32 [N, C, H, W], over H and W, as in the reference.
 
-    x, float32 [N, C, H, W], normalised over H and W, times `scale`, plus `shift`, both [N, C].
+    With `scale` and `shift`, [N, C] each, the result is multiplied by one and added to the other.
     Computed as batch normalisation of one image with N C channels, because `nn.InstanceNorm2d` has
     no CPU kernel and `nn.GroupNorm` is slower there (MindSpore 2.7 to 2.10).
     """
@@ -171,36 +167,23 @@ class ScaledInstanceNorm(nn.Cell):
         super().__init__()
         self.normalise = ops.BatchNorm(is_training=True, epsilon=EPSILON, momentum=0.0)
 
-    def construct(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """Normalise, scale and shift."""
+    def construct(
+        self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
+    ) -> Tensor:
+        """Normalise, and scale and shift."""
         batch, channels, height, width = x.shape
-        each = batch * channels
-        unused = ops.zeros((each,), ms.float32), ops.ones((each,), ms.float32)
-        flat = x.reshape(1, each, height, width)
-        y = self.normalise(flat, scale.reshape(each), shift.reshape(each), *unused)[0]
-        return y.reshape(batch, channels, height, width)
-
-
-class InstanceNorm(nn.Cell):
-    """Instance normalisation without scale and shift, as in the reference PyTorch pix2pix."""
-
-    in_float32 = True  # `machine/precision.py` looks for it where the network computes in half
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = ScaledInstanceNorm()
-
-    def construct(self, x: Tensor) -> Tensor:
-        """Normalise x, float32 [N, C, H, W]."""
-        shape = x.shape[:2]
-        return self.norm(x, ops.ones(shape, ms.float32), ops.zeros(shape, ms.float32))
+        each = (batch * channels,)
+        one, zero = ops.ones(each, ms.float32), ops.zeros(each, ms.float32)
+        scale = one if scale is None else scale.reshape(each)
+        shift = zero if shift is None else shift.reshape(each)
+        flat = x.reshape(1, batch * channels, height, width)
+        return self.normalise(flat, scale, shift, zero, one)[0].reshape(x.shape)
 
 
 class SmoothInstanceNorm(nn.Cell):
-    """InstanceNorm of plain operators, whose gradient has a gradient: for a gradient penalty.
+    """InstanceNorm with a second derivative, for a gradient penalty; slower on a CPU.
 
-    The other is the faster on a CPU, but `ops.BatchNorm`, of which it is made, has a second
-    derivative inside a graph alone (MindSpore 2.8).
+    `ops.BatchNorm` has a second derivative inside a graph alone (MindSpore 2.8).
     """
 
     def __init__(self) -> None:
@@ -209,18 +192,14 @@ class SmoothInstanceNorm(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         """Normalise x, float32 [N, C, H, W]."""
-        share = 1.0 / (x.shape[2] * x.shape[3])  # a sum and a product: `mean` is slower on a CPU
-        centred = x - self.sum(x, (2, 3)) * share
-        variance = self.sum(centred * centred, (2, 3)) * share
+        fraction = 1.0 / (x.shape[2] * x.shape[3])  # a sum and a product: `mean` is slower on a CPU
+        centred = x - self.sum(x, (2, 3)) * fraction
+        variance = self.sum(centred * centred, (2, 3)) * fraction
         return centred * ops.rsqrt(variance + EPSILON)
 
 
 def normalisation(norm: Norm, channels: int, smooth: bool = False) -> nn.Cell:
-    """Return the layer named by `norm` for this many channels.
-
-    Args:
-        smooth: make it one that has a second derivative.
-    """
+    """Return the layer `norm` names; `smooth`: with a second derivative."""
     if norm == "batch":
         return BatchNorm(channels)
     if norm == "instance":
@@ -229,30 +208,27 @@ def normalisation(norm: Norm, channels: int, smooth: bool = False) -> nn.Cell:
 
 
 def has_bias(norm: Norm) -> bool:
-    """Tell whether a convolution in front of `norm` has a bias, as the reference decides it.
-
-    Batch normalisation has a shift of its own; affine-free instance normalisation has none.
-    """
+    """Whether a convolution before `norm` has a bias, as in the reference: batch norm shifts."""
     return norm == "instance"
 
 
 def set_statistics(network: nn.Cell, statistics: Statistics) -> None:
-    """Choose what every BatchNorm in `network` normalises with outside training."""
-    for cell in network.cells_and_names():
-        if isinstance(cell[1], BatchNorm):
-            cell[1].statistics = statistics
+    """Choose what every BatchNorm in `network` normalises with in inference."""
+    for _, cell in network.cells_and_names():
+        if isinstance(cell, BatchNorm):
+            cell.statistics = statistics
 
 
 def dropout_mask(shape: tuple[int, ...], seed: int, stream: Stream, *position: int) -> Tensor:
     """Draw one mask for inverted dropout at rate 0.5: float32, entries 0 or 2.
 
-    Drawn on the host and passed into the network, since no dropout of MindSpore's repeats itself
-    from a seed on a CPU both operation by operation and inside a graph (2.7 to 2.10).
+    Drawn on the host and passed into the network, since no dropout of MindSpore's is reproducible
+    from a seed on a CPU both in PyNative and in a graph (2.7 to 2.10).
     """
     sample = random(seed, stream, *position).random
     alone = stream is Stream.INFERENCE  # the first rank measures by itself
-    drawn = sample(shape, dtype=np.float32) if alone else draw(shape, sample)
-    return Tensor((drawn >= DROPOUT_RATE).astype(np.float32) / (1 - DROPOUT_RATE))
+    uniform = sample(shape, dtype=np.float32) if alone else draw(shape, sample)
+    return Tensor((uniform >= DROPOUT_RATE).astype(np.float32) / (1 - DROPOUT_RATE))
 
 
 def parameter(value: np.ndarray, name: str, trained: bool = True) -> ms.Parameter:
@@ -261,10 +237,10 @@ def parameter(value: np.ndarray, name: str, trained: bool = True) -> ms.Paramete
 
 
 def tensor_over(value: np.ndarray) -> Tensor:
-    """Make a tensor in the memory of an array that has no other use, instead of a copy.
+    """Make a tensor that uses an array's memory, with no copy.
 
     Where Linux grants huge pages on request (transparent_hugepage: madvise), NumPy requests them
-    for a large array it fills, MindSpore (2.8) does not: with weights and Adam's moments over such
-    arrays a first step has fewer page faults (its seconds: benchmarks/RESULTS.md).
+    for large arrays, MindSpore (2.8) does not; with them a first step has fewer page faults (its
+    seconds: benchmarks/RESULTS.md).
     """
     return Tensor.from_numpy(value)

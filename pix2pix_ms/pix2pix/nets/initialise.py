@@ -16,23 +16,22 @@ GAMMA_DEVIATION = 0.02
 def initialise(network: nn.Cell, config: Settings) -> None:
     """Set every weight of `network` from the seed; biases to 0, BatchNorm's gamma to N(1, 0.02).
 
-    Each tensor draws from a stream of its own name, on the host: the same start on any device.
+    Drawn on the host, from the seed and the parameter's name: the same on any device.
     """
+
+    def rng(parameter: Parameter) -> np.random.Generator:
+        return random(config.seed, Stream.WEIGHTS, zlib.crc32(parameter.name.encode()))
+
     for _, cell in network.cells_and_names():
         if isinstance(cell, nn.Conv2d | nn.Conv2dTranspose | nn.Dense):
-            rng = stream_of(cell.weight, config.seed)
-            value = weights(cell.weight.shape, config.init_type, config.init_gain, rng)
+            shape = cell.weight.shape
+            value = weights(shape, config.init_type, config.init_gain, rng(cell.weight))
             cell.weight.set_data(tensor_over(value))
             if cell.has_bias:
                 cell.bias.set_data(Tensor(np.zeros(cell.bias.shape, np.float32)))
         elif isinstance(cell, BatchNorm):
-            gamma = stream_of(cell.gamma, config.seed).normal(1, GAMMA_DEVIATION, cell.gamma.shape)
+            gamma = rng(cell.gamma).normal(1, GAMMA_DEVIATION, cell.gamma.shape)
             cell.gamma.set_data(Tensor(gamma.astype(np.float32)))
-
-
-def stream_of(parameter: Parameter, seed: int) -> np.random.Generator:
-    """Return the random numbers that belong to a parameter's name."""
-    return random(seed, Stream.WEIGHTS, zlib.crc32(parameter.name.encode()))
 
 
 def weights(

@@ -1,8 +1,10 @@
 """The discriminator: a PatchGAN that judges every patch of a pair (paper, section 3.2.2 and 6.1.2).
 
-It classifies overlapping patches as real or generated and averages their verdicts, so it models
-texture at the scale of a patch and leaves what is larger to L1.
+It classifies overlapping patches as real or generated and averages their verdicts: it models
+texture at the scale of a patch and leaves larger structure to L1.
 """
+
+from itertools import pairwise
 
 from mindspore import Tensor, nn, ops
 
@@ -46,14 +48,16 @@ def patch_grid(size: int, n_layers: int) -> int:
 
 
 class Layer(nn.Cell):
-    """LeakyReLU, convolution, normalisation."""
+    """LeakyReLU, convolution, normalisation: [N, C, H, W] to [N, C', H', W']."""
 
-    def __init__(self, conv: nn.Conv2d, norm: nn.Cell) -> None:
+    def __init__(self, conv: nn.Conv2d, config: Config) -> None:
         super().__init__()
-        self.conv, self.norm = conv, norm
+        self.conv = conv
+        smooth = config.gan_mode == "wgan-gp"  # the gradient penalty needs a second derivative
+        self.norm = blocks.normalisation(config.norm, conv.out_channels, smooth)
 
     def construct(self, h: Tensor) -> Tensor:
-        """Rectify, convolve and normalise h, [N, C, H, W]."""
+        """Rectify, convolve and normalise."""
         return self.norm(self.conv(blocks.leaky_relu(h)))
 
 
@@ -61,7 +65,7 @@ class PatchGAN(nn.Cell):
     """The discriminator D: input image and a target or generated image, to a logit per patch.
 
     Shapes: two float32 [N, C, H, W] in [-1, 1], input and target channels, to [N, 1, H', W'],
-    unbounded; `patch_grid` gives H' and W'. Without `config.conditional` it does not look at the
+    unbounded; `patch_grid` gives H' and W'. Without `config.conditional` it does not see the
     input image (equation 2).
 
     Raises:
@@ -72,8 +76,10 @@ class PatchGAN(nn.Cell):
         super().__init__()
         patch_grid(min(config.shape), config.n_layers)
         self.conditional = config.conditional
-        first, hidden, last = (patch_layers if config.n_layers else pixel_layers)(config)
-        self.first, self.layers, self.last = first, nn.CellList(hidden), last
+        channels = config.target_channels + config.input_channels * config.conditional
+        first, hidden, last = (patch_layers if config.n_layers else pixel_layers)(channels, config)
+        layers = nn.CellList([Layer(conv, config) for conv in hidden])
+        self.first, self.layers, self.last = first, layers, last
         self.update_parameters_name("discriminator.")
 
     def construct(self, x: Tensor, y: Tensor) -> Tensor:
@@ -84,41 +90,25 @@ class PatchGAN(nn.Cell):
         return self.last(blocks.leaky_relu(h))
 
 
-Layers = tuple[nn.Cell, list[Layer], nn.Cell]  # the first, those in between, the verdict
+Convolutions = tuple[nn.Cell, list[nn.Conv2d], nn.Cell]  # the first, the hidden, the last
 
 
-def channels_seen(config: Config) -> int:
-    """Channels of what D looks at: a pair of images, or one."""
-    return config.target_channels + config.input_channels * config.conditional
-
-
-def normalisation(config: Config, channels: int) -> nn.Cell:
-    """Return D's layer of normalisation, with a second derivative where a penalty asks for it."""
-    return blocks.normalisation(config.norm, channels, smooth=config.gan_mode == "wgan-gp")
-
-
-def patch_layers(config: Config) -> Layers:
+def patch_layers(channels: int, config: Config) -> Convolutions:
     """C64-C128-C256-C512 and the verdict, for three layers; the C512 has stride 1."""
     widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
     strides = [2] * (config.n_layers - 1) + [1]
     bias = blocks.has_bias(config.norm)
     hidden = [
-        Layer(
-            blocks.convolution(before, after, stride, bias),
-            normalisation(config, after),
-        )
-        for before, after, stride in zip(widths, widths[1:], strides, strict=False)
+        blocks.convolution(before, after, stride, bias)
+        for (before, after), stride in zip(pairwise(widths), strides, strict=True)
     ]
-    first = blocks.convolution(channels_seen(config), widths[0], 2, bias=True)
+    first = blocks.convolution(channels, widths[0], 2, bias=True)
     return first, hidden, blocks.Verdict(widths[-1])
 
 
-def pixel_layers(config: Config) -> Layers:
-    """1x1 convolutions only: C64-C128 and the verdict."""
-    bias = blocks.has_bias(config.norm)
-    hidden = Layer(
-        nn.Conv2d(config.ndf, 2 * config.ndf, 1, has_bias=bias),
-        normalisation(config, 2 * config.ndf),
-    )
-    first = nn.Conv2d(channels_seen(config), config.ndf, 1, has_bias=True)
-    return first, [hidden], nn.Conv2d(2 * config.ndf, 1, 1, has_bias=bias)
+def pixel_layers(channels: int, config: Config) -> Convolutions:
+    """1x1 convolutions only: C64-C128 and the verdict (PixelGAN)."""
+    ndf, bias = config.ndf, blocks.has_bias(config.norm)
+    first = nn.Conv2d(channels, ndf, 1, has_bias=True)
+    hidden, last = (nn.Conv2d(n, m, 1, has_bias=bias) for n, m in ((ndf, 2 * ndf), (2 * ndf, 1)))
+    return first, [hidden], last

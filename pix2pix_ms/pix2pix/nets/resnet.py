@@ -1,9 +1,8 @@
 """The generator of unpaired translation: residual blocks at a quarter of the size.
 
-After Johnson et al. 2016, as Zhu et al. 2017 give it in their appendix 7.2: two convolutions halve
-the image, residual blocks change what it shows, two transposed convolutions double it again. There
-are no skips across, since input and target image need not share their outlines. Every convolution
-that keeps the size is padded by reflection, so that no border of zeros enters the image.
+Johnson et al. 2016, as in Zhu et al. 2017, appendix 7.2: two convolutions of stride 2, residual
+blocks, two transposed convolutions. It has no skips, since input and target image need not have the
+same outlines. Convolutions that keep the size have reflection padding.
 """
 
 from itertools import pairwise
@@ -22,7 +21,7 @@ NARROW = 3  # kernel of all others
 
 
 def unpadded(channels_in: int, channels_out: int, kernel: int, bias: bool) -> nn.Conv2d:
-    """Convolution of what is padded already: [N, in, H + k - 1, W + k - 1] to [N, out, H, W]."""
+    """Convolution of a padded image: [N, in, H + k - 1, W + k - 1] to [N, out, H, W]."""
     return nn.Conv2d(channels_in, channels_out, kernel, pad_mode="valid", has_bias=bias)
 
 
@@ -34,9 +33,8 @@ def halving(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2d:
 def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:
     """3x3 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W].
 
-    Padded on top and left alone, which is what the reference's padding 1 with output_padding 1
-    comes to. MindSpore's own `output_padding` gives other numbers on a CPU (2.8), and takes twice
-    as long.
+    Padded on top and left alone, as the reference's padding 1 with output_padding 1. MindSpore's
+    own `output_padding` gives other numbers on a CPU (2.8), and takes twice as long.
     """
     return nn.Conv2dTranspose(
         channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=(1, 0, 1, 0), has_bias=bias
@@ -46,10 +44,10 @@ def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTransp
 class ToImage(nn.Conv2d):
     """The 7x7 convolution that ends the generator: [N, C, H + 6, W + 6] to [N, out, H, W].
 
-    On a CPU it is computed as a 1x7 convolution to 7 channels for each of the image's, one for each
-    row of the kernel, and their sum at the right places, a 7x1 convolution with one-hot kernels.
-    oneDNN gathers 49 shifted copies of all C channels otherwise: for 32 channels at 128x128
-    (MindSpore 2.8) 9.9 ms forwards and 44 ms with the gradient, against 4.0 and 32 ms so.
+    On a CPU it is computed as a 1x7 convolution to 7 channels for each output channel, one a row of
+    the kernel, and their sum, shifted by a 7x1 convolution with one-hot kernels. oneDNN otherwise
+    gathers 49 shifted copies of all C channels: for 32 channels at 128x128 (MindSpore 2.8) 9.9 ms
+    forwards and 44 ms with the gradient, against 4.0 and 32 ms.
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -81,7 +79,7 @@ class Layer(nn.Cell):
 
 
 class Residual(nn.Cell):
-    """A residual block: x and what two padded 3x3 convolutions find to change in it."""
+    """A residual block: x plus two padded 3x3 convolutions of it, [N, C, H, W]."""
 
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
@@ -92,7 +90,7 @@ class Residual(nn.Cell):
         self.norm = blocks.normalisation(norm, channels)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return x with the change added, [N, C, H, W]."""
+        """Return x plus its change."""
         return x + self.norm(self.second(self.pad(self.first(self.pad(x)))))
 
 
@@ -110,13 +108,10 @@ class ResNet(nn.Cell):
         self.pad = nn.ReflectionPad2d(WIDE // 2)
         self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
         down, up = (ngf, 2 * ngf, 4 * ngf), (4 * ngf, 2 * ngf, ngf)
-        self.downs = nn.CellList(
-            [Layer(halving(*pair, bias), norm, pair[1]) for pair in pairwise(down)]
-        )
-        self.residuals = nn.CellList([Residual(4 * ngf, norm) for _ in range(config.n_blocks)])
-        self.ups = nn.CellList(
-            [Layer(doubling(*pair, bias), norm, pair[1]) for pair in pairwise(up)]
-        )
+        downs = [Layer(halving(n, m, bias), norm, m) for n, m in pairwise(down)]
+        ups = [Layer(doubling(n, m, bias), norm, m) for n, m in pairwise(up)]
+        residuals = [Residual(4 * ngf, norm) for _ in range(config.n_blocks)]
+        self.downs, self.residuals, self.ups = map(nn.CellList, (downs, residuals, ups))
         self.last = ToImage(ngf, config.target_channels)
         self.update_parameters_name("generator.")
 

@@ -1,8 +1,8 @@
 """The generator: a U-Net, and the autoencoder it is compared with (paper, section 3.2.1 and 6.1.1).
 
-Down: 4x4 convolutions of stride 2 until one pixel (or as deep as asked), doubling the filters up
-to eight times the first. Up: the mirror image. Skips hand each level's features across, so fine
-structure need not pass through the bottleneck.
+Encoder: 4x4 convolutions of stride 2 down to one pixel (or as deep as configured), doubling the
+filters up to eight times the first. Decoder: the mirror image. Skips concatenate the features of
+each level, so fine structure need not pass through the bottleneck.
 """
 
 import mindspore as ms
@@ -14,25 +14,30 @@ from pix2pix_ms.pix2pix.nets import blocks
 
 
 class Down(nn.Cell):
-    """One level down: LeakyReLU, convolution, normalisation; [N, C, H, W] to [N, C', H/2, W/2]."""
+    """LeakyReLU, convolution, normalisation: [N, C, H, W] to [N, C', H/2, W/2].
+
+    The first has neither activation nor normalisation, the last (the bottleneck) no normalisation.
+    """
 
     def __init__(
         self, channels_in: int, channels_out: int, config: Config, first: bool, last: bool
     ) -> None:
         super().__init__()
         self.first = first
-        bias = blocks.has_bias(config.norm)
-        self.conv = blocks.convolution(channels_in, channels_out, 2, bias)
-        plain = first or last
-        self.norm = blocks.normalisation("none" if plain else config.norm, channels_out)
+        norm = "none" if first or last else config.norm
+        self.conv = blocks.convolution(channels_in, channels_out, 2, blocks.has_bias(config.norm))
+        self.norm = blocks.normalisation(norm, channels_out)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Halve the image; the first level sees pixels and does not rectify them."""
+        """Halve the image."""
         return self.norm(self.conv(x if self.first else blocks.leaky_relu(x)))
 
 
 class Up(nn.Cell):
-    """One level up: ReLU, transposed convolution, normalisation; to [N, C', 2H, 2W]."""
+    """ReLU, transposed convolution, normalisation: [N, C, H, W] to [N, C', 2H, 2W].
+
+    The last, which gives the image, has no normalisation.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, config: Config, last: bool) -> None:
         super().__init__()
@@ -51,42 +56,33 @@ class UNet(nn.Cell):
 
     Shapes: float32 [N, input channels, H, W] in [-1, 1] to [N, target channels, H, W] in [-1, 1];
     H and W multiples of 2**levels. Without `config.skips` it is the encoder-decoder of section
-    6.1.1, same depth and widths. Another network built on it may give out other channels.
+    6.1.1, same depth and widths.
     """
 
     def __init__(self, config: Config, channels_out: int | None = None) -> None:
         super().__init__()
-        channels_out = config.target_channels if channels_out is None else channels_out
-        seen = [config.input_channels]
-        self.skips = config.skips
-        self.levels = config.depth
+        self.skips, self.levels = config.skips, config.depth
+        innermost = self.levels - 1
+        # At 256x256: C64-C128-C256-C512-C512-C512-C512-C512.
         widths = [config.ngf * min(2**level, 8) for level in range(self.levels)]
-        self.downs = nn.CellList(
-            [
-                Down(before, after, config, first=level == 0, last=level == self.levels - 1)
-                for level, (before, after) in enumerate(zip(seen + widths, widths, strict=False))
-            ]
-        )
-        self.ups = nn.CellList(
-            [
-                Up(
-                    widths[level] * (2 if self.skips and level < self.levels - 1 else 1),
-                    widths[level - 1] if level else channels_out,
-                    config,
-                    last=level == 0,
-                )
-                for level in reversed(range(self.levels))
-            ]
-        )
+        inputs = [config.input_channels, *widths]
+        outputs = [channels_out or config.target_channels, *widths]
+        downs: list[nn.Cell] = []
+        ups: list[nn.Cell] = []
+        for level, width in enumerate(widths):
+            downs.append(Down(inputs[level], width, config, level == 0, level == innermost))
+            joined = 2 * width if self.skips and level < innermost else width
+            ups.insert(0, Up(joined, outputs[level], config, last=level == 0))
+        self.downs, self.ups = nn.CellList(downs), nn.CellList(ups)
         # As in the reference, the innermost block has no dropout and the next levels - 5 do: three
         # at 256x256, none at 32x32.
-        dropped = range(1, 1 + max(self.levels - 5, 0)) if config.dropout else range(0)
+        dropped = range(1, self.levels - 4) if config.dropout else range(0)
         self.mask_of = {block: number for number, block in enumerate(dropped)}
-        self.mask_channels = [widths[self.levels - 1 - block - 1] for block in dropped]
+        self.mask_channels = [outputs[innermost - block] for block in dropped]
         self.update_parameters_name("generator.")
 
     def construct(self, x: Tensor, *masks: Tensor) -> Tensor:
-        """Return G(x). Without masks there is no dropout; with them, one for each such block."""
+        """Return G(x): with a mask for each block that has dropout, or without dropout."""
         return ops.tanh(self.decoded(x, *masks))
 
     def decoded(self, x: Tensor, *masks: Tensor) -> Tensor:
@@ -112,15 +108,12 @@ class UNet(nn.Cell):
             images: the shape of the input images, (N, C, H, W).
         """
         batch, _, height, width = images
-        halved = [self.levels - 1 - block for block in self.mask_of]
-        shapes = [
-            (batch, channels, height >> times, width >> times)
-            for channels, times in zip(self.mask_channels, halved, strict=True)
-        ]
-        return tuple(
-            blocks.dropout_mask(shape, seed, stream, *position, number)
-            for number, shape in enumerate(shapes)
-        )
+        drawn = []
+        for (block, number), channels in zip(self.mask_of.items(), self.mask_channels, strict=True):
+            level = self.levels - 1 - block
+            shape = (batch, channels, height >> level, width >> level)
+            drawn.append(blocks.dropout_mask(shape, seed, stream, *position, number))
+        return tuple(drawn)
 
 
 def parameter_count(network: nn.Cell) -> int:
