@@ -21,7 +21,7 @@ from PIL import Image
 
 FILE = Path(__file__).parents[1] / "notebooks" / "conftest.py"
 NOTEBOOKS = sorted(FILE.parent.glob("*.ipynb"))
-CHANCE, WIDER = 13, 30  # cells whose limits are wider than any number may make them, and wider
+CHANCE, WIDER = 15, 28  # cells whose limits are wider than any number may make them, and wider
 
 
 def load() -> ModuleType:

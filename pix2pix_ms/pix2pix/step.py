@@ -52,9 +52,8 @@ def training_step(
     interpolation weights of the gradient penalty, float32 [N, 1, 1, 1] in [0, 1].
 
     One forward pass of G serves both, as in the reference: forward; backward_D, with the generated
-    image detached; backward_G, through the updated D. Here `gradient_step` makes of a loss the
-    function that computes its gradient and updates one network's weights. D's is called inside G's
-    loss, because the generated image is at hand there.
+    image detached; backward_G, through the updated D. `gradient_step` turns a loss into an update
+    of one network. D's is called inside G's loss, where the generated image is at hand.
     """
     adversarial, pixel = ADVERSARIAL[config.gan_mode], PIXEL[config.pixel_loss]
     masks_end = -1 if config.penalised else None  # the interpolation weights come last

@@ -189,10 +189,7 @@ def translate(
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
     if pairs and style is not None:
         raise Pix2PixError("pairs: expected single images for another domain; leave --pairs out")
-    for source in sources:  # before anything is written
-        head = header(source)
-        if pairs:
-            check_halves(source, head.width, head.height, any_width=True)
+    check_readable(sources, pairs)
     written = [out / f"{source.stem}.png" for source in sources]
     check_new(*written, force=force, inputs=sources)
     out.mkdir(parents=True, exist_ok=True)
@@ -242,6 +239,14 @@ def input_files(inputs: Iterable[Path]) -> list[Path]:
                 )
             sources[source.stem] = source
     return [*sources.values()]
+
+
+def check_readable(sources: Iterable[Path], pairs: bool) -> None:
+    """Raise Pix2PixError for an input that is no image, or no pair, before anything is written."""
+    for source in sources:
+        head = header(source)
+        if pairs:
+            check_halves(source, head.width, head.height, any_width=True)
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:

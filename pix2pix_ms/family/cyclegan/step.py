@@ -138,17 +138,16 @@ def training_step(
     g, f = (mixed(network, config) for network in (generators.a_to_b, generators.b_to_a))
     d_a, d_b = (mixed(network, config) for network in (discriminators.a, discriminators.b))
     adversarial = ADVERSARIAL[config.gan_mode]
-    weight_cycle = config.lambda_cycle
-    weight_identity = weight_cycle * config.lambda_identity
+    weight_identity = config.lambda_cycle * config.lambda_identity
 
     def loss_g(a: Tensor, b: Tensor) -> Terms:
         fake_b, fake_a = g(a), f(b)  # equation 1
         gan_a, gan_b = adversarial(d_a(b, fake_a), True), adversarial(d_b(a, fake_b), True)
         loss = gan_a + gan_b
         cycle_a = cycle_b = identity_a = identity_b = ops.stop_gradient(gan_a * np.nan)
-        if weight_cycle > 0:  # equation 2
+        if config.lambda_cycle > 0:  # equation 2
             cycle_a, cycle_b = l1(f(fake_b), a), l1(g(fake_a), b)
-            loss = loss + weight_cycle * (cycle_a + cycle_b)
+            loss = loss + config.lambda_cycle * (cycle_a + cycle_b)
         if weight_identity > 0:  # section 5.2
             identity_a, identity_b = l1(f(a), a), l1(g(b), b)
             loss = loss + weight_identity * (identity_a + identity_b)
