@@ -161,7 +161,7 @@ def test_a_run_counts_the_updates_it_skipped(
     ("model", "changes", "words"),
     [
         ("stargan", {"amp": "O2"}, "amp: expected O0 where a loss has a gradient penalty, as with "
-         "stargan and gan_mode wgan-gp .*, found O2"),
+         "stargan and gan_mode wgan-gp, found O2"),
         ("wgan", {"amp": "auto"}, "amp: expected O0 where a loss has a gradient penalty"),
         ("pix2pix", {"amp": "O2", "gan_mode": "wgan-gp", "norm": "instance"}, "amp: expected O0"),
         ("pix2pix", {"amp": "O1"}, "amp: expected one of O0, O2, O3, auto, found 'O1'"),

@@ -45,6 +45,11 @@ def convolution(state: State, conv: str, norm: str, stride: int = 1) -> nn.Conv2
     )  # fmt: skip
 
 
+def relu6(x: Tensor) -> Tensor:
+    """Cut x to 0 to 6."""
+    return ops.clamp(x, 0, 6)
+
+
 class Block(nn.Cell):
     """An inverted residual block: 1x1, depthwise and 1x1 convolution; `repeats`: plus the input."""
 
@@ -60,7 +65,7 @@ class Block(nn.Cell):
         """Convolve x, float32 [N, C, H, W]."""
         y = x
         for conv in self.rectified:
-            y = ops.relu6(conv(y))
+            y = relu6(conv(y))
         y = self.narrow(y)
         return x + y if self.repeats else y
 
@@ -86,10 +91,10 @@ class EfficientNetLite0(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         """Return features, after global average pooling."""
-        x = ops.relu6(self.stem(x))
+        x = relu6(self.stem(x))
         for block in self.blocks:
             x = block(x)
-        return ops.relu6(self.head(x)).mean((2, 3))
+        return relu6(self.head(x)).mean((2, 3))
 
     def classify(self, features: np.ndarray) -> np.ndarray:
         """Return logits, float32 [N, 1000]."""
