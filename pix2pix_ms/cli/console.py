@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -83,6 +84,7 @@ def say(line: str) -> None:
 @contextmanager
 def settled() -> Iterator[None]:
     """Run a command whose exit status is the process's, also where its output cannot be written."""
+    open_streams()
     try:
         yield
     except OSError as error:  # of the help
@@ -97,9 +99,27 @@ def settled() -> Iterator[None]:
         flush()
 
 
+def open_streams() -> None:
+    """Open closed streams, and escape characters that a terminal cannot show.
+
+    A file would otherwise be opened under the number of a closed stream, and what MindSpore prints
+    be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
+
+
 def flush() -> None:
-    """Flush standard output; where that fails, drop the rest, so that Python does not complain."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Flush both streams; where that fails, drop the rest, so that Python does not complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

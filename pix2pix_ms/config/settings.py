@@ -64,6 +64,8 @@ def check_value(entry: Field[Any], value: Any) -> None:
         expect(fits, entry.name, f"a value of type {kind.__name__}", repr(value))
         finite = not isinstance(value, float) or math.isfinite(value)
         expect(finite, entry.name, "a finite number", value)
+        if isinstance(value, int):
+            expect(abs(value) < 2**63, entry.name, f"at most {2**63 - 1}", value)
     for bound, limit in entry.metadata["bounds"].items():
         words, holds = BOUNDS[bound]
         expect(holds(value, limit), entry.name, f"{words} {limit}", value)

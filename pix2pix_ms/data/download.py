@@ -171,6 +171,8 @@ def transfer(url: str, part: Path, note: Path, progress: bool) -> bool:
         bar = {"total": total or None, "initial": start, "disable": not progress}
         with tqdm.wrapattr(response.raw, "read", **bar) as body, part.open("ab") as out:
             shutil.copyfileobj(body, out, CHUNK)
+    if total and part.stat().st_size != total:  # urllib3 before 2 says nothing
+        raise requests.ConnectionError(f"{part.stat().st_size} of {total} bytes")
     return True
 
 

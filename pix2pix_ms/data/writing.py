@@ -50,7 +50,8 @@ def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") ->
     folder, not the file.
 
     Raises:
-        Pix2PixError: if there are no pairs, no room, or what reading them raises.
+        Pix2PixError: if there are no pairs, no room, another process writes into the folder, or
+            what reading them raises.
     """
     rows = (Row(encode(a), encode(b), name, colours) for a, b, name in pairs)
     with appearing_records(path.parent) as folder:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import mindspore as ms
 from mindspore import Tensor, nn
 
 from pix2pix_ms import __version__
@@ -16,6 +17,7 @@ from pix2pix_ms.pix2pix.translate import STATISTICS, Mode
 INPUT, OUTPUT = "input_image", "generated_image"
 RESNET_MULTIPLE = 4  # its residual blocks see a quarter of the image
 SMALLEST = 8  # what the reflection padding of that quarter needs
+LARGEST = 2**30  # bytes: of more MindSpore makes several files, and protobuf ends soon after
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,12 @@ def freeze(
             seed; without it dropout is off.
 
     Raises:
-        Pix2PixError: if the network does not take such images, or has no dropout.
+        Pix2PixError: if the network does not take such images, has no dropout, or is too large.
     """
     tall, wide = height or size or config.shape[0], width or size or config.shape[1]
     check_sides(generator, "height" if height else "size", tall)
     check_sides(generator, "width" if width else "size", wide)
+    check_weight(generator)
     shape = (1, config.input_channels, tall, wide)
     masks: tuple[Tensor, ...] = ()
     if dropout_seed is not None:
@@ -97,6 +100,17 @@ def freeze(
     generator.set_train(False)
     set_statistics(generator, STATISTICS[mode])
     return Frozen(generator, config, mode, shape, masks, dropout_seed)
+
+
+def check_weight(generator: nn.Cell) -> None:
+    """Refuse a network that does not go into one file."""
+    parameters: list[ms.Parameter] = list(generator.get_parameters())
+    total = sum(4 * int(parameter.size) for parameter in parameters)
+    if total >= LARGEST:
+        raise Pix2PixError(
+            f"export: expected float32 weights of less than {LARGEST >> 20} MiB, found "
+            f"{total >> 20} MiB; export it as .safetensors"
+        )
 
 
 def check_sides(generator: Any, name: str, side: int) -> None:

@@ -112,7 +112,8 @@ def curves_of(log: Sequence[LogRow], panels: Panels, width: float = 5.5) -> Figu
         for label, column in columns.items():
             rows = [row for row in log if not math.isnan(row[column])]
             epochs = [row["epoch"] for row in rows]
-            axes.plot(epochs, [row[column] for row in rows], marker=".", label=label)
+            if rows:
+                axes.plot(epochs, [row[column] for row in rows], marker=".", label=label)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -154,7 +154,7 @@ class Run:
 
 def log_text(log: list[LogRow]) -> str:
     """Return a log as CSV."""
-    rows: list[Iterable[Any]] = [log[0], *(row.values() for row in log)]
+    rows: list[Iterable[Any]] = [log[0], *([row[name] for name in log[0]] for row in log)]
     return "".join(",".join(map(str, row)) + "\n" for row in rows)
 
 

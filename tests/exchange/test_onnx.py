@@ -250,6 +250,12 @@ def test_a_choice_the_network_does_not_have_is_refused(
         freeze(UNet(config), config, **choices)
 
 
+def test_a_network_too_large_for_one_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pix2pix_ms.exchange.frozen.LARGEST", 10_000)
+    with pytest.raises(Pix2PixError, match="expected float32 weights of less than"):
+        freeze(UNet(narrow()), narrow())
+
+
 def test_the_command_says_what_it_wrote(unet: Path, tmp_path: Path) -> None:
     out = tmp_path / "g.onnx"
     words = ("--out", out, "--format", "onnx", "--mode", "eval", "--dropout-seed", 1)

@@ -285,6 +285,31 @@ def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> Non
         assert len(said) <= 1, said
 
 
+@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
+def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
+    """A closed stream's number is not a file's: what a library prints would be written there."""
+    program = (
+        "import os; from pix2pix_ms.cli.console import open_streams\n"
+        "open_streams()\n"
+        f"with open({str(tmp_path / 'file')!r}, 'w') as file: assert file.fileno() > 2\n"
+        "os.write(1, b'1'); os.write(2, b'2'); print('3', flush=True)"
+    )
+    shell = " ".join(f"{number}>&-" for number in closed)
+    subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {shell}', sys.executable, program],
+                   check=True, env=environment(), timeout=60)  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["closed", "latin-1"])
+def test_help_is_printed_wherever_it_goes(output: str) -> None:
+    program = [sys.executable, "-m", "pix2pix_ms", "--help"]
+    closing = '"$@" >&-' if output == "closed" else '"$@"'
+    found = subprocess.run(
+        ["sh", "-c", f"exec {closing}", "-", *program], capture_output=True, text=True,
+        check=True, env=environment() | {"PYTHONIOENCODING": "latin-1"}, timeout=60,
+    )  # fmt: skip
+    assert found.stderr == ""
+
+
 @pytest.mark.linux
 @pytest.mark.parametrize("words", ["info", "--help", "train --help"])
 def test_a_full_standard_output_is_one_line(words: str) -> None:

