@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,8 +154,11 @@ class Run:
 
 def log_text(log: list[LogRow]) -> str:
     """Return a log as CSV."""
-    rows: list[Iterable[Any]] = [log[0], *([row[name] for name in log[0]] for row in log)]
-    return "".join(",".join(map(str, row)) + "\n" for row in rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(log)
+    return text.getvalue()
 
 
 def log_sum(log: list[LogRow]) -> str:

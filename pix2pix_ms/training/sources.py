@@ -11,7 +11,6 @@ from pix2pix_ms.data.prepare.splits import found_splits
 from pix2pix_ms.data.records import DOMAIN, NAME, SUFFIX, inspect, names_of
 from pix2pix_ms.data.writing import appearing_records
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import held
 
 
 def run_records(
@@ -50,8 +49,7 @@ def run_records(
             f"{data}: expected images to train on, found only {', '.join(splits)}; "
             "add a folder train"
         )
-    with held(records):
-        write_splits(splits, records, recipe, own=True)
+    write_splits(splits, records, recipe, own=True)
     return records
 
 
