@@ -3,7 +3,7 @@
 The same networks, objective, schedule and jitter as preset `cpu`, with the paper's patches, in
 PyTorch from the first image to the last: it shares with the package the settings and the functions
 that score an image. OUT gets `log.csv`, a row an epoch, and `latest_net_G.pth`, which `pix2pix-ms
-convert` reads.
+convert` reads; --save-every keeps `N_net_G.pth` on the way.
 """
 
 import argparse
@@ -133,8 +133,8 @@ class Peer:
         return mean_scores(each)
 
 
-def train(facades: Path, out: Path, config: Config) -> None:
-    """Train for the epochs of the config, then write the generator."""
+def train(facades: Path, out: Path, config: Config, save_every: int) -> None:
+    """Train for the epochs of the config, then write the generator; on the way if asked."""
     torch.manual_seed(config.seed)
     peer = Peer(config)
     training, held_out = read_pairs(facades / "train"), read_pairs(facades / "val")
@@ -149,6 +149,8 @@ def train(facades: Path, out: Path, config: Config) -> None:
             seconds = round(time.perf_counter() - began, 2)
             writer.writerow([epoch, *losses.tolist(), *peer.held_out(held_out), seconds])
             file.flush()
+            if save_every and epoch % save_every == 0:
+                torch.save(peer.g.state_dict(), out / f"{epoch}_net_G.pth")
     torch.save(peer.g.state_dict(), out / "latest_net_G.pth")
 
 
@@ -159,6 +161,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, help="folder for the log and the generator")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="[those of preset cpu]")
+    parser.add_argument("--save-every", type=int, default=0, metavar="EPOCHS")
     return parser
 
 
@@ -167,7 +170,7 @@ def main() -> None:
     words = parser().parse_args()
     changes = {} if words.epochs is None else {"epochs": words.epochs}
     config = preset("cpu", direction="BtoA", seed=words.seed, **{**PAPER, **changes})
-    train(words.facades, words.out, config)
+    train(words.facades, words.out, config, words.save_every)
 
 
 if __name__ == "__main__":

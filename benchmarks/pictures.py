@@ -15,18 +15,21 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.builtin import facade_pairs
+from pix2pix_ms.data.records import read_record
 from pix2pix_ms.data.writing import write_record
 
 HERE = Path(__file__).parent
-EVERY = 5  # epochs between measurements
+EPOCHS, EVERY = 8, 4  # of a training of facades; from one measurement to the next
 
 PAPER = "--upsampling transposed --ema 0 --gan-mode vanilla --learning-rate 2e-4"
+PEER = "the authors' recipe in PyTorch"
 # By the preset, by the name of the recipe: the settings.
 RECIPES: dict[str, dict[str, str]] = {
     "quick": {
@@ -40,14 +43,18 @@ RECIPES: dict[str, dict[str, str]] = {
         "the preset": "",
     },
     "cpu": {
+        PEER: "",
         "as in the paper": f"{PAPER} --n-layers 3",
-        "composed": "--ema 0 --n-layers 3",
-        "composed, average": "--n-layers 3",
-        "inner, average": "--upsampling inner --n-layers 3",
+        "as in the paper, composed": f"{PAPER} --n-layers 3 --upsampling composed",
+        "the preset, patches of 70": "--n-layers 3",
         "the preset": "",
+        "the preset, seed 1": "--seed 1",
+        "the preset, inner": "--upsampling inner",
         "the preset, rate 4e-4": "--learning-rate 4e-4",
         "the preset, LSGAN": "--gan-mode lsgan",
+        "the preset, LSGAN at 4e-4": "--gan-mode lsgan --learning-rate 4e-4",
         "the preset, lambda 10": "--lambda-l1 10",
+        "the preset, lambda 10, seed 1": "--lambda-l1 10 --seed 1",
         "the preset, no dropout": "--no-dropout",
         "the preset, ndf 64": "--ndf 64",
         "the preset, start 0.01": "--init-gain 0.01",
@@ -83,12 +90,42 @@ def prepare(facades: Path | None, out: Path) -> Path:
     return records
 
 
-def measure(settings: str, run: Path, name: str, records: Path) -> None:
-    """Train with a preset and settings and measure what was kept, as far as that is not done."""
-    train = ["--preset", name, *settings.split(), "--out", str(run), "--resume"]
+def same_pairs(facades: Path, records: Path) -> Path:
+    """Return a folder with the images of both records as splits train and val, by links."""
+    pairs = records.parent / "pairs"
+    for split in ("train", "val"):
+        (pairs / split).mkdir(parents=True, exist_ok=True)
+        for pair in read_record(records / f"{split}.mindrecord"):
+            link = pairs / split / f"{pair.name}.jpg"
+            if not link.is_symlink():
+                link.symlink_to((facades / "train" / link.name).resolve())
+    return pairs
+
+
+def train_peer(pairs: Path, run: Path) -> None:
+    """Train the authors' recipe in PyTorch and convert the generators it kept."""
+    if not (run / "latest_net_G.pth").exists():
+        how_long = ["--epochs", str(EPOCHS), "--save-every", str(EVERY)]
+        call("benchmarks.peer", str(pairs), str(run), *how_long)
+    for epoch in range(EVERY, EPOCHS + 1, EVERY):
+        kept = run / "checkpoints" / f"epoch_{epoch:03d}.ckpt"
+        if not kept.exists():
+            kept.parent.mkdir(exist_ok=True)
+            source = run / f"{epoch}_net_G.pth"
+            call("pix2pix_ms", "convert", str(source), str(kept), "--direction", "BtoA")
+
+
+def train(settings: str, run: Path, name: str, records: Path) -> None:
+    """Train with a preset and settings, or go on with it."""
+    words = ["--preset", name, *settings.split(), "--out", str(run), "--resume"]
     if name == "cpu":
-        train += ["--data", str(records), "--direction", "BtoA", "--save-every", str(EVERY)]
-    call("pix2pix_ms", "train", *train)
+        words += ["--data", str(records), "--direction", "BtoA"]
+        words += ["--epochs", str(EPOCHS), "--save-every", str(EVERY)]
+    call("pix2pix_ms", "train", *words)
+
+
+def evaluate(run: Path, name: str, records: Path) -> None:
+    """Measure the generators that a run kept, as far as that is not done."""
     kept = sorted((run / "checkpoints").glob("epoch_*.ckpt"))
     for checkpoint in kept if name == "cpu" else kept[-1:]:
         scores = run / f"scores_{checkpoint.stem.removeprefix('epoch_')}.json"
@@ -100,13 +137,14 @@ def measure(settings: str, run: Path, name: str, records: Path) -> None:
 def measured(settings: str, run: Path) -> dict[str, Any]:
     """Return a recipe's curve: minutes of training, KID, its spread and weave by epoch."""
     with (run / "log.csv").open() as file:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file) if int(row["epoch"])]
     curve = []
     for path in sorted(run.glob("scores_*.json")):
         epoch, scores = int(path.stem.removeprefix("scores_")), json.loads(path.read_text())
         names = ("kid", "kid_spread", "weave", "l1", "ssim")
         point = {name: round(scores[name]["generated"], 3) for name in names}
-        curve.append({"epoch": epoch, "minutes": round(sum(seconds[: epoch + 1]) / 60, 2), **point})
+        minutes = epoch * median(seconds) / 60  # of epochs that nothing disturbed
+        curve.append({"epoch": epoch, "minutes": round(minutes, 2), **point})
     return {"settings": settings, "curve": curve}
 
 
@@ -174,7 +212,12 @@ def main() -> None:
         parser.error(f"expected recipes among {'; '.join(RECIPES[name])}; found {unknown}")
     records = prepare(words.facades, words.out)
     for recipe in words.recipes or list(RECIPES[name]):
-        measure(RECIPES[name][recipe], words.out / folder_name(recipe), name, records)
+        run = words.out / folder_name(recipe)
+        if recipe == PEER:
+            train_peer(same_pairs(words.facades, records), run)
+        else:
+            train(RECIPES[name][recipe], run, name, records)
+        evaluate(run, name, records)
         write(name, words.out)
 
 

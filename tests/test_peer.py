@@ -31,7 +31,8 @@ def test_it_trains_and_its_weights_are_read(facades: Path, tmp_path: Path, tiny:
     from benchmarks import peer
 
     config = replace(tiny, direction="BtoA", epochs=2)
-    peer.train(facades, tmp_path / "run", config)
+    peer.train(facades, tmp_path / "run", config, save_every=1)
+    assert (tmp_path / "run/1_net_G.pth").exists()
     log = (tmp_path / "run/log.csv").read_text().splitlines()
     assert len(log) == 3 and log[0].split(",") == [*peer.LOG, *peer.HELD_OUT]
     assert all(np.isfinite(float(value)) for line in log[1:] for value in line.split(","))

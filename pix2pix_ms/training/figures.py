@@ -34,30 +34,42 @@ def pixels(image: np.ndarray) -> Pixels:
 
 
 def image_grid(
-    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str] = (), cell: float = CELL_INCHES
+    rows: Sequence[Sequence[np.ndarray]],
+    titles: Sequence[str] = (),
+    cell: float = CELL_INCHES,
+    names: Sequence[str] = (),
 ) -> Figure:
-    """Show rows of images of one shape under column titles.
+    """Show rows of images.
 
     Args:
-        rows: uint8 [H, W, C] or float32 [C, H, W] in [-1, 1] each.
-        cell: the shorter side of an image, in inches.
+        rows: uint8 [H, W] or [H, W, C], or float32 [C, H, W] in [-1, 1] each.
+        titles: of the columns or, where there are more than columns, of the images.
+        cell: the shorter side of the first image, in inches.
+        names: of the rows, at their left.
     """
     columns = max(len(row) for row in rows)
-    top = 0.28 if titles else 0.0
     pictures = [[pixels(image) for image in row] for row in rows]
     height, width = pictures[0][0].shape[:2]
-    across = columns * cell * max(1, width / height)
-    down = len(rows) * cell * max(1, height / width)
-    figure = Figure(figsize=(across, down + top), dpi=DPI)
+    across, down = cell * max(1, width / height), cell * max(1, height / width)
+    each = len(titles) > columns
+    left, top = 0.28 * bool(names), 0.28 * bool(titles)
+    between = 0.03 * down + top * each
+    wide = left + columns * across
+    high = len(rows) * down + top + each * (len(rows) - 1) * top
+    figure = Figure(figsize=(wide, high), dpi=DPI)
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    figure.subplots_adjust(0, 0, 1, 1 - top / (down + top), 0.03, 0.03)
+    figure.subplots_adjust(left / wide, 0, 1, 1 - top / high, 0.03, between / down)
+    titled = grid.flat if each else grid[0]
+    for axes in grid.flat:
+        axes.set_axis_off()
     for axes_row, images in zip(grid, pictures, strict=True):
-        for axes in axes_row:
-            axes.set_axis_off()
         for axes, image in zip(axes_row, images, strict=False):
             axes.imshow(image, interpolation="nearest")
-    for axes, title in zip(grid[0], titles, strict=False):
+    for axes, title in zip(titled, titles, strict=False):
         axes.set_title(title, fontsize=9, pad=4)
+    for axes, name in zip(grid[:, 0], names, strict=False):
+        place = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(-0.14 / across, 0.5, name, rotation=90, fontsize=9, **place)
     return figure
 
 
