@@ -85,20 +85,20 @@ def test_graph_equals_pynative(graph: Mapping[str, np.ndarray], name: str) -> No
         assert moving and all(np.any(v != v.astype(np.float16)) for v in moving)
 
 
-SMALL: dict[str, Any] = {"size": 16, "jitter_size": 18, "ngf": 4, "facades": 10}
-NOISE: dict[str, Any] = {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4, "batch_size": 256}
+SMALL: dict[str, Any] = {"size": 16, "jitter_size": 18, "ngf": 4, "facades": 8}
+NOISE: dict[str, Any] = {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4, "batch_size": 400}
 # Of each: the model, its settings, and after how many steps of the second epoch it is stopped.
 TRAININGS: dict[str, tuple[str, dict[str, Any], int]] = {
-    "pix2pix": ("pix2pix", TINY | {"facades": 10, "ema": 0.9, "upsampling": "composed"}, 5),
+    "pix2pix": ("pix2pix", TINY | {"facades": 6, "ema": 0.9, "upsampling": "composed"}, 3),
     # The scale is one that overflows at first, so that the run has found its own where it stops.
-    "half precision": ("pix2pix", TINY | {"facades": 10, "amp": "O2"}, 3),
-    "gan": ("gan", NOISE, 3),
-    "dcgan": ("dcgan", NOISE, 3),
-    "lsgan": ("lsgan", NOISE | {"conditional": True}, 3),
-    "wgan, whose generator learns at every fifth step": ("wgan", NOISE | {"batch_size": 128}, 7),
+    "half precision": ("pix2pix", TINY | {"facades": 9, "amp": "O2"}, 3),
+    "gan": ("gan", NOISE, 2),
+    "dcgan": ("dcgan", NOISE, 2),
+    "lsgan": ("lsgan", NOISE | {"conditional": True}, 2),
+    "wgan, whose generator learns at every fifth step": ("wgan", NOISE | {"batch_size": 200}, 4),
     "cyclegan and its pools": ("cyclegan", SMALL | {"ndf": 4, "n_blocks": 1, "pool_size": 3}, 3),
     "stargan and its average": (
-        "stargan", SMALL | {"facades": 6, "max_filters": 8, "batch_size": 2}, 2,
+        "stargan", SMALL | {"facades": 4, "max_filters": 8, "batch_size": 2}, 1,
     ),
 }  # fmt: skip
 

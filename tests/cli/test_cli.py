@@ -290,7 +290,7 @@ def interrupted(words: list[str], moment: Callable[[], bool]) -> tuple[int, str]
 def test_ctrl_c_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
     """In the middle of an epoch, as a person would press it; then go on with what it printed."""
     run = Run(tmp_path / "a run")
-    begun = ["train", *COMPILED, "--epochs", "40", "--facades", "150"]
+    begun = ["train", *COMPILED, "--epochs", "60", "--facades", "60"]
     words = [*begun, "--out", str(run.folder)]
 
     def saved_epoch_2() -> bool:
