@@ -1,8 +1,8 @@
 """Curve and strip of facades-256: `python -m benchmarks.facades_256 FACADES TENTH RUN [RUN …]`.
 
 The RUNs are the parts of its training, in their order, TENTH the folder of records they learned
-from, whose held-out pairs give the curve (`kid.csv`). Two label maps of FACADES/val are translated
-at six stages (`epochs.jpg`, generated pictures alone).
+from, whose held-out pairs give the curve (`kid.csv`, beside it one `log.csv`). Two label maps of
+FACADES/val are translated at six stages (`epochs.jpg`, generated pictures alone).
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, load_generator
 from pix2pix_ms.training.run import Run
 
 SHOWN = ("12", "16")  # of val
-STAGES = ((0, 5), (0, 20), (1, 5), (1, 20), (1, 32), (2, 30))  # part of the training, epoch
+STAGES = ((0, 5), (0, 20), (1, 5), (1, 20), (1, 32), (3, 14))  # part of the training, epoch
 
 
 def translated(checkpoint: Path, label_maps: list[Pixels]) -> list[Pixels]:
@@ -38,19 +38,27 @@ def kept(run: Run) -> dict[int, Path]:
 
 
 def write_curve(runs: list[Run], records: Path) -> None:
-    """Measure what the runs kept, and write KID x 1000 by lambda and epoch of that lambda."""
-    before: dict[float, int] = {}
-    with (SHIPPED_GENERATOR / "kid.csv").open("w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["lambda_l1", "epoch", "kid"])
-        for run in runs:
-            evaluate(run.folder, "cpu", records)
-            weight = run.config().lambda_l1
-            first = before.get(weight, 0)
-            for epoch in kept(run):
-                scores = json.loads((run.folder / f"scores_{epoch:03d}.json").read_text())
-                writer.writerow([f"{weight:g}", first + epoch, f"{scores['kid']['generated']:.1f}"])
-                before[weight] = first + epoch
+    """Measure what the runs kept; write KID x 1000 and one log, epochs and steps counted on."""
+    curve, log, epochs, steps = [], [], 0, 0
+    for run in runs:
+        evaluate(run.folder, "cpu", records)
+        weight = f"{run.config().lambda_l1:g}"
+        for epoch in kept(run):
+            scores = json.loads((run.folder / f"scores_{epoch:03d}.json").read_text())
+            kid = f"{scores['kid']['generated']:.1f}"
+            curve.append({"lambda_l1": weight, "epoch": epochs + epoch, "kid": kid})
+        with run.log_file.open() as file:
+            rows = list(csv.DictReader(file))[bool(log) :]  # a later part's epoch 0 is known
+        log += [
+            row | {"epoch": int(row["epoch"]) + epochs, "step": int(row["step"]) + steps}
+            for row in rows
+        ]
+        epochs, steps = log[-1]["epoch"], log[-1]["step"]
+    for name, written in (("kid.csv", curve), ("log.csv", log)):
+        with (SHIPPED_GENERATOR / name).open("w") as file:
+            writer = csv.DictWriter(file, list(written[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(written)
 
 
 def write_strip(runs: list[Run], facades: Path) -> None:
