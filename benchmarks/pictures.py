@@ -1,11 +1,12 @@
 """What makes better pictures: `python -m benchmarks.pictures OUT [--facades FACADES] [RECIPE …]`.
 
-Every recipe is a preset with some settings changed, measured by KID and weave. Without FACADES it
-is `quick`, and 100 fresh renderings, grown from seeds that no training sees, judge its last
-epoch. FACADES is the folder of CMP facades in the pix2pix form: it is then `cpu`, a tenth of
-the split train is held out and judges every fifth epoch, and val is never looked at. Finished work
-is not done again, and an interrupted training goes on. What was measured is written to
-pictures.json and PICTURES.md beside this file, and the curves to pictures.png.
+Every recipe but one is a preset with some settings changed; the other is the authors', in PyTorch.
+Without FACADES the preset is `quick`, and 100 fresh renderings, grown from seeds that no training
+sees, judge its last epoch. FACADES is the folder of CMP facades in the pix2pix form: the preset is
+then `cpu`, a tenth of the split train is held out and judges every third epoch of six, and val is
+never looked at. Finished work is not done again, and an interrupted training goes on (PyTorch's
+starts again). What was measured is written to pictures.json and PICTURES.md beside this file, and
+the curves to pictures.png.
 """
 
 import argparse
@@ -43,7 +44,7 @@ RECIPES: dict[str, dict[str, str]] = {
         "the preset": "",
     },
     "cpu": {
-        PEER: "",
+        PEER: "python -m benchmarks.peer",
         "as in the paper": f"{PAPER} --n-layers 3",
         "as in the paper, composed": f"{PAPER} --n-layers 3 --upsampling composed",
         "the preset, patches of 70": "--n-layers 3",
@@ -154,7 +155,7 @@ def page(found: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# What makes better pictures",
         "",
-        "KID x 1000 (smaller is better) with its spread over subsets, and the weave (photos: 0.8)",
+        "KID x 1000 (smaller is better) with its spread over subsets, and the weave (real: some 1)",
         "of one training each. Preset `quick` is judged on 100 fresh renderings, preset `cpu` on a",
         "tenth of the CMP facades' split train. `python -m benchmarks.pictures` makes this page.",
     ]

@@ -29,7 +29,7 @@ PANELS: Panels = {
 
 
 def pixels(image: np.ndarray) -> Pixels:
-    """Return what to look at, uint8 [H, W, 3], of uint8 [H, W, C] or float32 [C, H, W]."""
+    """Return uint8 [H, W, 3] of uint8 [H, W] or [H, W, C], or of float32 [C, H, W]."""
     return shown(image if image.dtype == np.uint8 else to_pixels(image))
 
 
@@ -43,7 +43,7 @@ def image_grid(
 
     Args:
         rows: uint8 [H, W] or [H, W, C], or float32 [C, H, W] in [-1, 1] each.
-        titles: of the columns or, where there are more than columns, of the images.
+        titles: one for each column or, where there are more of them than columns, for each image.
         cell: the shorter side of the first image, in inches.
         names: of the rows, at their left.
     """

@@ -25,7 +25,7 @@ from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, translate, triples
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
-from pix2pix_ms.training.figures import pixels, sample_grid
+from pix2pix_ms.training.figures import image_grid, pixels, sample_grid
 
 RNG = np.random.default_rng(8)
 
@@ -247,3 +247,12 @@ def test_a_run_of_grey_images_that_are_not_square(tmp_path: Path, wide: Config) 
     assert dataclasses.asdict(run.config()) == dataclasses.asdict(config)
     with Image.open(run.sample_file(1)) as grid:
         assert grid.width > 3 * grid.height
+
+
+def test_a_grid_names_its_rows_and_titles_columns_or_images() -> None:
+    picture, grey = np.zeros((8, 12, 3), np.uint8), np.zeros((8, 12), np.uint8)
+    rows = [[picture, grey], [grey, picture]]
+    for titles, wanted in (("ab", ["a", "b", "", ""]), ("abcd", list("abcd"))):
+        figure = image_grid(rows, list(titles), names=["one", "two"])
+        assert [axes.get_title() for axes in figure.axes] == wanted
+        assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["one", "two"]

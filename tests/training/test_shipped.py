@@ -40,7 +40,7 @@ def test_a_generator_has_the_log_of_its_training(folder: Path) -> None:
         rows = list(csv.DictReader(file))
     _, config, _ = checkpoints.load(checkpoints.file_of(folder))
     assert list(rows[0]) == columns(PairsTask)
-    assert int(rows[-1]["epoch"]) >= config.epochs >= 20
+    assert int(rows[-1]["epoch"]) >= max(20, config.epochs)  # of all parts; config has the last
     assert config.shape == (int(folder.name[-3:]),) * 2
     assert all(np.isfinite(float(value)) for value in rows[-1].values())
     same = {"ngf", "ndf", "norm", "batch_size", "learning_rate"}
