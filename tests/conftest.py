@@ -47,7 +47,7 @@ def pytest_collection_finish() -> None:
 def tiny() -> Config:
     """The smallest network with a dropout block: 64x64, six levels; the rest as in the paper."""
     paper = Config(size=64, ngf=4, ndf=4, n_layers=2)
-    return replace(paper, epochs=4, facades=8, save_every=2, samples=2)
+    return replace(paper, epochs=4, facades=12, save_every=2, samples=2)
 
 
 @pytest.fixture(scope="session")
