@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.pictures import evaluate
-from pix2pix_ms.data.images import Pixels, resized
+from benchmarks.pictures import evaluate, kept
 from pix2pix_ms.data.prepare.folders import halves
 from pix2pix_ms.pix2pix.translate import Translator
 from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, load_generator
@@ -24,26 +23,13 @@ SHOWN = ("12", "16")  # of val
 STAGES = ((0, 5), (0, 20), (1, 5), (1, 20), (1, 32), (3, 14))  # part of the training, epoch
 
 
-def translated(checkpoint: Path, label_maps: list[Pixels]) -> list[Pixels]:
-    """Translate label maps of any size, all with the same dropout."""
-    generator, config = load_generator(checkpoint)
-    translator = Translator(generator, config)
-    return [translator.image(resized(each, *config.shape)) for each in label_maps]
-
-
-def kept(run: Run) -> dict[int, Path]:
-    """Return the generators that a run kept, by epoch."""
-    found = sorted(run.folder.glob("checkpoints/epoch_*.ckpt"))
-    return {int(path.stem.removeprefix("epoch_")): path for path in found}
-
-
 def write_curve(runs: list[Run], records: Path) -> None:
     """Measure what the runs kept; write KID x 1000 and one log, epochs and steps counted on."""
     curve, log, epochs, steps = [], [], 0, 0
     for run in runs:
         evaluate(run.folder, "cpu", records)
         weight = f"{run.config().lambda_l1:g}"
-        for epoch in kept(run):
+        for epoch in kept(run.folder):
             scores = json.loads((run.folder / f"scores_{epoch:03d}.json").read_text())
             kid = f"{scores['kid']['generated']:.1f}"
             curve.append({"lambda_l1": weight, "epoch": epochs + epoch, "kid": kid})
@@ -64,8 +50,11 @@ def write_curve(runs: list[Run], records: Path) -> None:
 def write_strip(runs: list[Run], facades: Path) -> None:
     """Draw two facades below each other at every stage."""
     label_maps = [halves(facades / "val" / f"{name}.jpg")[1] for name in SHOWN]
-    stages = [translated(kept(runs[part])[epoch], label_maps) for part, epoch in STAGES]
-    columns = np.hstack([np.vstack(stage) for stage in stages])
+    stages = []
+    for part, epoch in STAGES:
+        translator = Translator(*load_generator(runs[part].generator_file(epoch)))
+        stages.append(np.vstack([translator.image(label_map) for label_map in label_maps]))
+    columns = np.hstack(stages)
     Image.fromarray(columns).save(SHIPPED_GENERATOR / "epochs.jpg", quality=90)
 
 

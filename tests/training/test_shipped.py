@@ -40,7 +40,11 @@ def test_a_generator_has_the_log_of_its_training(folder: Path) -> None:
         rows = list(csv.DictReader(file))
     _, config, _ = checkpoints.load(checkpoints.file_of(folder))
     assert list(rows[0]) == columns(PairsTask)
-    assert int(rows[-1]["epoch"]) >= max(20, config.epochs)  # of all parts; config has the last
+    with (folder / "kid.csv").open() as file:
+        *_, end = csv.DictReader(file)  # of all parts of the training; config has the last alone
+    assert [int(row["epoch"]) for row in rows] == list(range(int(end["epoch"]) + 1))
+    assert all(int(row["step"]) == 360 * int(row["epoch"]) for row in rows)
+    assert len(rows) > config.epochs >= 14
     assert config.shape == (int(folder.name[-3:]),) * 2
     assert all(np.isfinite(float(value)) for value in rows[-1].values())
     same = {"ngf", "ndf", "norm", "batch_size", "learning_rate"}
