@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from pix2pix_ms.data.images import MODES, ORIENTATION, header, read_image
@@ -84,6 +85,22 @@ def deep(path: Path) -> None:
     Image.fromarray(np.arange(96, dtype=np.uint16).reshape(8, 12) * 600).save(path)
 
 
+def banded(bands: int) -> Callable[[Path], object]:
+    """Write a TIFF with so many bands, those beyond the colours not said to be alpha."""
+
+    def write(path: Path) -> None:
+        pixels = RNG.integers(0, 256, (8, 12, bands), np.uint8)
+        colours, kind = (1, "minisblack") if bands == 2 else (3, "rgb")
+        extra = ["unspecified"] * (bands - colours)
+        tifffile.imwrite(path, pixels, photometric=kind, extrasamples=extra)
+
+    return write
+
+
+def signed(path: Path) -> None:
+    tifffile.imwrite(path, np.arange(-48, 48, dtype=np.int8).reshape(8, 12))
+
+
 UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty.png": (Path.touch, "expected an image, found an empty file"),
     "text.jpg": (lambda path: path.write_text("hello"), "found something else"),
@@ -92,6 +109,10 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "grey16.png": (deep, "expected 8 bits a channel"),
     "colour16.png": (lambda path: path.write_bytes(COLOUR16), "expected 8 bits a channel"),
     "grey16.tif": (deep, "expected 8 bits a channel"),
+    "two.tif": (banded(2), "found a TIFF of 2 bands"),
+    "infrared.tif": (banded(4), "found a TIFF of 4 bands"),
+    "five.tif": (banded(5), "found a TIFF of 5 bands"),
+    "signed.tif": (signed, "found signed numbers"),
     "cmyk.jpg": (lambda path: picture("RGB").convert("CMYK").save(path), "found mode CMYK"),
     "moving.gif": (animation, "found an animation or 3 pages"),
     "moving.webp": (animation, "found an animation or 3 pages"),
