@@ -9,6 +9,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import pix2pix_ms
+
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -57,6 +59,12 @@ def test_every_line_of_the_environment_has_its_reason() -> None:
     wanted = [line for line in lines if re.match(r"\s+- (?!conda-forge|pip:)", line)]
     assert len(wanted) == len(declared()) + 4  # and python, pip, the constraints, this package
     assert all(re.search(r"  # .{8,}", line) for line in wanted)
+
+
+def test_the_citation_names_this_version_and_licence() -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert (citation["version"], citation["license"]) == (pix2pix_ms.__version__, PROJECT["license"])
+    assert "Apache License" in (REPOSITORY / "LICENSE").read_text()
 
 
 def test_the_pins_are_what_is_installed() -> None:
