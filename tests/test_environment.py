@@ -63,7 +63,8 @@ def test_every_line_of_the_environment_has_its_reason() -> None:
 
 def test_the_citation_names_this_version_and_licence() -> None:
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
-    assert (citation["version"], citation["license"]) == (pix2pix_ms.__version__, PROJECT["license"])
+    assert citation["version"] == pix2pix_ms.__version__
+    assert citation["license"] == PROJECT["license"]
     assert "Apache License" in (REPOSITORY / "LICENSE").read_text()
 
 

@@ -29,7 +29,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000")
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what Pillow calls these channels
 # What can be turned into those without loss; palettes become the colours they stand for.
 READABLE = ("1", "P", "PA", *MODES.values())
-BANDS_SIGNED = (277, 339)  # TIFF's tags for how many bands there are, and of what numbers (2: signed)
+BANDS_SIGNED = (277, 339)  # TIFF's tags: how many bands, and of what numbers (2: signed)
 ORIENTATION = 0x0112  # the EXIF entry that says which side is up; 1: as it is
 # How to turn an image so. Pillow's exif_transpose also writes the EXIF anew, of which some is odd.
 UPRIGHT = {
