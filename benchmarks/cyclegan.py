@@ -39,7 +39,7 @@ DIRECTIONS: dict[Direction, str] = {
 # half a second of a core.
 EPOCHS, CONSTANT = 20, 10
 SCHEDULE = {"epochs": EPOCHS, "constant_epochs": CONSTANT}
-CYCLEGAN = preset("cpu", "cyclegan", **SCHEDULE)
+CYCLEGAN = preset("cpu", "cyclegan", upsampling="transposed", **SCHEDULE)
 PIX2PIX = preset("cpu", **PAPER, size=CYCLEGAN.size, jitter_size=CYCLEGAN.jitter_size, **SCHEDULE)
 
 

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.models import preset
@@ -150,7 +151,7 @@ def measured(settings: str, run: Path) -> dict[str, Any]:
         epoch, scores = int(path.stem.removeprefix("scores_")), json.loads(path.read_text())
         names = ("kid", "kid_spread", "weave", "l1", "ssim")
         point = {name: round(scores[name]["generated"], 3) for name in names}
-        minutes = epoch * min(seconds) / 60  # other work may have slowed the others
+        minutes = epoch * float(np.median(seconds)) / 60  # resumed or disturbed epochs are outliers
         curve.append({"epoch": epoch, "minutes": round(minutes, 2), **point})
     return {"settings": settings, "curve": curve}
 
@@ -162,7 +163,7 @@ def page(found: dict[str, dict[str, Any]]) -> str:
         "",
         "KID x 1000 (smaller is better) with its spread over subsets, and the weave (real: some 1)",
         "of one training each. Preset `quick` is judged on 100 fresh renderings, preset `cpu` on a",
-        "tenth of the CMP facades' split train. Minutes: two cores, epochs times the fastest.",
+        "tenth of the CMP facades' split train. Minutes: two cores, epochs times their median.",
         "`python -m benchmarks.pictures` makes this page.",
     ]
     for name, recipes in found.items():

@@ -122,7 +122,8 @@ class CycleGANConfig(FacadeSettings):
 
     model: ClassVar[str] = "cyclegan"
     architecture: ClassVar[tuple[str, ...]] = (
-        "size", "height", "width", "channels", "n_blocks", "ngf", "ndf", "n_layers", "norm",
+        "size", "height", "width", "channels", "n_blocks", "upsampling", "ngf", "ndf", "n_layers",
+        "norm",
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("generator_AtoB", "generator_BtoA")
     # Constants here, which the PatchGAN and the translator read from a config.
@@ -132,6 +133,9 @@ class CycleGANConfig(FacadeSettings):
     channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as the data have", least=1)
     direction: Direction = setting("AtoB", "which generator translates and is measured; both learn")
     n_blocks: int = setting(9, "residual blocks of a generator; 6 for 128x128", least=1)
+    upsampling: Literal["transposed", "composed"] = setting(
+        "transposed", "composed: resize, then convolve 3x3, as one 4x4 kernel; no weave"
+    )
     ngf: int = setting(64, "filters in a generator's first layer", least=1)
     ndf: int = setting(64, "filters in a discriminator's first layer", least=1)
     n_layers: int = setting(
@@ -240,9 +244,12 @@ WGAN_PRESETS = {
 }
 CYCLEGAN_PRESETS = {
     "quick": CycleGANConfig(
-        size=32, n_blocks=3, ngf=16, ndf=16, n_layers=2, epochs=4, facades=120, save_every=2
+        size=64, n_blocks=2, ngf=16, ndf=16, n_layers=2, upsampling="composed",
+        lambda_identity=0.0, learning_rate=1e-3, epochs=8, facades=160, save_every=4,
     ),
-    "cpu": CycleGANConfig(size=64, n_blocks=6, ngf=32, ndf=32, epochs=15, save_every=5),
+    "cpu": CycleGANConfig(
+        size=64, n_blocks=6, ngf=32, ndf=32, upsampling="composed", epochs=15, save_every=5
+    ),
     "paper": CycleGANConfig(),
 }  # fmt: skip
 STARGAN_PRESETS = {

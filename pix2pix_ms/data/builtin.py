@@ -29,21 +29,23 @@ def paired_facades(folder: Path, config: FacadeSettings) -> None:
 
 
 def unpaired_facades(folder: Path, config: FacadeSettings) -> None:
-    """Write label maps (A) and photos (B) of different buildings; held out are true pairs.
+    """Write photos in stucco (A) and at night (B) of different buildings; held out are true pairs.
 
     `config.facades` images in all, half of each; a tenth as many pairs are val.
     """
     size, half = facade_size(config), config.facades // 2
 
     def images() -> Iterator[LabelledImage]:
-        for seed in range(half):
-            yield LabelledImage(facade(seed, size).label_map, "A", f"label_map_{seed}")
-        for seed in range(half, 2 * half):
-            yield LabelledImage(facade(seed, size).photo, "B", f"photo_{seed}")
+        for seed in range(2 * half):
+            domain, look = ("A", "stucco") if seed < half else ("B", "night")
+            yield LabelledImage(styled(seed, size, look), domain, f"{look}_{seed}")
 
     write_images(images(), folder / f"train{SUFFIX}")
-    pairs = max(config.facades // HELD_OUT_SHARE, 1)
-    write_record(facade_pairs(pairs, size, first_seed=2 * half), folder / f"val{SUFFIX}")
+    pairs = (
+        Pair(styled(seed, size, "stucco"), styled(seed, size, "night"), f"facade_{seed}")
+        for seed in range(2 * half, 2 * half + max(config.facades // HELD_OUT_SHARE, 1))
+    )
+    write_record(pairs, folder / f"val{SUFFIX}")
 
 
 def styled_facades(folder: Path, config: FacadeSettings) -> None:

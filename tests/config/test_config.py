@@ -30,6 +30,7 @@ PAPERS = {
     "cyclegan": {
         "size": 256, "n_blocks": 9, "batch_size": 1, "learning_rate": 2e-4, "epochs": 200,
         "lambda_cycle": 10.0, "lambda_identity": 0.5, "pool_size": 50, "gan_mode": "lsgan",
+        "upsampling": "transposed",
     },
     "stargan": {
         "size": 256, "batch_size": 8, "learning_rate": 1e-4, "beta1": 0.0, "beta2": 0.99,

@@ -157,9 +157,14 @@ def test_every_unet_has_a_graph(config: Config, shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(found, wanted(network, x, "paper", ()), atol=1e-3)
 
 
-@pytest.mark.parametrize("norm", ["instance", "batch", "none"])
-def test_cyclegans_generators_have_a_graph(norm: Any, tmp_path: Path) -> None:
-    config = CycleGANConfig(size=16, jitter_size=16, ngf=2, ndf=2, n_blocks=2, norm=norm)
+@pytest.mark.parametrize(
+    ("norm", "upsampling"),
+    [("instance", "transposed"), ("instance", "composed"), ("batch", "transposed"),
+     ("none", "composed")],
+)  # fmt: skip
+def test_cyclegans_generators_have_a_graph(norm: Any, upsampling: Any, tmp_path: Path) -> None:
+    small = {"size": 16, "jitter_size": 16, "ngf": 2, "ndf": 2, "n_blocks": 2}
+    config = CycleGANConfig(**small, norm=norm, upsampling=upsampling)
     ways = {way: alive(cyclegan_generator(config, way), config) for way in ("AtoB", "BtoA")}
     parameters = [p for network in ways.values() for p in network.get_parameters()]
     checkpoints.save(parameters, tmp_path / "c.ckpt", config)

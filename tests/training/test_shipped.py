@@ -10,7 +10,7 @@ import pytest
 
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import SEGMENTER
-from pix2pix_ms.data.facades import PALETTE, classes_of, facade
+from pix2pix_ms.data.facades import PALETTE, classes_of, facade, styled
 from pix2pix_ms.family.stargan.translate import SHIPPED as SHIPPED_AVERAGES
 from pix2pix_ms.family.stargan.translate import load_averages
 from pix2pix_ms.pix2pix.measures.segmenter import load_segmenter
@@ -21,6 +21,7 @@ from pix2pix_ms.training.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_
 from tests.runs import columns
 
 GENERATORS = (SHIPPED_GENERATOR, SHIPPED / "facades-128")
+DAY_NIGHT = SHIPPED / "cyclegan-64"
 of_facades = pytest.mark.parametrize("folder", GENERATORS, ids=lambda folder: folder.name)
 
 
@@ -29,6 +30,7 @@ def test_they_are_small() -> None:
     assert sum(path.stat().st_size for path in everything) <= 100e6
     for folder in (*GENERATORS, SHIPPED_SEGMENTER):
         assert sum(path.stat().st_size for path in folder.iterdir()) <= 27e6
+    assert sum(path.stat().st_size for path in DAY_NIGHT.iterdir()) <= 12e6
     averages = load_averages(SHIPPED_AVERAGES)
     assert sum(path.stat().st_size for path in SHIPPED_AVERAGES.iterdir()) <= 0.7e6
     assert round(sum(int(p.size) for p in averages.parameters().values()), -4) == 330_000
@@ -104,7 +106,36 @@ def test_a_generator_makes_doors_darker_than_walls_and_what_the_segmenter_reads(
     assert checkpoints.load(checkpoints.file_of(SHIPPED_SEGMENTER))[1].levels == SEGMENTER.levels
 
 
-@pytest.mark.parametrize("folder", [*GENERATORS, SHIPPED_SEGMENTER], ids=lambda p: p.name)
+@pytest.mark.slow
+def test_day_becomes_night_and_day_again() -> None:
+    """Of a house no training has seen: nearer to its own night than to other nights, and back."""
+    to_night, to_day = (
+        Translator(*checkpoints.load_generator(DAY_NIGHT, direction))
+        for direction in ("AtoB", "BtoA")
+    )
+    day, *nights = (
+        np.asarray(styled(seed, 64, look), float)
+        for seed, look in ((6000, "stucco"), *((seed, "night") for seed in range(6000, 6006)))
+    )
+    made = to_night.image(day.astype(np.uint8))
+    own, *others = (np.abs(made - night).mean() for night in nights)
+    assert own < min(others) and own < np.abs(day - nights[0]).mean() / 3
+    assert np.abs(to_day.image(made) - day).mean() < 25
+
+
+def test_the_card_of_day_and_night_has_the_measured_scores() -> None:
+    card = (SHIPPED / "README.md").read_text().split(f"## {DAY_NIGHT.name}:")[1].split("\n## ")[0]
+    for way in ("AtoB", "BtoA"):
+        found = json.loads((DAY_NIGHT / f"scores_{way}.json").read_text())
+        kid, spread, l1, ssim = (
+            found[name]["generated"] for name in ("kid", "kid_spread", "l1", "ssim")
+        )
+        assert f"| {kid:.0f} ± {spread:.0f} | {l1:.3f} | {ssim:.3f} |" in card
+
+
+@pytest.mark.parametrize(
+    "folder", [*GENERATORS, DAY_NIGHT, SHIPPED_SEGMENTER], ids=lambda p: p.name
+)
 def test_no_path_of_one_machine_is_in_them(folder: Path) -> None:
     for path in folder.iterdir():
         assert b"/tmp/" not in path.read_bytes() and b"/work/" not in path.read_bytes()

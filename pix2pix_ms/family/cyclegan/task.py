@@ -23,7 +23,7 @@ TITLES = ("A", "to B", "and back", "B", "to A", "and back")
 
 
 class UnpairedTask(DomainsTask):
-    """CycleGAN on two domains; by default label maps and photos of other facades."""
+    """CycleGAN on two domains; by default facades by day and other facades at night."""
 
     losses = Losses._fields
     measures = ("cycle_a", "cycle_b", "l1_ab", "l1_ba")

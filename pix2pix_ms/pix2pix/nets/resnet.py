@@ -30,12 +30,14 @@ def halving(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=1, has_bias=bias)
 
 
-def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2dTranspose:
+def doubling(channels_in: int, channels_out: int, bias: bool, composed: bool) -> nn.Conv2dTranspose:
     """3x3 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W].
 
     Padded on top and left alone, as the reference's padding 1 with output_padding 1. MindSpore's
     own `output_padding` gives other numbers on a CPU (2.8), and takes twice as long.
     """
+    if composed:
+        return blocks.ComposedUpconvolution(channels_in, channels_out, bias)
     return nn.Conv2dTranspose(
         channels_in, channels_out, NARROW, 2, pad_mode="pad", padding=(1, 0, 1, 0), has_bias=bias
     )
@@ -109,7 +111,8 @@ class ResNet(nn.Cell):
         self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
         down, up = (ngf, 2 * ngf, 4 * ngf), (4 * ngf, 2 * ngf, ngf)
         downs = [Layer(halving(n, m, bias), norm, m) for n, m in pairwise(down)]
-        ups = [Layer(doubling(n, m, bias), norm, m) for n, m in pairwise(up)]
+        composed = config.upsampling == "composed"
+        ups = [Layer(doubling(n, m, bias, composed), norm, m) for n, m in pairwise(up)]
         residuals = [Residual(4 * ngf, norm) for _ in range(config.n_blocks)]
         self.downs, self.residuals, self.ups = map(nn.CellList, (downs, residuals, ups))
         self.last = ToImage(ngf, config.target_channels)
