@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cycler import cycler
+from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 
 from pix2pix_ms.config.models import preset
@@ -55,6 +57,7 @@ RECIPES: dict[str, dict[str, str]] = {
         "the preset, rate 4e-4": "--learning-rate 4e-4",
         "the preset, LSGAN": "--gan-mode lsgan",
         "the preset, LSGAN at 4e-4": "--gan-mode lsgan --learning-rate 4e-4",
+        "the preset, LSGAN at 4e-4, seed 1": "--gan-mode lsgan --learning-rate 4e-4 --seed 1",
         "the preset, lambda 10": "--lambda-l1 10",
         "the preset, lambda 10, seed 1": "--lambda-l1 10 --seed 1",
         "the preset, no dropout": "--no-dropout",
@@ -184,11 +187,14 @@ def curves(found: dict[str, dict[str, Any]]) -> Figure:
     """Draw KID against minutes of training, a panel for each preset."""
     figure = Figure(figsize=(7 * len(found), 4.5), dpi=110, layout="constrained")
     panels = figure.subplots(1, len(found), squeeze=False)[0]
+    colours = TABLEAU_COLORS.values()
     for axes, (name, recipes) in zip(panels, found.items(), strict=True):
+        axes.set_prop_cycle(cycler(linestyle=["-", ":"]) * cycler(color=colours))
         for recipe, each in recipes.items():
             minutes, kid = ([point[key] for point in each["curve"]] for key in ("minutes", "kid"))
             axes.plot(minutes, kid, marker=".", label=recipe)
-        axes.set(title=f"preset {name}", xlabel="minutes of training", ylabel="KID x 1000")
+        axes.set(title=f"preset {name}", xlabel="minutes of training", xscale="log")
+        axes.set(ylabel="KID x 1000", xticks=(ticks := [1, 2, 5, 10, 20, 50]), xticklabels=ticks)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     return figure
