@@ -23,7 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "dcgan": NOISE,
     "lsgan": NOISE | {"conditional": True},
     "wgan": NOISE,
-    "cyclegan": FACADES | {"ndf": 4, "n_blocks": 1, "facades": 8},
+    "cyclegan": FACADES | {"ndf": 4, "n_blocks": 1, "facades": 8, "lambda_identity": 0.5},
     "stargan": FACADES | {"max_filters": 8, "facades": 6},
 }
 # Not compiled, which would take longer than these trainings.

@@ -170,7 +170,7 @@ def test_a_sound_run_has_no_warnings(undisturbed: Path) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("change", [{}, {"gan_weight": 0.0}, {"lambda_cycle": 0.0}])
 def test_every_task_knows_whose_losses_are_whose(model: str, change: dict[str, float]) -> None:
-    config, task = preset("quick", model), MODELS[model].task_class()
+    config, task = preset("paper", model), MODELS[model].task_class()
     own = {name: value for name, value in change.items() if hasattr(config, name)}
     holder = SimpleNamespace(config=replace(config, **own))
     played = {name for names in task.games(holder) for name in names}
