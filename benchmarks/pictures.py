@@ -166,7 +166,8 @@ def page(found: dict[str, dict[str, Any]]) -> str:
         "",
         "KID x 1000 (smaller is better) with its spread over subsets, and the weave (real: some 1)",
         "of one training each. Preset `quick` is judged on 100 fresh renderings, preset `cpu` on a",
-        "tenth of the CMP facades' split train. Minutes: two cores, epochs times their median.",
+        "tenth of the CMP facades' split train. Minutes: two cores, epochs times their median;",
+        "other work ran beside some (equal networks differ twofold), so compare rows by epoch.",
         "`python -m benchmarks.pictures` makes this page.",
     ]
     for name, recipes in found.items():

@@ -123,8 +123,8 @@ def check(image: Image.Image, path: Path) -> None:
     bands, signed = (getattr(image, "tag_v2", {}).get(tag) for tag in BANDS_SIGNED)
     if bands not in (None, len(image.getbands())):  # Pillow leaves the others out
         raise Pix2PixError(
-            f"{path}: expected grey, RGB or RGBA, found a TIFF of {bands} bands; save those to "
-            "learn from as such"
+            f"{path}: expected grey, RGB or RGBA, found a TIFF of {bands} bands, of which "
+            f"{len(image.getbands())} can be read; save those to learn from as such"
         )
     if signed and 2 in signed:
         raise Pix2PixError(f"{path}: expected 0 to 255, found signed numbers; convert them")

@@ -33,8 +33,9 @@ def halving(channels_in: int, channels_out: int, bias: bool) -> nn.Conv2d:
 def doubling(channels_in: int, channels_out: int, bias: bool, composed: bool) -> nn.Conv2dTranspose:
     """3x3 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W].
 
-    Padded on top and left alone, as the reference's padding 1 with output_padding 1. MindSpore's
-    own `output_padding` gives other numbers on a CPU (2.8), and takes twice as long.
+    `composed`: nearest-neighbour upsampling and a 3x3 convolution instead, as one 4x4 kernel.
+    Else padded on top and left alone, as the reference's padding 1 with output_padding 1.
+    MindSpore's own `output_padding` gives other numbers on a CPU (2.8), and takes twice as long.
     """
     if composed:
         return blocks.ComposedUpconvolution(channels_in, channels_out, bias)
