@@ -15,6 +15,7 @@ from pix2pix_ms.data.records import SUFFIX
 from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
 
+DAY_NIGHT = ("stucco", "night")  # the looks of A and B
 BRIGHTEST = 16  # of the digits, which are counts of ink in cells of 4x4 pixels
 
 
@@ -33,16 +34,15 @@ def unpaired_facades(folder: Path, config: FacadeSettings) -> None:
 
     `config.facades` images in all, half of each; a tenth as many pairs are val.
     """
-    size, half = facade_size(config), config.facades // 2
-
-    def images() -> Iterator[LabelledImage]:
-        for seed in range(2 * half):
-            domain, look = ("A", "stucco") if seed < half else ("B", "night")
-            yield LabelledImage(styled(seed, size, look), domain, f"{look}_{seed}")
-
-    write_images(images(), folder / f"train{SUFFIX}")
+    size, half, (day, night) = facade_size(config), config.facades // 2, DAY_NIGHT
+    images = (
+        LabelledImage(styled(seed, size, look), domain, f"{look}_{seed}")
+        for domain, look, first in (("A", day, 0), ("B", night, half))
+        for seed in range(first, first + half)
+    )
+    write_images(images, folder / f"train{SUFFIX}")
     pairs = (
-        Pair(styled(seed, size, "stucco"), styled(seed, size, "night"), f"facade_{seed}")
+        Pair(styled(seed, size, day), styled(seed, size, night), f"facade_{seed}")
         for seed in range(2 * half, 2 * half + max(config.facades // HELD_OUT_SHARE, 1))
     )
     write_record(pairs, folder / f"val{SUFFIX}")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import SAMPLEFORMAT, SAMPLESPERPIXEL
 
 from pix2pix_ms.config.settings import Colours, Fit
 from pix2pix_ms.errors import Pix2PixError
@@ -29,7 +30,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000")
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what Pillow calls these channels
 # What can be turned into those without loss; palettes become the colours they stand for.
 READABLE = ("1", "P", "PA", *MODES.values())
-BANDS_SIGNED = (277, 339)  # TIFF's tags: how many bands, and of what numbers (2: signed)
 ORIENTATION = 0x0112  # the EXIF entry that says which side is up; 1: as it is
 # How to turn an image so. Pillow's exif_transpose also writes the EXIF anew, of which some is odd.
 UPRIGHT = {
@@ -120,13 +120,14 @@ def check(image: Image.Image, path: Path) -> None:
         raise Pix2PixError(
             f"{path}: expected 8 bits a channel, found 16 or more; convert it to 8 bits"
         )
-    bands, signed = (getattr(image, "tag_v2", {}).get(tag) for tag in BANDS_SIGNED)
+    tiff = getattr(image, "tag_v2", {})
+    bands, formats = tiff.get(SAMPLESPERPIXEL), tiff.get(SAMPLEFORMAT)
     if bands not in (None, len(image.getbands())):  # Pillow leaves the others out
         raise Pix2PixError(
             f"{path}: expected grey, RGB or RGBA, found a TIFF of {bands} bands, of which "
             f"{len(image.getbands())} can be read; save those to learn from as such"
         )
-    if signed and 2 in signed:
+    if 2 in (formats or ()):  # signed integers
         raise Pix2PixError(f"{path}: expected 0 to 255, found signed numbers; convert them")
     if image.mode not in READABLE:
         raise Pix2PixError(

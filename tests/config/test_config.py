@@ -46,6 +46,12 @@ def test_presets_named_paper_are_the_papers(model: str) -> None:
     assert {name: found[name] for name in PAPERS[model]} == PAPERS[model]
 
 
+def test_settings_of_cyclegan_before_upsampling_was_one_are_transposed() -> None:
+    older = json.loads(preset("quick", "cyclegan").to_json())
+    assert older.pop("upsampling") == "composed"
+    assert settings_from_json(json.dumps(older), "here").upsampling == "transposed"
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_has_the_three_presets_and_they_survive_json(model: str) -> None:
     kind = MODELS[model].config

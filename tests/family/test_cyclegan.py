@@ -167,9 +167,9 @@ def pooled(size: int, steps: int) -> tuple[list[float], ImagePool]:
 def test_a_pool_shows_its_first_images_then_half_from_the_past() -> None:
     shown, pool = pooled(20, 220)
     for seed in range(8):
-        places, past = zip(*(pool.draw(step, 1, seed) for step in range(1, 21)), strict=True)
+        places, exchanged = zip(*(pool.draw(step, 1, seed) for step in range(1, 21)), strict=True)
         assert [int(place[0]) for place in places] == [*range(20)]
-        assert not any(int(one[0]) for one in past)
+        assert not any(int(one[0]) for one in exchanged)
     assert shown[:20] == [*range(1, 21)]
     past = [image for step, image in enumerate(shown, 1) if image != step]
     assert 70 < len(past) < 130  # of 200

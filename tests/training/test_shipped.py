@@ -130,13 +130,24 @@ def test_day_becomes_night_and_day_again() -> None:
 
 
 def test_the_card_of_day_and_night_has_the_measured_scores() -> None:
+    """Those of real pictures, how long it took and how large it is, too."""
     card = (SHIPPED / "README.md").read_text().split(f"## {DAY_NIGHT.name}:")[1].split("\n## ")[0]
+    with (DAY_NIGHT / "log.csv").open() as file:
+        log = list(csv.DictReader(file))
+    seconds, steps = sum(float(row["seconds"]) for row in log), int(log[-1]["step"])
+    assert f"{log[-1]['epoch']} epochs, {steps:,} steps of\nsome {seconds / steps:.2f} s" in card
+    assert f" {seconds / 60:.0f} minutes of two cores" in card
+    weights, _, _ = checkpoints.load(checkpoints.file_of(DAY_NIGHT))
+    assert f"{sum(int(w.size) for w in weights.values()) / 2e6:.1f} million numbers each" in card
+    reals = []
     for way, words in (("AtoB", "day to night"), ("BtoA", "night to day")):
         found = json.loads((DAY_NIGHT / f"scores_{way}.json").read_text())
         names = ("kid", "kid_spread", "l1", "ssim", "weave")
         kid, spread, l1, ssim, weave = (found[name]["generated"] for name in names)
         row = f"{kid:.0f} ± {spread:.0f} | {l1:.3f} | {ssim:.3f} | {weave:.1f}"
         assert f"| {words} | {row} |" in card
+        reals.append(f"{abs(found['kid']['target']):.0f}")
+    assert f"real ones is {reals[0]} (nights) and {reals[1]} (days)" in card
 
 
 @pytest.mark.parametrize(
