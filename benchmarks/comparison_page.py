@@ -72,7 +72,10 @@ SEGMENTATION = (
     ),
 )
 # The paper's values of what preset cpu sets otherwise, for comparisons with it and with PyTorch.
-PAPER: dict[str, Any] = {"upsampling": "transposed", "ema": 0.0, "n_layers": 3}
+PAPER: dict[str, Any] = {
+    "upsampling": "transposed", "ema": 0.0, "n_layers": 3,
+    "gan_mode": "vanilla", "learning_rate": 2e-4,
+}  # fmt: skip
 HISTOGRAMS = (
     Published(
         "figure 7",

@@ -1,8 +1,9 @@
-"""Curve and strip of facades-256: `python -m benchmarks.facades_256 FACADES TENTH RUN [RUN …]`.
+"""Curve and strip of facades-128 or -256: `python -m benchmarks.facades FACADES TENTH RUN [RUN …]`.
 
 The RUNs are the parts of its training, in their order, TENTH the folder of records they learned
 from, whose held-out pairs give the curve (`kid.csv`, beside it one `log.csv`). Two label maps of
-FACADES/val are translated at six stages (`epochs.jpg`, generated pictures alone).
+FACADES/val are translated at six stages (`epochs.jpg`, generated pictures alone). The size of the
+runs' pictures names the network.
 """
 
 import argparse
@@ -16,14 +17,18 @@ from PIL import Image
 from benchmarks.pictures import evaluate, kept
 from pix2pix_ms.data.prepare.folders import halves
 from pix2pix_ms.pix2pix.translate import Translator
-from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, load_generator
+from pix2pix_ms.training.checkpoints import SHIPPED, load_generator
 from pix2pix_ms.training.run import Run
 
 SHOWN = ("12", "16")  # of val
-STAGES = ((0, 5), (0, 20), (1, 5), (1, 20), (1, 32), (3, 14))  # part of the training, epoch
+# By size: part of the training, epoch.
+STAGES = {
+    128: ((0, 10), (0, 30), (1, 5), (1, 10), (1, 20), (1, 40)),
+    256: ((0, 5), (0, 20), (1, 5), (1, 20), (1, 32), (3, 14)),
+}
 
 
-def write_curve(runs: list[Run], records: Path) -> None:
+def write_curve(runs: list[Run], records: Path, shipped: Path) -> None:
     """Measure what the runs kept; write KID x 1000 and one log, epochs and steps counted on."""
     curve, log, epochs, steps = [], [], 0, 0
     for run in runs:
@@ -41,32 +46,33 @@ def write_curve(runs: list[Run], records: Path) -> None:
         ]
         epochs, steps = log[-1]["epoch"], log[-1]["step"]
     for name, written in (("kid.csv", curve), ("log.csv", log)):
-        with (SHIPPED_GENERATOR / name).open("w") as file:
+        with (shipped / name).open("w") as file:
             writer = csv.DictWriter(file, list(written[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(written)
 
 
-def write_strip(runs: list[Run], facades: Path) -> None:
+def write_strip(runs: list[Run], facades: Path, shipped: Path) -> None:
     """Draw two facades below each other at every stage."""
     label_maps = [halves(facades / "val" / f"{name}.jpg")[1] for name in SHOWN]
     stages = []
-    for part, epoch in STAGES:
+    for part, epoch in STAGES[runs[0].config().size]:
         translator = Translator(*load_generator(runs[part].generator_file(epoch)))
         stages.append(np.vstack([translator.image(label_map) for label_map in label_maps]))
     columns = np.hstack(stages)
-    Image.fromarray(columns).save(SHIPPED_GENERATOR / "epochs.jpg", quality=90)
+    Image.fromarray(columns).save(shipped / "epochs.jpg", quality=90)
 
 
 def main() -> None:
     """Measure and draw."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.facades_256", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.facades", description=__doc__)
     parser.add_argument("facades", type=Path)
     parser.add_argument("tenth", type=Path)
     parser.add_argument("runs", nargs="+", type=lambda folder: Run(Path(folder)))
     words = parser.parse_args()
-    write_curve(words.runs, words.tenth)
-    write_strip(words.runs, words.facades)
+    shipped = SHIPPED / f"facades-{words.runs[0].config().size}"
+    write_curve(words.runs, words.tenth, shipped)
+    write_strip(words.runs, words.facades, shipped)
 
 
 if __name__ == "__main__":
