@@ -1,6 +1,7 @@
 # The commands people type. Everything runs in .venv, made from the pins in constraints.txt.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
 BIN := .venv/bin
+NEWEST := .venv-newest
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 # Strict: every output is compared, as notebooks/conftest.py does it. The slowest cell is a training of about a minute.
 # Two files at a time: compiling a graph, which takes most of the time, uses one core.
@@ -10,7 +11,7 @@ NBVAL := $(BIN)/python -m pytest $(PARALLEL) --nbval --nbval-current-env --nbval
 # In a container one is often root, whom JupyterLab turns away unless told.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help train test lint unit fast test-full notebooks-test test-portable torch parity bench bench-guard notebooks regenerate picture clean
+.PHONY: help train test lint unit fast test-full notebooks-test test-portable torch parity bench bench-guard newest notebooks regenerate picture clean
 
 help:  ## list these targets
 	@grep -E '^[a-z./-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -47,13 +48,18 @@ parity: torch  ## compare networks, training and converted weights with PyTorch 
 bench: torch  ## measure ours beside its peers (installs PyTorch), write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-bench-guard: .venv-2.10/ready  ## one training step on MindSpore 2.10 with the cap on oneDNN and without
-	.venv-2.10/bin/python -m benchmarks.guard
+bench-guard: $(NEWEST)/ready  ## one training step on the newest MindSpore with the cap on oneDNN and without
+	$(NEWEST)/bin/python -m benchmarks.guard
 
-.venv-2.10/ready: pyproject.toml
-	$(PYTHON) -m venv .venv-2.10
-	.venv-2.10/bin/python -m pip install -q --disable-pip-version-check mindspore==2.10.0 -e .
-	touch .venv-2.10/ready
+newest: .venv $(NEWEST)/ready  ## networks, step, data and training on the newest MindSpore that is admitted; says what differs
+	$(BIN)/python -m benchmarks.newest $(BIN)/python $(NEWEST)/bin/python
+	$(NEWEST)/bin/python -m pytest $(PARALLEL) tests/pix2pix/test_nets.py tests/pix2pix/test_step.py tests/test_every_model.py tests/data tests/training
+
+$(NEWEST)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(NEWEST)
+	grep -v '^mindspore==' constraints.txt > $(NEWEST)/constraints.txt
+	$(NEWEST)/bin/python -m pip install -q --disable-pip-version-check -c $(NEWEST)/constraints.txt -e '.[dev]'
+	touch $(NEWEST)/ready
 
 notebooks: .venv  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(ROOT)
@@ -65,7 +71,7 @@ picture: .venv  ## make the README's picture again
 	$(BIN)/python notebooks/picture.py
 
 clean:  ## remove .venv and all runs
-	rm -rf .venv .venv-2.10 runs
+	rm -rf .venv $(NEWEST) runs
 
 .venv: .venv/ready  ## create the environment, nothing else
 

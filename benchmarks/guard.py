@@ -1,4 +1,4 @@
-"""The cap on oneDNN, measured: one training step on MindSpore 2.10 with it and without.
+"""The cap on oneDNN, measured: one training step on the newest MindSpore with it and without.
 
 `make bench-guard` installs that release beside the pinned one and runs this with its Python. A
 step without the cap takes a minute or more: one is measured, after two that are not counted.
