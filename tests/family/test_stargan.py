@@ -288,7 +288,7 @@ def test_exported_averages_translate_as_those_of_the_run(model: StarGAN, tmp_pat
     """Half precision is a little different; a picture keeps its size; references are followed."""
     run = tmp_path / "run" / "checkpoints" / "last.ckpt"
     run.parent.mkdir(parents=True)
-    checkpoints.save(model.kept(), run, CONFIG)
+    checkpoints.save(model.inference_parameters().values(), run, CONFIG)
     export(run, tmp_path / "shipped" / "averages.safetensors")
     averages = load_averages(tmp_path / "shipped")
     style = averages.style_of(BATCH[0], [0, 1, 2])

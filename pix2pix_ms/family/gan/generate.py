@@ -44,7 +44,7 @@ def generate(
     written = [out / f"{number:04d}.png" for number in range(count)]
     check_new(*written, force=force)
     model = model_of(replace(config, seed=seed))
-    checkpoints.fill({p.name: p for p in model.kept()}, found, path, (config, config))
+    checkpoints.fill(model.inference_parameters(), found, path, (config, config))
     labels = np.arange(count) % config.classes if label is None else np.full(count, label)
     out.mkdir(parents=True, exist_ok=True)
     for path, image in zip(written, model.generate(count, labels), strict=True):
