@@ -1,4 +1,4 @@
-"""The base of the family's tasks: images by domain, without pairs, made or opened as records."""
+"""The base of the family's tasks: images by domain, without pairs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ class DomainsTask(Task):
     data: DomainData
 
     takes_pairs: ClassVar[bool] = False
-    """Whether images side by side are pairs, whose halves are two domains."""
+    """Whether side-by-side images are pairs, whose halves are two domains."""
     epoch_batches: ClassVar[Callable[..., Iterator[Batch]]]
     """Yields the batches, given data, config and epoch."""
     epoch_length: ClassVar[Callable[..., int]] = staticmethod(every)

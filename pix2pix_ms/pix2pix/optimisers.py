@@ -1,4 +1,4 @@
-"""Adam and RMSProp as the networks here are trained with them, and how their rate is set."""
+"""Adam, RMSProp, and moving averages of weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +20,11 @@ def adam(
 ) -> nn.Optimizer:
     """Return Adam over a network, with the learning rate, beta1 and beta2 of the config.
 
-    Its parameters run from the last layer to the first, as the gradient does: in a graph each
-    layer's gradient is then computed, used and freed before the next (MindSpore 2.8).
+    Its parameters are in reverse order, last layer first: in a graph each layer's gradient is then
+    computed, used and freed before the next (MindSpore 2.8).
 
     Args:
-        name: prefix of its state's names; unless given, the network's class.
+        name: prefix of its parameters' names; unless given, the network's class.
         weight_decay: as an L2 penalty, added to the gradient.
     """
     weights = network.trainable_params()[::-1]
@@ -41,7 +41,7 @@ def adam(
 def averaged(kind: type[nn.Optimizer], config: Settings) -> Any:
     """Return an optimiser class that averages the ranks' gradients.
 
-    With mixed precision `LossScaled` averages them, so that all ranks skip a step or none.
+    With mixed precision `LossScaled` does so, so that all ranks skip a step or none.
     """
     return averaging(kind) if config.amp == "O0" else kind
 
@@ -49,8 +49,8 @@ def averaged(kind: type[nn.Optimizer], config: Settings) -> Any:
 class RMSProp(nn.Optimizer):
     """RMSProp as in PyTorch, with which WGAN was published: decay 0.99, mean square from 0.
 
-    Of plain operators: with `nn.RMSProp` a resumed WGAN differs from an uninterrupted one in its
-    last bits on a CPU (MindSpore 2.8).
+    With `nn.RMSProp` a resumed WGAN differs from an uninterrupted one in its last bits on a CPU
+    (MindSpore 2.8).
     """
 
     def __init__(self, weights: Sequence[ms.Parameter], learning_rate: float) -> None:
@@ -58,7 +58,6 @@ class RMSProp(nn.Optimizer):
         self.squares = self._parameters.clone(prefix="mean_square", init="zeros")
 
     def construct(self, gradients: tuple[Tensor, ...]) -> None:
-        """Update the mean squares, then the weights."""
         rate = self.get_lr()
         for weight, square, gradient in zip(  # noqa: B905  (a graph knows no `strict`)
             self._parameters, self.squares, gradients
@@ -85,7 +84,7 @@ def move_average(
 
 
 def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:
-    """Put `name`, or that of the network's class, before the names of an optimiser's state."""
+    """Prefix the names of an optimiser's parameters with `name`, or with the network's class."""
     weights = {parameter.name for parameter in network.get_parameters()}
     prefix = type(network).__name__.lower() if name is None else name
     for parameter in optimiser.get_parameters():

@@ -1,4 +1,4 @@
-"""pix2pix and its pairs: jittered batches, held-out L1, PSNR and SSIM, triples to look at."""
+"""pix2pix and its pairs: jittered batches, held-out L1, PSNR and SSIM, a sample grid."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain

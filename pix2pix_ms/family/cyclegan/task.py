@@ -1,4 +1,4 @@
-"""CycleGAN and two domains of images: unpaired batches, cycles and true pairs held out."""
+"""CycleGAN and its two domains: unpaired batches, held-out cycles and pairs, a sample grid."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -55,7 +55,7 @@ class UnpairedTask(DomainsTask):
             yield image, translated, back(translated)
 
     def measure(self) -> tuple[float, ...]:
-        """Return mean L1: of each cycle, and of G(a) and b, F(b) and a, NaN without true pairs."""
+        """Return mean L1: of each cycle, and of G(a) to b, F(b) to a; these NaN without pairs."""
         cycle_a, cycle_b = (
             float(np.mean([distance(back, image) for image, _, back in self.cycles(domain)]))
             for domain in (0, 1)

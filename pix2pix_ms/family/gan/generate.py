@@ -24,10 +24,10 @@ def generate(
     """Write `count` generated images to PNG files in `out`, and return the files.
 
     Args:
-        checkpoint: a file or a run's folder, as for `checkpoints.file_of`.
+        checkpoint: as `checkpoints.file_of` takes it.
         label: for a conditional generator, the number of the class; unless given, all in turn.
         seed: draws the noise.
-        force: replace files that are there.
+        force: replace existing files.
 
     Raises:
         Pix2PixError: if the checkpoint is unreadable or of another model, or has no such label.

@@ -59,7 +59,6 @@ class Segmenter(UNet):
             parameter.name = f"{NETWORK}.{parameter.name.partition('.')[2]}"
 
     def construct(self, x: Tensor, *masks: Tensor) -> Tensor:
-        """Return the scores, before any softmax."""
         return self.decoded(x, *masks)
 
 
