@@ -40,7 +40,6 @@ SHIPPED_SEGMENTER = SHIPPED / "segmenter"
 
 
 def last_of(run_folder: Path) -> Path:
-    """Return the file with everything a resume needs."""
     return run_folder / "checkpoints" / f"last{SUFFIX}"
 
 
@@ -265,7 +264,6 @@ def check_holds(network: str, found: Iterable[str], path: Path) -> None:
 
 
 def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
-    """Load a checkpoint into a generator built from `config`."""
     found, theirs, _ = load(path)
     fill(generator.parameters_dict(), found, path, (config, theirs))
 

@@ -124,8 +124,8 @@ def base_settings(
     check_model(before, model or before.model, where)
     base = before if resuming else replace(before, ranks=1, sync_batch_norm=False, device="auto")
     if preset_name is not None:
-        same = (*before.architecture, "jitter_size", "start_from")
-        same *= not resuming or before.start_from is not None
+        started_from = not resuming or before.start_from is not None
+        same = (*before.architecture, "jitter_size", "start_from") if started_from else ()
         base = preset(preset_name, before.model, **{name: getattr(before, name) for name in same})
     if not resuming and isinstance(before, Config) and given.keys() & {"size", "height", "width"}:
         base = replace(base, levels=before.depth)

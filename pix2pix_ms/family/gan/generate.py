@@ -39,8 +39,13 @@ def generate(
             f"{path}: expected a generator from noise, as gan, dcgan, lsgan and wgan train, found "
             f"{config.model}; pix2pix-ms translate takes it"
         )
-    if label is not None:
-        check_label(label, config)
+    if label is not None and not config.conditional:
+        raise Pix2PixError(
+            f"label: expected none for a generator trained without labels, found {label}; "
+            "train with --conditional"
+        )
+    if label is not None and not 0 <= label < config.classes:
+        raise Pix2PixError(f"label: expected 0 to {config.classes - 1}, found {label}")
     written = [out / f"{number:04d}.png" for number in range(count)]
     check_new(*written, force=force)
     model = model_of(replace(config, seed=seed))
@@ -51,14 +56,3 @@ def generate(
         with appearing_whole(path) as writing:
             to_image(shown(to_pixels(image))).save(writing, "PNG")
     return written
-
-
-def check_label(label: int, config: GANConfig) -> None:
-    """Raise Pix2PixError for a label the generator was not trained with."""
-    if not config.conditional:
-        raise Pix2PixError(
-            f"label: expected none for a generator trained without labels, found {label}; "
-            "train with --conditional"
-        )
-    if not 0 <= label < config.classes:
-        raise Pix2PixError(f"label: expected 0 to {config.classes - 1}, found {label}")

@@ -136,7 +136,6 @@ class StarGAN(Model):
         self._compile()
 
     def _compile(self) -> None:
-        """Compile the parts of a step: the forward passes and the updates."""
         config, optim_g, optim_f, optim_e = self.config, self.optim_g, self.optim_f, self.optim_e
         loss_d = discriminator_loss(self.discriminator, config.lambda_r1)
         loss_g = generator_loss(self.generator, self.encoder, self.discriminator, config)

@@ -43,7 +43,6 @@ def available() -> bool:
 
 @cache
 def extractor() -> Any:
-    """Return the compiled network."""
     file = weights_file()
     if file is None:
         raise Pix2PixError(

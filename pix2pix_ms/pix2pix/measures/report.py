@@ -100,7 +100,6 @@ class Report:
 
 
 def plain(value: object) -> object:
-    """Return measures as JSON objects."""
     if isinstance(value, Measure):
         return value._asdict()
     if isinstance(value, dict):
