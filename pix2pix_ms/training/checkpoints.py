@@ -19,8 +19,7 @@ from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.training import weights as weights_file
 
-SEAL = b"crc_num"
-SEAL_LENGTH = len(SEAL) + 10  # a checkpoint ends with it and the CRC-32 of what is before it
+CHECKSUM = b"crc_num"  # a checkpoint ends with this and ten bytes of the CRC-32
 SUFFIX = ".ckpt"
 AVERAGE = "average."  # before the names of averaged weights
 # How to read each part of a run's position from a checkpoint.
@@ -129,7 +128,7 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
     try:
         with unlogged():
             found: dict[str, Any] = ms.load_checkpoint(str(path), crc_check=True)
-        if "config" in found and not is_sealed(path):
+        if "config" in found and not has_checksum(path):
             raise ValueError("no checksum")  # cut off; MindSpore would load it
     except Exception as error:  # of a type that depends on MindSpore's release
         raise DamagedError(
@@ -307,8 +306,7 @@ def generator_of(
     return generator, config
 
 
-def is_sealed(path: Path) -> bool:
-    """Return whether a checkpoint ends with its checksum."""
+def has_checksum(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - SEAL_LENGTH, 0))
-        return file.read().startswith(SEAL)
+        file.seek(max(path.stat().st_size - len(CHECKSUM) - 10, 0))
+        return file.read().startswith(CHECKSUM)
