@@ -56,8 +56,8 @@ class ToImage(nn.Conv2d):
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, WIDE, pad_mode="valid", has_bias=True)
         self.rows = (channels_out * WIDE, channels_in, 1, WIDE)
-        own, row = np.eye(channels_out, dtype=np.float32), np.eye(WIDE, dtype=np.float32)
-        places = own[:, :, None, None] * row  # [out, channel, row of its kernel, row of the image]
+        channel, row = np.eye(channels_out, dtype=np.float32), np.eye(WIDE, dtype=np.float32)
+        places = channel[:, :, None, None] * row  # [out, channel, row of its kernel, of the image]
         self.places = Tensor(places.reshape(channels_out, channels_out * WIDE, WIDE, 1))
         self.by_rows = computes_on_cpu()
 
