@@ -21,7 +21,7 @@ from pix2pix_ms.data.pair_batches import settings_of, training_data
 from pix2pix_ms.data.prepare.folders import find_pairs
 from pix2pix_ms.data.records import SUFFIX, open_record
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
+from pix2pix_ms.pix2pix.measures.evaluate import evaluate_checkpoint
 from pix2pix_ms.training.epochs import train
 
 RESULTS = Path(__file__).with_suffix(".json")

@@ -25,7 +25,7 @@ from pix2pix_ms.data.images import to_pixels
 from pix2pix_ms.data.pair_batches import Subset
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.records import SUFFIX, open_record
-from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
+from pix2pix_ms.pix2pix.measures.evaluate import evaluate_checkpoint
 from pix2pix_ms.pix2pix.translate import triples
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run

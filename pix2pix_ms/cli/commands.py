@@ -279,7 +279,7 @@ def evaluate(
     """
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.machine.files import check_new, replace_text
-    from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
+    from pix2pix_ms.pix2pix.measures.evaluate import evaluate_checkpoint
 
     if json is not None:
         check_new(json, force=force)

@@ -96,7 +96,7 @@ def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
         Pix2PixError: if the source cannot be read or has no such network, or a file exists.
     """
     format_of(out, "safetensors")
-    beside = checkpoints.config_beside(out)
+    beside = out.with_name("config.json")
     check_new(out, beside, force=force)
     path = checkpoints.file_of(source)
     found, config = checkpoints.plain(*checkpoints.load(path)[:2])

@@ -1,4 +1,4 @@
-"""The base of the family's tasks: images by domain, without pairs, made or opened as records."""
+"""The base of the family's tasks: images by domain, without pairs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +10,6 @@ from pix2pix_ms.data.domain_batches import check_images, every, plain_images
 from pix2pix_ms.data.domains import DomainData, domain_data
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.prepare.splits import is_side_by_side
-from pix2pix_ms.training.sources import run_records
 from pix2pix_ms.training.task import Batch, Task
 
 
@@ -19,24 +18,22 @@ class DomainsTask(Task):
 
     data: DomainData
 
-    make: ClassVar[Callable[..., None]]
-    """Writes records to a folder, for a run without data."""
     takes_pairs: ClassVar[bool] = False
-    """Whether images side by side are pairs, whose halves are two domains."""
+    """Whether side-by-side images are pairs, whose halves are two domains."""
     epoch_batches: ClassVar[Callable[..., Iterator[Batch]]]
     """Yields the batches, given data, config and epoch."""
     epoch_length: ClassVar[Callable[..., int]] = staticmethod(every)
-    """How many images of a column of its batches an epoch has."""
+    """Returns the number of images in an epoch, given data."""
 
     def __init__(self, config: Any, data: DomainData) -> None:
         check_images(data, config, self.epoch_length(data))
         self.config, self.data = config, data
 
     @classmethod
-    def records(cls, data: Path | None, run: Path, config: Any, resuming: bool) -> Path:
+    def recipe(cls, data: Path | None) -> Recipe:
         """Of a folder of images each subfolder is a domain, unless it has pairs side by side."""
         paired = data is None or (cls.takes_pairs and is_side_by_side(data))
-        return run_records(data, run, config, resuming, cls.make, Recipe(unpaired=not paired))
+        return Recipe(unpaired=not paired)
 
     @classmethod
     def open_data(cls, records: Path, config: Any) -> DomainData:

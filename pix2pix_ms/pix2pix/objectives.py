@@ -1,4 +1,4 @@
-"""What the networks minimise (paper, section 3.1): sibling losses, comparable at a glance.
+"""What the networks minimise (paper, section 3.1): adversarial losses, distances of pixels.
 
 An adversarial loss takes the discriminator's logits, float32 [N, 1, H', W'], and whether they
 should say "real", and returns the mean over all patches. The logits are log(D / (1 - D)) for
@@ -14,7 +14,7 @@ from pix2pix_ms.config.pix2pix import PixelLoss
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import draw
 
-TINY = 1e-12  # a root has no slope at 0
+TINY = 1e-12  # the square root has no derivative at 0
 
 Critic = Callable[[Tensor], Tensor]  # [N, ...] to [N, 1, ...], image by image
 AdversarialLoss = Callable[[Tensor, bool], Tensor]
@@ -43,34 +43,26 @@ def lsgan(logits: Tensor, real: bool) -> Tensor:
 def wasserstein(logits: Tensor, real: bool) -> Tensor:
     """Minus the critic's mean if real, its mean if not (Arjovsky et al. 2017).
 
-    So the critic's two losses add up to minus its estimate of the distance, E[f(x)] - E[f(G(z))],
-    and G's, judged real, is -E[f(G(z))].
+    The critic's two losses add up to minus its estimate of the distance, E[f(x)] - E[f(G(z))]; G's
+    loss is -E[f(G(z))].
     """
     return -logits.mean() if real else logits.mean()
 
 
 ADVERSARIAL: dict[str, AdversarialLoss] = {
-    "minimax": vanilla,  # D's side of that game; G's is `minimax`
+    "minimax": vanilla,  # D's loss; for G's see `generator_loss`
     "vanilla": vanilla,
     "lsgan": lsgan,
     "wgan": wasserstein,
-    "wgan-gp": wasserstein,  # and `gradient_penalty` beside it
+    "wgan-gp": wasserstein,  # plus `gradient_penalty`
 }
 
 
-def minimax(logits: Tensor) -> Tensor:
-    """log(1 - D) of generated images: D's loss on them, negated, which G minimises (equation 1)."""
-    return -vanilla(logits, real=False)
-
-
-def generator_loss(gan_mode: str) -> Callable[[Tensor], Tensor]:
-    """Return G's loss of D's logits of generated images: non-saturating, but for minimax."""
-    adversarial = ADVERSARIAL[gan_mode]
-
-    def judged_real(logits: Tensor) -> Tensor:
-        return adversarial(logits, True)
-
-    return minimax if gan_mode == "minimax" else judged_real
+def generator_loss(logits: Tensor, gan_mode: str) -> Tensor:
+    """G's loss, of D's logits of generated images: log(1 - D) for minimax, else non-saturating."""
+    if gan_mode == "minimax":
+        return -vanilla(logits, False)
+    return ADVERSARIAL[gan_mode](logits, True)
 
 
 def l1(generated: Tensor, target: Tensor) -> Tensor:
@@ -87,27 +79,21 @@ PIXEL: dict[PixelLoss, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "l2": l2
 
 
 def gradient_penalty(critic: Critic, real: Tensor, generated: Tensor, weights: Tensor) -> Tensor:
-    """Mean of (slope - 1)^2 at points on the way from each generated image to a real one.
+    """Mean of (slope - 1)^2 between each generated image and a real one (Gulrajani et al. 2017).
 
-    A critic that normalises a batch as one has no slope at a single image, and does not fit.
+    The slope is the norm of the critic's gradient at an image; a PatchGAN's value is the mean over
+    its patches. It is not defined for a critic with batch normalisation.
 
     Args:
-        weights: how much of each point is the real image, as `interpolation_weights` draws it.
-    """
-    return ops.square(slopes(critic, weights * real + (1 - weights) * generated) - 1).mean()
-
-
-def slopes(critic: Critic, images: Tensor) -> Tensor:
-    """Return the norm of the critic's gradient at each image, float32 [N]; differentiable.
-
-    A PatchGAN's value is the mean over its patches, as in the losses.
+        weights: of the real images, as `interpolation_weights` draws them.
     """
 
     def total(images: Tensor) -> Tensor:
         return critic(images).flatten(start_dim=1).mean(1).sum()
 
-    gradient = ms.grad(total)(images).flatten(start_dim=1)
-    return ops.sqrt(ops.square(gradient).sum(1) + TINY)
+    gradient = ms.grad(total)(weights * real + (1 - weights) * generated).flatten(start_dim=1)
+    slopes = ops.sqrt(ops.square(gradient).sum(1) + TINY)
+    return ops.square(slopes - 1).mean()
 
 
 def interpolation_weights(images: tuple[int, ...], seed: int, step: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Adam and RMSProp as the networks here are trained with them, and how their rate is set."""
+"""Adam, RMSProp, and moving averages of weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,37 +20,50 @@ def adam(
 ) -> nn.Optimizer:
     """Return Adam over a network, with the learning rate, beta1 and beta2 of the config.
 
-    Its parameters run from the last layer to the first, as the gradient does: in a graph each
-    layer's gradient is then computed, used and freed before the next (MindSpore 2.8).
-
     Args:
-        name: prefix of its state's names; unless given, the network's class.
+        name: as for `over`.
         weight_decay: as an L2 penalty, added to the gradient.
     """
-    weights = network.trainable_params()[::-1]
-    rates = {"beta2": config.beta2, "weight_decay": weight_decay}
-    optimiser = averaged(nn.Adam, config)(weights, config.learning_rate, **rates)
+    optimiser = over(network, nn.Adam, config, name, beta2=config.beta2, weight_decay=weight_decay)
     # Set afterwards because `nn.Adam` refuses 0, which its kernel computes (MindSpore 2.7 to 2.10).
     optimiser.beta1 = Tensor(config.beta1, ms.float32)
     for moment in (*optimiser.moment1, *optimiser.moment2):
         zeros = np.full(moment.shape, 0, np.float32)  # filled: `np.zeros` requests no huge pages
         moment.set_data(tensor_over(zeros))
-    return loss_scaled(named(optimiser, network, name), config)
+    return loss_scaled(optimiser, config)
 
 
-def averaged(kind: type[nn.Optimizer], config: Settings) -> Any:
-    """Return an optimiser class that averages the ranks' gradients.
+def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
+    """Return RMSProp over a network, with the learning rate of the config; `name` as for `over`."""
+    return loss_scaled(over(network, RMSProp, config, name), config)
 
-    With mixed precision `LossScaled` averages them, so that all ranks skip a step or none.
+
+def over(
+    network: nn.Cell, kind: type[nn.Optimizer], config: Settings, name: str | None, **rates: float
+) -> Any:
+    """Return an optimiser of a network's weights that averages the ranks' gradients.
+
+    Its weights are in reverse order, last layer first: in a graph each layer's gradient is then
+    computed, used and freed before the next (MindSpore 2.8).
+
+    Args:
+        name: prefix of its parameters' names; unless given, the network's class.
     """
-    return averaging(kind) if config.amp == "O0" else kind
+    # In mixed precision `LossScaled` averages, so that all ranks skip a step or none.
+    averaged = averaging(kind) if config.amp == "O0" else kind
+    optimiser = averaged(network.trainable_params()[::-1], config.learning_rate, **rates)
+    weights = {parameter.name for parameter in network.get_parameters()}
+    for parameter in optimiser.get_parameters():
+        if parameter.name not in weights:
+            parameter.name = f"{name or type(network).__name__.lower()}.{parameter.name}"
+    return optimiser
 
 
 class RMSProp(nn.Optimizer):
     """RMSProp as in PyTorch, with which WGAN was published: decay 0.99, mean square from 0.
 
-    Of plain operators: with `nn.RMSProp` a resumed WGAN differs from an uninterrupted one in its
-    last bits on a CPU (MindSpore 2.8).
+    With `nn.RMSProp` a resumed WGAN differs from an uninterrupted one in its last bits on a CPU
+    (MindSpore 2.8).
     """
 
     def __init__(self, weights: Sequence[ms.Parameter], learning_rate: float) -> None:
@@ -58,7 +71,6 @@ class RMSProp(nn.Optimizer):
         self.squares = self._parameters.clone(prefix="mean_square", init="zeros")
 
     def construct(self, gradients: tuple[Tensor, ...]) -> None:
-        """Update the mean squares, then the weights."""
         rate = self.get_lr()
         for weight, square, gradient in zip(  # noqa: B905  (a graph knows no `strict`)
             self._parameters, self.squares, gradients
@@ -68,13 +80,6 @@ class RMSProp(nn.Optimizer):
             ops.assign(weight, weight - rate * gradient / (ops.sqrt(mean_square) + EPSILON))
 
 
-def rmsprop(network: nn.Cell, config: Settings, name: str | None = None) -> nn.Optimizer:
-    """Return RMSProp over a network, with the learning rate of the config; `name` as for Adam."""
-    weights = network.trainable_params()[::-1]
-    optimiser = averaged(RMSProp, config)(weights, config.learning_rate)
-    return loss_scaled(named(optimiser, network, name), config)
-
-
 def move_average(
     average: Sequence[ms.Parameter], weights: Sequence[ms.Parameter], decay: Any
 ) -> Tensor:
@@ -82,13 +87,3 @@ def move_average(
     for place in range(len(average)):  # a graph knows no strict zip (MindSpore 2.8)
         ops.assign(average[place], weights[place] + decay * (average[place] - weights[place]))
     return Tensor(0)
-
-
-def named(optimiser: nn.Optimizer, network: nn.Cell, name: str | None) -> nn.Optimizer:
-    """Put `name`, or that of the network's class, before the names of an optimiser's state."""
-    weights = {parameter.name for parameter in network.get_parameters()}
-    prefix = type(network).__name__.lower() if name is None else name
-    for parameter in optimiser.get_parameters():
-        if parameter.name not in weights:
-            parameter.name = f"{prefix}.{parameter.name}"
-    return optimiser

@@ -1,4 +1,4 @@
-"""pix2pix itself: two networks, two optimisers and one training step that reads like the paper."""
+"""pix2pix: two networks, two optimisers, and the training step of the paper (section 3.3)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,13 +24,13 @@ from pix2pix_ms.pix2pix.optimisers import adam, move_average
 from pix2pix_ms.training.checkpoints import AVERAGE
 from pix2pix_ms.training.task import Model
 
-AVERAGED_AT_ONCE = 4  # steps for which the average moves together
+AVERAGED_AT_ONCE = 4  # steps between two updates of the average
 
 
 class Losses(NamedTuple):
     """The four terms of one step, as numbers; NaN where there is no discriminator.
 
-    D's two before they are halved, G's two before they are weighted.
+    D's are not halved, G's are not weighted.
     """
 
     d_real: float
@@ -51,12 +51,11 @@ def training_step(
     `noise` is this step's random inputs: G's dropout masks and, with gan_mode wgan-gp, the
     interpolation weights of the gradient penalty, float32 [N, 1, 1, 1] in [0, 1].
 
-    One forward pass of G serves both, as in the reference: forward; backward_D, with the generated
-    image detached; backward_G, through the updated D. `gradient_step` turns a loss into an update
-    of one network. D's is called inside G's loss, where the generated image is at hand.
+    As in the reference: forward; backward_D, with the generated image detached; backward_G, through
+    the updated D. Both use one forward pass of G, so D is updated inside G's loss.
     """
     adversarial, pixel = ADVERSARIAL[config.gan_mode], PIXEL[config.pixel_loss]
-    masks_end = -1 if config.penalised else None  # the interpolation weights come last
+    masks_end = -1 if config.penalised else None  # the last are the interpolation weights
 
     def loss_d(x: Tensor, y: Tensor, generated: Tensor, *interpolation: Tensor) -> Terms:
         def critic(image: Tensor) -> Tensor:
@@ -89,7 +88,7 @@ def training_step(
 def regression_step(
     generator: nn.Cell, optim_g: nn.Optimizer, config: Config
 ) -> Callable[..., Terms]:
-    """Return the step of a G without a discriminator (section 4.2: "L1"); absent losses are NaN."""
+    """Return the step without a discriminator (section 4.2: "L1"); its losses are NaN."""
 
     def loss_g(x: Tensor, y: Tensor, *masks: Tensor) -> Terms:
         distance = PIXEL[config.pixel_loss](generator(x, *masks), y)
@@ -100,12 +99,11 @@ def regression_step(
 
 
 class Average:
-    """A generator whose weights are a moving average of another's, which make steadier images.
+    """A generator whose weights are a moving average of another's: its images vary less.
 
-    Its decay is `ema`, in the first steps (1 + step) / (10 + step) if that is less, so that the
-    initial weights are soon forgotten, as in TensorFlow's ExponentialMovingAverage. It is updated
-    every fourth step, for four at once: at every step it would take a fifth of a small network's
-    step. In a training of fewer steps it stays at the initial weights.
+    The decay is `ema`, or (1 + step) / (10 + step) while that is less, as in TensorFlow's
+    ExponentialMovingAverage, so that the initial weights are soon forgotten. It is updated once in
+    four steps: in every step it would take a fifth of a small network's time.
     """
 
     def __init__(self, followed: UNet, config: Config) -> None:
@@ -122,7 +120,7 @@ class Average:
         self._move = compiled(move, config)
 
     def follow(self, step: int) -> None:
-        """Move towards the weights after `step`, counted from 1, if it is a fourth one."""
+        """Move towards the weights after every fourth `step`, counted from 1."""
         if step % AVERAGED_AT_ONCE == 0:
             decay = min(self.ema, (1 + step) / (10 + step)) ** AVERAGED_AT_ONCE
             self._move(Tensor(decay, ms.float32))
@@ -151,13 +149,13 @@ class Pix2Pix(Model):
 
     @property
     def translating(self) -> UNet:
-        """The generator that translates: the averaged one where there is one."""
+        """The generator that translates: the average if there is one."""
         return self.inference[0]
 
     def train_step(self, x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> Losses:
         """Update D and G once on a batch: x, y float32 [N, C, H, W] in [-1, 1].
 
-        Where `gan_weight` is 0 only G is updated.
+        If `gan_weight` is 0, only G is updated.
         """
         x, y = Tensor(x), Tensor(y)
         self.step += 1

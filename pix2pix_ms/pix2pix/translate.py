@@ -1,12 +1,12 @@
 """Images in, images out: the generator at work on files (paper, section 3.3, inference)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from mindspore import Tensor
+from mindspore import Tensor, nn
 from PIL import Image
 from tqdm import tqdm
 
@@ -42,7 +42,7 @@ from pix2pix_ms.training.checkpoints import file_of, generator_of, load
 Mode = Literal["paper", "eval"]
 Seed = int | Literal["each"]  # of masks or a style: one for all images, or one for each
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
-WHOLE: tuple[Fit, ...] = ("resize", "pad")  # the fits that cut nothing off
+WHOLE: tuple[Fit, ...] = ("resize", "pad")  # these cut nothing off
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
 
 
@@ -51,6 +51,15 @@ class Style(NamedTuple):
 
     domain: str
     reference: Path | None = None
+
+
+def forward(network: nn.Cell, config: Settings) -> Callable[..., Any]:
+    """Return a network's forward pass, compiled in the mode of its first call."""
+
+    def run(*inputs: Tensor) -> Tensor:
+        return network(*inputs)
+
+    return compiled(run, config)
 
 
 class Translator:
@@ -62,10 +71,11 @@ class Translator:
     Args:
         seed: of the dropout masks, the same for every image; unless given, that of the config.
             "each": masks for each image, from the config's seed and the image's index.
-        dropout: False: "paper" without masks.
+        dropout: False: "paper" without dropout.
 
     Raises:
-        Pix2PixError: if there is no such mode, or no dropout that `seed` or `dropout` would change.
+        Pix2PixError: if there is no such mode, or `seed` or `dropout` is given but would change
+            nothing.
     """
 
     def __init__(
@@ -85,10 +95,7 @@ class Translator:
         self.generator, self.config, self.mode = generator, config, mode
         self.seed, self.each = seed if isinstance(seed, int) else config.seed, seed == "each"
 
-        def forward(x: Tensor, *masks: Tensor) -> Tensor:
-            return generator(x, *masks)
-
-        self.forward = compiled(forward, config)  # a new function, compiled in this mode
+        self.forward = forward(generator, config)
 
     def __call__(self, x: np.ndarray, index: int = 0) -> np.ndarray:
         """Return G(x), float32 [N, C', H, W] in [-1, 1], for x [N, C, H, W] of the same range."""
@@ -102,8 +109,8 @@ class Translator:
         """Translate one picture, uint8 [H, W, C], to one of the same height and width.
 
         `fit`, "resize" or "pad", brings it to the network's size and the generated image back;
-        unless given, it is padded where the network was trained on padded or cropped pictures. A
-        network that colours keeps the picture's lightness, and gives RGB.
+        unless given, it is padded if the network was trained on padded or cropped pictures. A
+        network that colours keeps the picture's lightness and returns RGB.
         """
         config, lab = self.config, self.config.colours == "lab"
         fit = check_fit(fit, config)
@@ -114,10 +121,10 @@ class Translator:
 
 
 def check_fit(fit: Fit | None, config: Settings) -> Fit:
-    """Return how pictures are fitted to the network: as given, or as in training.
+    """Return how pictures are brought to the network's size: as given, or as in training.
 
     Raises:
-        Pix2PixError: if that would cut a part off.
+        Pix2PixError: if a part would be cut off.
     """
     fit = fit or ("resize" if config.fit == "resize" else "pad")
     if fit not in WHOLE:
@@ -140,7 +147,7 @@ def unfitted(generated: np.ndarray, shape: tuple[int, ...], fit: Fit) -> np.ndar
 def triples(translator: Translator, pairs: Subset) -> Iterator[Triple]:
     """Yield (input, generated, target) of every pair as pictures, float32 [C, H, W] in [-1, 1].
 
-    H and W are the network's; where it colours, generated and target are RGB.
+    H and W are the network's; if it colours, generated and target are RGB.
     """
     rows = rows_of(plain_data(pairs, translator.config), pairs.record.path)
     for index, row in enumerate(rows):
@@ -169,18 +176,18 @@ def translate(
     dropout: bool = True,
     force: bool = False,
 ) -> list[Path]:
-    """Translate images, or all images of folders, to PNG files of equal names and sizes in `out`.
+    """Translate images, or all images in folders, to PNG files of equal names and sizes in `out`.
 
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
-        mode: that of the `Translator`, unless given "paper"; StarGAN has none.
+        mode: as `Translator` takes it, by default "paper"; StarGAN has none.
         side_by_side: put the input image to the left of the generated one.
-        pairs: the inputs are side-by-side pairs; read the half the network was trained to read.
+        pairs: the inputs are side-by-side pairs; translate the input half of each.
         fit: as `Translator.image` takes it.
         direction: which of CycleGAN's two generators; unless given, that of its config.
-        style: for StarGAN, what to turn the images into.
-        seed, dropout: those of the `Translator`; StarGAN's seed draws a style, "each" one an image.
-        force: replace files that are there.
+        style: for StarGAN, the domain to translate to.
+        seed, dropout: as `Translator` takes them; StarGAN's seed draws the style.
+        force: replace existing files.
 
     Raises:
         Pix2PixError: if something cannot be read or has no effect, or a file exists.
@@ -210,7 +217,7 @@ def open_translator(
     """Return the translator of a checkpoint, with a `config` and `image(picture, index, fit)`.
 
     Raises:
-        Pix2PixError: if the checkpoint cannot be read, or its model lacks or needs a given choice.
+        Pix2PixError: if the checkpoint cannot be read, or an option does not suit its model.
     """
     path = file_of(checkpoint)
     found, config, _ = load(path)
@@ -225,7 +232,7 @@ def open_translator(
 
 
 def input_files(inputs: Iterable[Path]) -> list[Path]:
-    """List the images named, and those of the folders named; no two may have one name."""
+    """Return the files among the inputs, and those in its folders; their names must differ."""
     sources: dict[str, Path] = {}
     for place in inputs:
         found = entries(place)[0] if place.is_dir() else [place]
@@ -242,7 +249,7 @@ def input_files(inputs: Iterable[Path]) -> list[Path]:
 
 
 def check_readable(sources: Iterable[Path], pairs: bool) -> None:
-    """Raise Pix2PixError for an input that is no image, or no pair, before anything is written."""
+    """Raise Pix2PixError for an input that is not an image, or not a pair."""
     for source in sources:
         head = header(source)
         if pairs:
@@ -250,7 +257,7 @@ def check_readable(sources: Iterable[Path], pairs: bool) -> None:
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:
-    """Read an input image: a picture, or the half of a pair the network was trained to read."""
+    """Read an input image, or the input half of a pair."""
     if not pairs:
         return read_image(source, config.input_channels if config.colours == "rgb" else 3)
     if config.colours == "lab":

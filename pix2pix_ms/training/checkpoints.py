@@ -1,4 +1,4 @@
-"""Checkpoints: saved whole or not at all, and loaded only where they fit."""
+"""Checkpoints: written atomically, and loaded only into networks they fit."""
 
 import logging
 import re
@@ -19,38 +19,35 @@ from pix2pix_ms.errors import DamagedError, Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
 from pix2pix_ms.training import weights as weights_file
 
-SEAL = b"crc_num"
-SEAL_LENGTH = len(SEAL) + 10  # it is followed by the CRC-32 of all before it
+CHECKSUM = b"crc_num"  # a checkpoint ends with this and ten bytes of the CRC-32
 SUFFIX = ".ckpt"
 AVERAGE = "average."  # before the names of averaged weights
-# How each part of a run's position is read from a checkpoint.
+# How to read each part of a run's position from a checkpoint.
 POSITION: dict[str, Callable[[Any], Any]] = {
     "epoch": int,
     "step": int,
     "losses": lambda losses: losses.asnumpy(),
     "log": str,
 }
-# What a run starts from, without optimisers and image pools.
+# The parameters that --from copies: those of networks, not of optimisers and image pools.
 NETWORK = re.compile("(generator|mapping|encoder|discriminator|average)[._]")
 
-# The networks that come with a clone; an installed package alone does not have them.
+# The networks in a clone of the repository; an installed package does not have them.
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 SHIPPED_GENERATOR = SHIPPED / "facades-256"
 SHIPPED_SEGMENTER = SHIPPED / "segmenter"
 
 
 def last_of(run_folder: Path) -> Path:
-    """Return where a run keeps everything a resume needs."""
     return run_folder / "checkpoints" / f"last{SUFFIX}"
 
 
 def previous_of(run_folder: Path) -> Path:
-    """Return where a run keeps the checkpoint before its last."""
     return last_of(run_folder).with_name(f"previous{SUFFIX}")
 
 
 def file_of(place: Path) -> Path:
-    """Return the file a place stands for: itself, the last of a run, or what was exported there."""
+    """Return a file itself; of a folder, its run's last checkpoint or its exported network."""
     if not place.is_dir():
         return place
     exported = list(place.glob(f"*{weights_file.SUFFIX}"))
@@ -65,18 +62,12 @@ def file_of(place: Path) -> Path:
 
 
 def shipped_generator() -> Path:
-    """Return the folder of the generator that comes with a clone."""
     if not SHIPPED_GENERATOR.is_dir():
         raise Pix2PixError(
             f"{SHIPPED_GENERATOR}: expected the generator that comes with a clone, found none; "
             "name one with --checkpoint"
         )
     return SHIPPED_GENERATOR
-
-
-def config_beside(path: Path) -> Path:
-    """Return where the config of an exported network lies."""
-    return path.with_name("config.json")
 
 
 def save(
@@ -86,12 +77,12 @@ def save(
     older: Path | None = None,
     **position: int | str | np.ndarray,
 ) -> None:
-    """Write parameters, the config and where the run stood to one file, which appears when whole.
+    """Write parameters, the config and the run's position to one file, atomically.
 
-    `mindspore.load_checkpoint` reads it; the config travels as JSON text under the name `config`.
+    `mindspore.load_checkpoint` reads it; `config` in it is the settings as JSON text.
 
     Args:
-        older: where the checkpoint that was at `path` until then is to stay.
+        older: where to move the checkpoint that `path` has had until then.
 
     Raises:
         OSError: if it cannot be written; it names `path`.
@@ -113,7 +104,7 @@ def save(
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Keep MindSpore from logging an error that is raised as well."""
+    """Keep MindSpore from logging an error that it also raises."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -123,13 +114,12 @@ def unlogged() -> Iterator[None]:
 
 
 def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
-    """Read a checkpoint: its parameters by name, its config, and where the run stood.
+    """Read a checkpoint: its parameters by name, its config, and the run's position.
 
     An exported network, `.safetensors` with a config.json beside it, has no position.
 
     Raises:
-        Pix2PixError: if there is none, it is damaged (a `DamagedError`), or not one of this
-            project's.
+        Pix2PixError: if it is missing, damaged (a `DamagedError`), or from another program.
     """
     if not path.is_file():
         raise Pix2PixError(f"{path}: expected a checkpoint, found none; check the path")
@@ -138,9 +128,9 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
     try:
         with unlogged():
             found: dict[str, Any] = ms.load_checkpoint(str(path), crc_check=True)
-        if "config" in found and not is_sealed(path):
-            raise ValueError("no checksum")  # MindSpore takes it for one saved without
-    except Exception as error:  # each release raises other types for a damaged file
+        if "config" in found and not has_checksum(path):
+            raise ValueError("no checksum")  # cut off; MindSpore would load it
+    except Exception as error:  # of a type that depends on MindSpore's release
         raise DamagedError(
             f"{path}: expected a MindSpore checkpoint, found a damaged file; "
             "copy it again, or train again"
@@ -156,8 +146,7 @@ def load(path: Path) -> tuple[dict[str, ms.Parameter], Any, dict[str, Any]]:
 
 
 def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
-    """Read an exported network and the config beside it."""
-    beside = config_beside(path)
+    beside = path.with_name("config.json")
     if not beside.is_file():
         raise Pix2PixError(f"{path}: expected {beside.name} beside it, found none; copy it too")
     config = settings_from_json(beside.read_text(errors="replace"), str(beside))
@@ -166,10 +155,10 @@ def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
 
 
 def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, ms.Parameter], Any]:
-    """Return a checkpoint's parameters as they are exported, and settings to match.
+    """Return a checkpoint's parameters as they are exported, with settings to match.
 
-    Of pix2pix: the averaged generator in place of the trained one, and its composed kernels folded
-    to plain 4x4 ones. A checkpoint of another model is returned as it is.
+    For pix2pix: the averaged generator instead of the trained one, with composed kernels folded to
+    plain 4x4 ones. Other models are returned unchanged.
     """
     if config.model != Config.model:
         return found, config
@@ -188,12 +177,13 @@ def fill(
     path: Path,
     configs: tuple[Settings, Settings],
 ) -> None:
-    """Copy every wanted parameter from those found; nothing is copied unless all fit.
+    """Copy every wanted parameter from those found, if all of them fit.
+
+    Args:
+        configs: the network's and the checkpoint's, for the error.
 
     Raises:
-        Pix2PixError: naming the first parameter that differs, and in what the two configs
-            (the network's, the checkpoint's) do; or what is not there at all; or the first
-            parameter that is not finite.
+        Pix2PixError: if a parameter is missing, has another shape, or is not finite.
     """
     parts, present = (sorted({name.split(".")[0] for name in names}) for names in (wanted, found))
     if len(parts) > 1 and {*parts} > {*present}:
@@ -215,7 +205,7 @@ def fill(
 
 
 def check_finite(weights: np.ndarray, name: str, path: Path) -> None:
-    """Refuse weights that are nan or infinite: what they make is no image."""
+    """Raise Pix2PixError for weights that are NaN or infinite."""
     if not np.isfinite(weights).all():
         raise Pix2PixError(
             f"{path}: expected {name} to be finite numbers, found others; take an earlier "
@@ -224,16 +214,16 @@ def check_finite(weights: np.ndarray, name: str, path: Path) -> None:
 
 
 def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Settings) -> str:
-    """Copy the networks found at a place to those among a new model's parameters; say which.
+    """Copy the networks of another run to a new model's parameters; return a line to report.
 
-    A missing network is filled from its average, or an average from its network. A discriminator
-    whose shapes differ is initialised afresh.
+    A missing network is copied from its average, and a missing average from its network. A
+    discriminator of other shapes stays as it was initialised.
     """
     path = file_of(place)
     found, theirs, position = load(path)
     there = {}
     for name in filter(NETWORK.match, parameters):
-        network, _, rest = name.partition(".")  # StarGAN's averages have the rest of a name alone
+        network, _, rest = name.partition(".")  # StarGAN's averages are named average.REST
         others = () if "discriminator" in network else (AVERAGE + name, AVERAGE + rest, rest)
         sources = [source for source in (name, *others) if source in found]
         if sources:
@@ -251,7 +241,6 @@ def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Sett
 
 
 def difference(network: Settings, checkpoint: Settings) -> str:
-    """Say in which architecture settings two configs differ."""
     if network.model != checkpoint.model:
         return f"the network is of {network.model}, the checkpoint of {checkpoint.model}"
     ours, theirs = asdict(network), asdict(checkpoint)
@@ -264,7 +253,7 @@ def difference(network: Settings, checkpoint: Settings) -> str:
 
 
 def check_holds(network: str, found: Iterable[str], path: Path) -> None:
-    """Refuse a checkpoint without parameters of that network, naming those it has."""
+    """Raise Pix2PixError if a checkpoint has no parameters of that network."""
     networks = sorted({name.split(".")[0] for name in found})
     if network not in networks:
         raise Pix2PixError(
@@ -274,7 +263,6 @@ def check_holds(network: str, found: Iterable[str], path: Path) -> None:
 
 
 def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
-    """Load a checkpoint into a generator built from `config`."""
     found, theirs, _ = load(path)
     fill(generator.parameters_dict(), found, path, (config, theirs))
 
@@ -286,8 +274,8 @@ def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any,
         direction: which of CycleGAN's two; unless given, that of its config.
 
     Raises:
-        Pix2PixError: as `file_of`, `load` and `fill` do, or if it does not translate an image to
-            an image, or not in that direction.
+        Pix2PixError: as `file_of`, `load` and `fill` do, or if it does not translate images, or
+            not in that direction.
     """
     path = file_of(path)
     return generator_of(*load(path)[:2], path, direction)
@@ -296,7 +284,7 @@ def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any,
 def generator_of(
     found: Mapping[str, ms.Parameter], config: Any, path: Path, direction: Direction | None
 ) -> tuple[Any, Any]:
-    """Return the generator among what was loaded from a file, and its config."""
+    """Return the generator of a loaded checkpoint, and its config; raises as `load_generator`."""
     entry = MODELS[config.model]
     if entry.generator is None:
         raise Pix2PixError(
@@ -318,8 +306,7 @@ def generator_of(
     return generator, config
 
 
-def is_sealed(path: Path) -> bool:
-    """Tell whether a checkpoint ends with a checksum, which one that was cut off does not."""
+def has_checksum(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - SEAL_LENGTH, 0))
-        return file.read().startswith(SEAL)
+        file.seek(max(path.stat().st_size - len(CHECKSUM) - 10, 0))
+        return file.read().startswith(CHECKSUM)

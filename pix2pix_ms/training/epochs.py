@@ -1,8 +1,8 @@
-"""The training loop: schedule, log, samples, checkpoints, and going on where a run stopped.
+"""The training loop: schedule, log, samples, checkpoints, and how a run is resumed.
 
 A run is a folder. Its `checkpoints/last.ckpt` is written last in every epoch, and between two steps
-where a signal asks to stop, so whatever interrupts a run, it goes on to the bit as if it had never
-stopped. The model and its data are a task's (`training/task.py`).
+when a signal asks to stop. A resumed run gives the same bits as one that never stopped. What
+differs from model to model is in its task (`training/task.py`).
 """
 
 import math
@@ -42,21 +42,20 @@ def train(
 ) -> Run:
     """Train a model and leave a run folder: config, log, samples, loss plot, checkpoints.
 
-    Of ranks that train together each calls this alike; the first writes and reports.
+    Every rank calls this with the same arguments; the first one writes and reports.
 
     Args:
         config: the settings of the model.
         data: what to train on and what to hold out, as the model's task opens it.
-        resume: go on with the run in `folder`; where there is none, start it.
-        stop_after: end after this epoch as if interrupted there; the schedule does not change.
-        report: called with a line an epoch.
+        resume: resume the run in `folder`, or start one if there is none.
+        stop_after: stop after this epoch; the schedule is still that of all `config.epochs`.
+        report: called with a line of text after every epoch.
 
     Raises:
         Pix2PixError: if the folder holds another run or is in use by another process, the device is
-            not there, the data cannot be read, or losses or weights are not finite.
-        Stopped: after the step during which Ctrl-C, SIGTERM or SIGHUP came, when all has been
-            saved; at one before the first step, or at a second, at once: the run can then be
-            resumed from its last whole epoch.
+            missing, the data cannot be read, or losses or weights are not finite.
+        Stopped: on Ctrl-C, SIGTERM or SIGHUP: after the current step, when all is saved; before the
+            first step, or on a second signal, at once, with the last whole epoch saved.
     """
     run = Run(folder)
     choose_device(config.device)
@@ -68,12 +67,10 @@ def train(
 
 @contextmanager
 def ready(run: Run, resume: bool) -> Iterator[Handler]:
-    """Lock the folder of a run that may begin or go on there, and catch signals meanwhile.
-
-    Of ranks the first locks for all.
+    """Lock a run's folder, check that it may begin or resume there, and catch signals.
 
     Raises:
-        Pix2PixError: if the folder holds a run and is not to be resumed, or is in use.
+        Pix2PixError: if the folder holds a run that is not to be resumed, or is in use.
     """
     with held(run.folder) if ranks.is_first() else nullcontext():
         check_free(run, resume)
@@ -82,15 +79,15 @@ def ready(run: Run, resume: bool) -> Iterator[Handler]:
 
 
 class Trainer:
-    """A model with its data, new or as the run's last checkpoint has it.
+    """Trains a model on its data, from the start or from the run's last checkpoint.
 
     Attributes:
-        log: a row for every epoch so far; epoch 0 is the untrained model.
-        losses: those of the steps already done in the epoch after it.
+        log: a row for every finished epoch; epoch 0 is the untrained model.
+        losses: of every step done in the current epoch.
 
     Raises:
-        Pix2PixError: if the run began with other settings or data, or its checkpoint is missing,
-            of another length than its log, or longer than the epochs asked for.
+        Pix2PixError: if the run began with other settings or data, its checkpoint is missing or
+            does not match its log, or it has more epochs than the settings ask for.
     """
 
     def __init__(
@@ -103,10 +100,10 @@ class Trainer:
                 "start as many with msrun's --worker_num, and --distributed"
             )
         ranks.agree("settings or data", config.to_json() + data.fingerprint)
-        with ranks.first_before_others():  # the others then find a damaged one put aside
+        with ranks.first_before_others():  # the first moves a damaged checkpoint away
             saved = run.load_last(report)
         ranks.agree("checkpoint", str({**saved.position, "losses": None} if saved else None))
-        if run.exists():  # before anything is built of settings that may be damaged
+        if run.exists():  # before a model is built from settings that may be damaged
             before = saved.config if saved else run.config()
             check_same(before, config, saved.path if saved else run.config_file)
             check_data(run, data)
@@ -126,7 +123,7 @@ class Trainer:
         ranks.broadcast(parameters.values())
 
     def fit(self, last: int, signals: Handler) -> None:
-        """Train from the first epoch that is not in the log to epoch `last`; raises as `train`."""
+        """Train up to and including epoch `last`; raises as `train`."""
         if ranks.is_first():
             self.run.begin(self.config, self.data.identity())
             self.report(self.data.description)
@@ -136,7 +133,7 @@ class Trainer:
             self.task.begin_epoch(epoch)
             began = time.perf_counter()
 
-            # a training step for each batch; a signal is answered between two
+            # a training step for each batch; between two, stop if a signal came
             for batch in self.batches(epoch):
                 self.losses.append(self.model.train_step(*batch))
                 health.check_losses(self.task, self.losses[-1], epoch, self.run.last)
@@ -146,13 +143,13 @@ class Trainer:
                     self.save(losses=np.array(self.losses))
                     raise Stopped(number=signals.noted)
 
-            # measure, log, draw and save what the epoch has brought
+            # measure, log, draw, save
             self.end_epoch(epoch, time.perf_counter() - began)
             if signals.noted is not None:
                 raise Stopped(number=signals.noted)
 
     def batches(self, epoch: int) -> Any:
-        """Return the batches that are left of an epoch, behind a progress bar; epoch 0 has none."""
+        """Return the remaining batches of an epoch, with a progress bar; epoch 0 has none."""
         done = len(self.losses)
         left = islice(self.task.batches(epoch), done, None) if epoch else ()
         return tqdm(
@@ -161,8 +158,9 @@ class Trainer:
         )  # fmt: skip
 
     def end_epoch(self, epoch: int, seconds: float) -> None:
-        """Measure, log, draw and save; of ranks, the first does so and the others wait."""
-        means = ranks.mean(self.mean_losses())
+        """Measure, log, draw and save on the first rank; the others wait."""
+        steps = self.losses or [[math.nan] * len(self.task.losses)]
+        means = ranks.mean([float(np.mean(term)) for term in zip(*steps, strict=True)])
         self.losses = []
         if ranks.is_first():
             self.log.append(self.row(epoch, means, seconds))
@@ -178,12 +176,6 @@ class Trainer:
             for line in (self.line(self.log[-1]), *(f"warning: {sign}" for sign in signs)):
                 self.report(line)
         ranks.wait_for_first()
-
-    def mean_losses(self) -> list[float]:
-        """Return the means of an epoch's losses; of no steps, nan."""
-        if not self.losses:
-            return [math.nan] * len(self.task.losses)
-        return [float(np.mean(term)) for term in zip(*self.losses, strict=True)]
 
     def row(self, epoch: int, means: Sequence[float], seconds: float) -> LogRow:
         """Measure the model on held-out data and return a row of the log."""
@@ -210,7 +202,7 @@ class Trainer:
         return epoch % every == 0 or epoch == self.config.epochs
 
     def draw(self, epoch: int) -> None:
-        """Draw the sample grid where it is its turn, and the losses so far."""
+        """Draw the sample grid, if it is due, and the losses so far."""
         if self.is_due(epoch, self.config.sample_every):
             with appearing_whole(self.run.sample_file(epoch)) as writing:
                 self.task.sample_grid().savefig(writing)
@@ -219,13 +211,12 @@ class Trainer:
                 self.task.loss_curves(self.log).savefig(writing)
 
     def save_generator(self, epoch: int) -> None:
-        networks = {parameter.name: parameter for parameter in self.model.kept()}
-        parameters, config = checkpoints.plain(networks, self.config)
+        parameters, config = checkpoints.plain(self.model.inference_parameters(), self.config)
         position = {"epoch": epoch, "step": self.model.step}
         checkpoints.save(parameters.values(), self.run.generator_file(epoch), config, **position)
 
     def save(self, **within: np.ndarray) -> None:
-        """Save all that a resume needs as the last checkpoint; the last becomes the previous."""
+        """Save everything a resume needs as the last checkpoint; that becomes the previous one."""
         run, parameters = self.run, self.model.parameters().values()
         position = {"epoch": len(self.log) - 1, "step": self.model.step, "log": log_sum(self.log)}
         checkpoints.save(parameters, run.last, self.config, run.previous, **position, **within)

@@ -12,7 +12,7 @@ from pix2pix_ms.data.images import Pixels, shown, to_pixels
 
 SAMPLE_TITLES = ("input", "generated", "target")
 CELL_INCHES = 1.7
-WIDE = 1.25  # six images of this shape to a line are too small to look at
+WIDE = 1.25  # width over height above which a row has three images, not six
 DPI = 110
 UNDECIDED = {"vanilla": (math.log(2), "log 2: undecided"), "lsgan": (0.25, "1/4: undecided")}
 LogRow = dict[str, float]
@@ -29,7 +29,7 @@ PANELS: Panels = {
 
 
 def pixels(image: np.ndarray) -> Pixels:
-    """Return uint8 [H, W, 3] of uint8 [H, W] or [H, W, C], or of float32 [C, H, W]."""
+    """Convert uint8 [H, W] or [H, W, C], or float32 [C, H, W], to uint8 [H, W, 3]."""
     return shown(image if image.dtype == np.uint8 else to_pixels(image))
 
 
@@ -43,7 +43,7 @@ def image_grid(
 
     Args:
         rows: uint8 [H, W] or [H, W, C], or float32 [C, H, W] in [-1, 1] each.
-        titles: one for each column or, where there are more of them than columns, for each image.
+        titles: one for each column or, if there are more than columns, for each image.
         cell: the shorter side of the first image, in inches.
         names: of the rows, at their left.
     """
@@ -76,9 +76,9 @@ def image_grid(
 def sample_grid(
     samples: Sequence[Sequence[np.ndarray]], direction: Direction | None = None
 ) -> Figure:
-    """Show (input, generated, target) triples, two to a line, or one where they are wide.
+    """Show (input, generated, target) triples, two in a row, or one if they are wide.
 
-    With a direction the titles say which of the images is A, and which B.
+    With a direction the titles say which image is A and which is B.
     """
     titles = SAMPLE_TITLES
     if direction is not None:
@@ -96,9 +96,8 @@ def sample_grid(
 def loss_curves(log: Sequence[LogRow], gan_mode: str = "vanilla") -> Figure:
     """Plot a run's log: the adversarial losses, G's L1 and the held-out measures, by epoch.
 
-    A dotted line marks the loss of a D that cannot tell real from generated, where `gan_mode`
-    decides one.
-    A run without a discriminator has no adversarial losses, and no place for them.
+    A dotted line marks the loss of a D that cannot distinguish generated images from real ones, if
+    `gan_mode` has one. A run without a discriminator has no plot of adversarial losses.
     """
     figure = curves_of(log, PANELS, 11 / 3)
     if gan_mode in UNDECIDED and len(figure.axes) == len(PANELS):
@@ -111,7 +110,7 @@ def loss_curves(log: Sequence[LogRow], gan_mode: str = "vanilla") -> Figure:
 def curves_of(log: Sequence[LogRow], panels: Panels, width: float = 5.5) -> Figure:
     """Plot columns of a log by epoch, a panel `width` inches wide for each title.
 
-    What was never measured, nan in every row, has no place.
+    A panel whose columns are all NaN is left out.
     """
     shown = {
         title: columns

@@ -11,14 +11,14 @@ from pix2pix_ms.machine.precision import SKIPPED
 from pix2pix_ms.training.figures import LogRow
 from pix2pix_ms.training.task import Task
 
-WON = 0.01  # mean loss of a discriminator below which it tells every generated image
-FLAT = 0.01  # standard deviation, of values in [-1, 1], that nobody sees: one step of 255 is 0.008
+WON = 0.01  # a discriminator with a lower mean loss recognises every generated image
+FLAT = 0.01  # an invisible standard deviation of values in [-1, 1], 255 steps of 0.008 each
 
 
 def check_losses(task: Task, losses: Sequence[float], epoch: int, last: Path) -> None:
-    """Refuse to go on after a step whose losses are not finite, except those that settings disable.
+    """Raise Pix2PixError if a step's losses are not finite, except those that settings disable.
 
-    The error names the first, and `last`, the checkpoint from before.
+    The error names the last checkpoint.
     """
     for name, value in zip(task.losses, losses, strict=True):
         if not math.isfinite(value) and name not in task.absent():
@@ -29,9 +29,9 @@ def check_losses(task: Task, losses: Sequence[float], epoch: int, last: Path) ->
 
 
 def check_weights(task: Task, epoch: int, last: Path) -> None:
-    """Refuse to save weights, or optimisers' moments, that are not finite; raises likewise.
+    """Raise Pix2PixError if weights, or optimisers' moments, are not finite.
 
-    Losses may not show them: MindSpore's ReLU (2.8, CPU) makes 0 of nan.
+    Losses may not show it: MindSpore's ReLU (2.8, CPU) turns NaN to 0.
     """
     for name, parameter in task.model.parameters().items():
         if not np.isfinite(parameter.asnumpy()).all():
@@ -41,7 +41,6 @@ def check_weights(task: Task, epoch: int, last: Path) -> None:
 
 
 def not_finite(what: str, task: Task, last: Path) -> Pix2PixError:
-    """Return the error for non-finite numbers."""
     config = task.config
     remedies = [f"--learning-rate {config.learning_rate / 4:.2g}"]
     remedies += ["another --norm"] * hasattr(config, "norm") + ["--amp O0"] * (config.amp != "O0")
@@ -55,7 +54,7 @@ def not_finite(what: str, task: Task, last: Path) -> Pix2PixError:
 
 
 def signs(task: Task, log: Sequence[LogRow]) -> list[str]:
-    """Say what in a log's last epoch looks as if one network had won, or nothing were learned."""
+    """Return warnings about a log's last epoch: one network has won, or nothing is learned."""
     if len(log) < 2:
         return []  # untrained
     before, row = log[-2:]

@@ -1,4 +1,4 @@
-"""The folder of a run: where things lie in it, and when one may be started or continued."""
+"""The folder of a run: its files, and the checks before one is started or resumed."""
 
 import csv
 import hashlib
@@ -17,7 +17,7 @@ from pix2pix_ms.machine.files import replace_text
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.figures import LogRow
 
-# What may change when a run is resumed: how long it goes on, and what is saved of it.
+# The settings that may change when a run is resumed: its length, and what is saved.
 RESUMABLE = ("epochs", "constant_epochs", "save_every", "sample_every", "samples", "device")
 
 
@@ -36,10 +36,10 @@ class Run:
     Attributes:
         config_file: the settings, as JSON.
         data_file: the record trained on, what is held out of it, and their fingerprint, as JSON.
-        log_file: one row an epoch, row 0 being the untrained network.
+        log_file: one row per epoch; row 0 is the untrained network.
         curves_file: the loss plot.
-        warnings_file: what looked wrong, a line each; there is none where nothing did.
-        last: the checkpoint with all that a resume needs.
+        warnings_file: a line for each warning; it exists only if there was one.
+        last: the checkpoint with everything a resume needs.
         previous: the one before.
         saved: the checkpoint that this process last saved or loaded, and its position.
     """
@@ -56,17 +56,17 @@ class Run:
         return self.folder / "samples" / f"epoch_{epoch:03d}.png"
 
     def generator_file(self, epoch: int) -> Path:
-        """Return where the generator alone is, as it was after an epoch."""
+        """Return the file of the generator alone, as it was after an epoch."""
         return self.last.with_name(f"epoch_{epoch:03d}{checkpoints.SUFFIX}")
 
     def load_last(self, report: Callable[[str], None]) -> Checkpoint | None:
-        """Read the last checkpoint, or the one before where that is damaged or missing.
+        """Read the last checkpoint, or the previous one if that is damaged or missing.
 
         Returns:
-            What is in it; None if the run has none yet.
+            None if the run has no checkpoint yet.
 
         Raises:
-            Pix2PixError: if neither can be used, or a log is there without them.
+            Pix2PixError: if neither can be read, or there is a log but no checkpoint.
         """
         if not self.previous.is_file() and not self.last.is_file():
             if (epochs := len(self.log()) - 1) > 0:
@@ -97,18 +97,18 @@ class Run:
         return any(file.is_file() for file in (self.config_file, self.last, self.previous))
 
     def config(self) -> Any:
-        """Read the run's settings back, of whichever model."""
-        text = self.config_file.read_text(errors="replace")  # what is no text is no JSON either
+        """Read the run's settings, of whichever model."""
+        text = self.config_file.read_text(errors="replace")  # if it is not text, it is not JSON
         return settings_from_json(text, str(self.config_file))
 
     def begin(self, config: Settings, data: dict[str, str]) -> None:
-        """Write down what the run is: its settings, and what it trains on and holds out.
+        """Write the settings, and what the run trains on and holds out.
 
-        Records inside its folder are noted by relative paths, so that the folder can be moved.
+        Records inside its folder have relative paths, so that the folder can be moved.
         """
         place, noted = Path(data["train"]), Path(data["train"]).resolve()
         if ".." not in place.parts and place.is_relative_to(self.folder.absolute()):
-            noted = place.relative_to(self.folder.absolute())  # also where a link leads out of it
+            noted = place.relative_to(self.folder.absolute())  # even if it is a link out of it
         elif noted.is_relative_to(self.folder.resolve()):
             noted = noted.relative_to(self.folder.resolve())
         text = json.dumps(data | {"train": noted.as_posix()}, indent=2)
@@ -116,7 +116,7 @@ class Run:
         replace_text(self.config_file, config.to_json())
 
     def data(self) -> dict[str, str]:
-        """Read back what the run trains on: the record's path and the fingerprint."""
+        """Read what the run trains on: the record's path and the fingerprint."""
         try:
             data = json.loads(self.data_file.read_text())
             place, fingerprint = self.folder / data["train"], str(data["fingerprint"])
@@ -128,7 +128,6 @@ class Run:
             ) from error
 
     def log(self) -> list[LogRow]:
-        """Read the log back, numbers as they were written."""
         if not self.log_file.is_file():
             return []
         try:
@@ -144,7 +143,7 @@ class Run:
         replace_text(self.log_file, log_text(log))
 
     def warn(self, lines: list[str]) -> None:
-        """Note what looked wrong, once: an epoch that is trained again says the same again."""
+        """Add lines to the warnings, except those of an epoch that is trained a second time."""
         there = self.warnings_file.is_file()
         known = self.warnings_file.read_text(errors="replace") if there else ""
         fresh = [line for line in lines if line not in known.splitlines()]
@@ -153,7 +152,6 @@ class Run:
 
 
 def log_text(log: list[LogRow]) -> str:
-    """Return a log as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(log[0]), lineterminator="\n")
     writer.writeheader()
@@ -162,24 +160,23 @@ def log_text(log: list[LogRow]) -> str:
 
 
 def log_sum(log: list[LogRow]) -> str:
-    """Return the fingerprint of a log: the sha256 of its text without the seconds."""
+    """Return the sha256 of a log without its seconds."""
     rows = [{**row, "seconds": 0.0} for row in log]
     return hashlib.sha256(log_text(rows).encode()).hexdigest()
 
 
 def number(text: str) -> float:
-    """Read a number of the log; an epoch stays an integer."""
     return int(text) if text.isdigit() else float(text)
 
 
 def checked_log(
     run: Run, config: Settings, saved: Checkpoint
 ) -> tuple[list[LogRow], list[Sequence[float]]]:
-    """Return the log up to a checkpoint, and the losses of the steps done in the epoch after it.
+    """Return the log up to a checkpoint, and the losses of the steps in the unfinished epoch.
 
     Raises:
-        Pix2PixError: if the log has other rows than it had when the checkpoint was saved, or fewer
-            epochs are asked for than have begun.
+        Pix2PixError: if the log is not the one the checkpoint was saved with, or the settings have
+            fewer epochs than the run has begun.
     """
     path, position = saved.path, saved.position
     begun = position["epoch"] + ("losses" in position)
@@ -198,7 +195,7 @@ def checked_log(
 
 
 def check_data(run: Run, data: Data) -> None:
-    """Refuse to go on with other data than a run began with."""
+    """Raise Pix2PixError if the data are not those the run began with."""
     before = run.data()
     if data.fingerprint != before["fingerprint"]:
         raise Pix2PixError(
@@ -208,7 +205,7 @@ def check_data(run: Run, data: Data) -> None:
 
 
 def check_free(run: Run, resume: bool) -> None:
-    """Refuse a folder that holds a run which is not to be resumed, or files in its way."""
+    """Raise Pix2PixError if a folder has a run that is not to be resumed, or files in its way."""
     if run.exists():
         if not resume:
             raise Pix2PixError(
@@ -224,7 +221,7 @@ def check_free(run: Run, resume: bool) -> None:
                 "choose another folder with --out"
             )
     if run.data_file.exists():
-        run.data()  # of a run that ended as it began, or another's
+        run.data()  # may be another program's file
 
 
 def check_model(before: Settings, model: str, where: Path) -> None:
@@ -236,7 +233,7 @@ def check_model(before: Settings, model: str, where: Path) -> None:
 
 
 def check_same(before: Settings, now: Settings, where: Path) -> None:
-    """Refuse to resume with settings under which the run would not be the same."""
+    """Raise Pix2PixError if a setting changed that may not change when a run is resumed."""
     check_model(before, now.model, where)
     old, new = asdict(before), asdict(now)
     for name in old:

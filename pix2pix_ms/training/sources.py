@@ -1,4 +1,4 @@
-"""Which records a run trains on: those given, or written to its folder from images or seeds."""
+"""The records a run trains on: as given, or made in its folder from images or seeds."""
 
 from pathlib import Path
 
@@ -21,16 +21,16 @@ def run_records(
     make: Make = paired_facades,
     recipe: Recipe = DEFAULT,
 ) -> Path:
-    """Return the records a run trains on, made in the run folder where they do not exist yet.
+    """Return the records a run trains on, made in the run folder if necessary.
 
     Args:
         data: a MindRecord file, a folder of records, a folder of images, or None.
-        resuming: take the records the run already made; otherwise make them.
-        make: writes records to a folder where there are no data.
-        recipe: what becomes of a folder of images.
+        resuming: use the records in the run folder if there are any.
+        make: writes records to a folder, if `data` is None.
+        recipe: how a folder of images becomes records.
 
     Raises:
-        Pix2PixError: as `prepare` and `find_pairs` do, or if there are records of other images.
+        Pix2PixError: as `prepare` and `find_pairs` do, or if the records are of other images.
     """
     if data is not None and (data.suffix == SUFFIX or (data / f"train{SUFFIX}").is_file()):
         return data
@@ -54,7 +54,11 @@ def run_records(
 
 
 def remove_unused(records: Path) -> None:
-    """Remove the records of a run that made them and then never began; refuse others."""
+    """Remove the records of a run that made them but never began.
+
+    Raises:
+        Pix2PixError: if a record was not made by a run.
+    """
     found = sorted(records.glob(f"*{SUFFIX}"))
     for record in found:
         if not is_own(record):
@@ -68,11 +72,16 @@ def remove_unused(records: Path) -> None:
 
 
 def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
-    """Refuse images that are, by number and names, not those a run has made its records of."""
+    """Raise Pix2PixError if images do not have the names of those in a run's records."""
     if not data.exists():
         raise Pix2PixError(f"{data}: expected records or images, found none; check the path")
     splits = found_splits(data, recipe=recipe)
-    for split, known in known_images(records).items():
+    for split in ("train", "val"):
+        record = records / f"{split}{SUFFIX}"
+        schema = inspect(record).schema if record.is_file() else {}
+        if NAME not in schema:  # a record made elsewhere may have no names
+            continue
+        known = names_of(record, *([DOMAIN] * (DOMAIN in schema)), NAME)
         pairs = splits[split].pairs if split in splits else []
         images = [f"{file.domain}/{file.name}" if file.domain else file.name for file in pairs]
         if sorted(images) != sorted(known):
@@ -83,16 +92,3 @@ def refuse_other_images(data: Path, records: Path, recipe: Recipe) -> None:
                 f"which {records} holds, found {len(images)}{other}; leave --data out, or start "
                 "another run with --out"
             )
-
-
-def known_images(records: Path) -> dict[str, list[str]]:
-    """Return what the images that a run trains on and holds out are called, with their domains.
-
-    Records of others may give them no names.
-    """
-    found = {}
-    for path in (records / f"{split}{SUFFIX}" for split in ("train", "val")):
-        schema = inspect(path).schema if path.is_file() else {}
-        if NAME in schema:
-            found[path.stem] = names_of(path, *([DOMAIN] * (DOMAIN in schema)), NAME)
-    return found

@@ -1,7 +1,7 @@
-"""From what a user asks for to a training: which run, which settings, on which data.
+"""Starts a training as the command asks for it: finds its settings and opens its data.
 
-What is not given comes from the run that is resumed, else from a preset or from what the run starts
-with; what the data decide comes from them.
+Settings that are not given come from the run that is resumed, from a preset, or from the run named
+by --from; some, such as the channels, come from the data.
 """
 
 import signal
@@ -33,23 +33,23 @@ def start(
     again: str,
     report: Callable[[str], None],
 ) -> None:
-    """Start a run or go on with it, and say where to look.
+    """Start or resume a run, and report where the results are.
 
     Args:
-        data: records or images; None for those that the model makes, or that the run began with.
-        given: settings by name; with `ranks` among them this is one of so many, started by msrun.
-        again: the command to go on with, for an interruption to name.
-        report: called with a line at a time; of ranks, by the first alone.
+        data: records or images; None: procedural ones, or those the run began with.
+        given: settings by name; `ranks` is among them if msrun started this process.
+        again: the command that resumes the run, for the message of an interruption.
+        report: called with one line at a time, by the first rank only.
 
     Raises:
-        Pix2PixError: if settings, folder, device or data do not suit.
-        Stopped: at Ctrl-C, SIGTERM or SIGHUP, saying what is saved and how to go on.
+        Pix2PixError: if settings, folder, device or data do not fit.
+        Stopped: on Ctrl-C, SIGTERM or SIGHUP; its message says what is saved and how to resume.
     """
     resuming = resume and run.exists()
     base = base_settings(run, resuming, model, preset_name, given)
     check_given(given, base.model, data)
     task = MODELS[base.model].task_class()
-    # Settings that the data decide are checked against them once they are there.
+    # Those that the data decide are set when the data are open.
     config = replace(base, **{name: given[name] for name in given if name not in task.decides})
     device = choose_device(config.device)
     if "ranks" in given:
@@ -70,7 +70,7 @@ def start(
 
 
 def check_given(given: Mapping[str, Any], model: str, data: Path | None) -> None:
-    """Refuse settings that the model does not have, and a number of facades beside other data."""
+    """Raise Pix2PixError for settings the model does not have, and for --facades with --data."""
     refuse_foreign(given, model)
     if data is not None and "facades" in given:
         raise Pix2PixError(
@@ -87,10 +87,15 @@ def open_data(
     resuming: bool,
     say: Callable[[str], None],
 ) -> Any:
-    """Make or find the records that a run trains on, and open them as its task does."""
+    """Find or make the records that a run trains on, and open them."""
     if resuming and data is None:
-        data = records_of(run)
-    with ranks.first_before_others():  # the others then find the records
+        data = Path(run.data()["train"])
+        if not data.is_file():
+            raise Pix2PixError(
+                f"{run.data_file}: expected the record it names, {data}, found none; put it back, "
+                "or say with --data where it is"
+            )
+    with ranks.first_before_others():  # the first makes the records
         made = resuming or not ranks.is_first()
         records = task.records(data, run.folder, config, made)
         opened = task.open_data(records, config)
@@ -99,23 +104,13 @@ def open_data(
     return opened
 
 
-def records_of(run: Run) -> Path:
-    """Return the record that a run began with."""
-    place = Path(run.data()["train"])
-    if not place.is_file():
-        raise Pix2PixError(
-            f"{run.data_file}: expected the record it names, {place}, found none; put it back, or "
-            "say with --data where it is"
-        )
-    return place
-
-
 def base_settings(
     run: Run, resuming: bool, model: str | None, preset_name: str | None, given: Mapping[str, Any]
 ) -> Settings:
-    """Return the base settings: those of the resumed run, of the run in --from, or of the preset.
+    """Return the settings of the resumed run, of the run in --from, or of the preset.
 
-    With --from and a preset, the preset's with that run's architecture. The U-Net keeps its depth.
+    With --from and a preset: the preset's, except for that run's architecture. A U-Net keeps its
+    depth if the size changes.
     """
     place = Path(given["start_from"]) if "start_from" in given else None
     if place is not None and run.folder.resolve() in (place.resolve(), *place.resolve().parents):
@@ -129,8 +124,8 @@ def base_settings(
     check_model(before, model or before.model, where)
     base = before if resuming else replace(before, ranks=1, sync_batch_norm=False, device="auto")
     if preset_name is not None:
-        same = (*before.architecture, "jitter_size", "start_from")
-        same *= not resuming or before.start_from is not None
+        started_from = not resuming or before.start_from is not None
+        same = (*before.architecture, "jitter_size", "start_from") if started_from else ()
         base = preset(preset_name, before.model, **{name: getattr(before, name) for name in same})
     if not resuming and isinstance(before, Config) and given.keys() & {"size", "height", "width"}:
         base = replace(base, levels=before.depth)
@@ -138,7 +133,7 @@ def base_settings(
 
 
 def interruption(run: Run, again: str) -> str:
-    """Say what an interrupted run leaves behind and how to go on."""
+    """Return the message of an interrupted run: what is saved, and how to resume."""
     if run.saved is None:
         begun = run.last.is_file() or run.previous.is_file()
         return (

@@ -1,8 +1,7 @@
-"""The shape of a task: what training needs to know of a model and of its data.
+"""What training needs to know of a model and its data.
 
-The idea: `training` runs epochs, writes the log, draws, saves and resumes, and knows no model. A
-task builds one, feeds it, measures it and shows it. A new member of the family is a model with a
-`train_step`, and the task that suits its data.
+`epochs` trains, logs, draws, saves and resumes, and knows no model. A task builds one, feeds it,
+measures it and shows it. To add a model, write it with a `train_step`, and a task for its data.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from mindspore import Tensor, nn, ops
 
+from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.training.figures import LogRow, Panels, curves_of
+from pix2pix_ms.training.sources import run_records
 
 Batch = tuple[np.ndarray, ...]
 
@@ -24,8 +25,8 @@ class Model:
     """Networks and optimisers; a model sets these attributes and has a `train_step`.
 
     Attributes:
-        step: how many training steps were taken.
-        saved: all whose parameters a resume needs, such as networks and optimisers.
+        step: how many training steps were done.
+        saved: the cells whose parameters a resume needs, such as networks and optimisers.
         inference: those of the networks that translate or generate.
         rates: each optimiser's learning rate, as a multiple of the config's.
         train_step: takes a batch, updates once, and returns a NamedTuple of the losses as numbers.
@@ -45,11 +46,15 @@ class Model:
 
     def parameters(self) -> dict[str, ms.Parameter]:
         """Return everything a resume needs, by name."""
-        return {p.name: p for cell in self.saved for p in cell.get_parameters()}
+        return parameters_of(self.saved)
 
-    def kept(self) -> Iterable[ms.Parameter]:
-        """Return the parameters of the networks that translate or generate."""
-        return [p for network in self.inference for p in network.get_parameters()]
+    def inference_parameters(self) -> dict[str, ms.Parameter]:
+        """Return what translation or generation needs, by name."""
+        return parameters_of(self.inference)
+
+
+def parameters_of(cells: Iterable[nn.Cell]) -> dict[str, ms.Parameter]:
+    return {p.name: p for cell in cells for p in cell.get_parameters()}
 
 
 def set_rate(optimiser: nn.Optimizer, rate: float) -> None:
@@ -69,23 +74,29 @@ class Task(ABC):
     """
 
     losses: ClassVar[tuple[str, ...]]
-    """The terms of a step, as the model's NamedTuple has them; `loss_` before them in the log."""
+    """The terms of a step, as in the model's NamedTuple; columns `loss_…` of the log."""
     measures: ClassVar[tuple[str, ...]]
-    """What is measured on held-out data; `held_out_` before them in the log."""
+    """What is measured on held-out data; columns `held_out_…` of the log."""
     sample_words: ClassVar[str]
     """What a sample grid shows, from left to right, for the command's last line."""
-
+    make: ClassVar[Callable[..., None]]
+    """Writes records to a folder, for a run without data."""
     decides: ClassVar[tuple[str, ...]] = ()
-    """The settings that the data decide."""
+    """The settings that follow from the data."""
 
     config: Any
     model: Any  # its kind of `Model`
     _sampled: tuple[int, Any] | None = None
 
     @classmethod
-    @abstractmethod
+    def recipe(cls, data: Path | None) -> Recipe:  # noqa: ARG003
+        """Return how a folder of images becomes records."""
+        return DEFAULT
+
+    @classmethod
     def records(cls, data: Path | None, run: Path, config: Any, resuming: bool) -> Path:
-        """Return the records a run trains on, made in its folder where they do not exist yet."""
+        """Return the records a run trains on, made in its folder if necessary."""
+        return run_records(data, run, config, resuming, cls.make, cls.recipe(data))
 
     @classmethod
     @abstractmethod
@@ -93,16 +104,16 @@ class Task(ABC):
         """Return what to train on and what to hold out."""
 
     @classmethod
-    def decided(cls, data: Any, config: Any) -> dict[str, Any]:  # noqa: ARG003
-        """Return those settings as the data have them."""
-        return {}
+    @abstractmethod
+    def decided(cls, data: Any, config: Any) -> dict[str, Any]:
+        """Return the settings named in `decides`, as the data require."""
 
     @abstractmethod
     def __init__(self, config: Any, data: Any) -> None: ...
 
     @abstractmethod
     def steps(self) -> int:
-        """Return how many batches an epoch has, the same on every rank."""
+        """Return the number of batches in an epoch, the same on every rank."""
 
     @abstractmethod
     def batches(self, epoch: int) -> Iterator[Batch]:
@@ -117,7 +128,7 @@ class Task(ABC):
         """Generate the images of the sample grid, in whatever shape suits it; change nothing."""
 
     def samples(self) -> Any:
-        """Return the images of the sample grid, generated once after each step."""
+        """Return the images of the sample grid, generated only once after a step."""
         if self._sampled is None or self._sampled[0] != self.model.step:
             self._sampled = self.model.step, self.generate_samples()
         return self._sampled[1]
@@ -131,11 +142,11 @@ class Task(ABC):
         """Return each generator's images among the samples, float32 [N, C, H, W]."""
 
     def absent(self) -> tuple[str, ...]:
-        """Return the losses that are nan because a setting leaves them out."""
+        """Return the losses that are NaN because the settings leave them out."""
         return ()
 
     def games(self) -> tuple[tuple[str, ...], ...]:
-        """Return, for each discriminator that wins when they are all near 0, its losses."""
+        """Return the losses of each discriminator; it has won when all of them are near 0."""
         return ()
 
     def begin_epoch(self, epoch: int) -> None:
@@ -143,7 +154,7 @@ class Task(ABC):
         self.model.set_learning_rate(self.config.learning_rate_at(max(epoch, 1)))
 
     def panels(self) -> Panels:
-        """Say which curves to plot together: here all losses, and all measures."""
+        """Return which curves to plot together: here all losses, and all measures."""
         return {
             "losses": {name: f"loss_{name}" for name in self.losses},
             "held out": {name: f"held_out_{name}" for name in self.measures},
@@ -153,7 +164,7 @@ class Task(ABC):
         return curves_of(log, self.panels())
 
     def line(self, row: LogRow) -> str:
-        """Say in words how an epoch went, without its number and seconds."""
+        """Return the losses and measures of an epoch as text."""
         held_out = [f"{name} {row[f'held_out_{name}']:.3f}" for name in self.measures]
         losses = [f"{name} {row[f'loss_{name}']:.3f}" for name in self.losses]
         trained = row["epoch"] > 0

@@ -1,4 +1,4 @@
-"""Weights as safetensors, the format in which networks ship: half the size, only numbers."""
+"""Exported weights as safetensors: half the size, and no code in the file."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,16 +11,13 @@ from safetensors.numpy import load_file, save_file
 from pix2pix_ms.errors import Pix2PixError
 
 SUFFIX = ".safetensors"
-# From a 3x3 kernel to its convolution with a 2x2 box, both flat: float32 [9, 16].
+# Maps a flat 3x3 kernel to its convolution with a 2x2 box, flat 4x4: float32 [9, 16].
 BOX = np.kron(*[np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], np.float32)] * 2)
-SUM = "sha256"  # in the file's metadata; networks exported before it have none
+SUM = "sha256"  # in the file's metadata; older exports have none
 
 
 def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Write arrays by name, convolution kernels as float16.
-
-    Vectors stay float32: they are few, and a variance can be too small for float16.
-    """
+    """Write arrays by name: kernels as float16; vectors, such as small variances, as float32."""
     halved = {
         name: np.ascontiguousarray(array, np.float16 if array.ndim > 1 else np.float32)
         for name, array in arrays.items()
@@ -29,7 +26,7 @@ def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def sum_of(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the sha256 of arrays and their names, whatever their order."""
+    """Return the sha256 of arrays and their names, in any order."""
     found = hashlib.sha256()
     for name in sorted(arrays):
         found.update(name.encode() + arrays[name].tobytes())
@@ -40,7 +37,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """Read arrays by name, as float32.
 
     Raises:
-        Pix2PixError: if the file is damaged, or of another kind.
+        Pix2PixError: if the file is damaged or has another format.
     """
     try:
         with safe_open(path, "numpy") as file:
@@ -58,9 +55,9 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def fold(weight: np.ndarray) -> np.ndarray:
-    """Return the 4x4 kernel, [in, out, 4, 4], that a learned 3x3 one, [in, out, 3, 3], stands for.
+    """Return the 4x4 kernel, [in, out, 4, 4], of a composed 3x3 one, [in, out, 3, 3].
 
-    In double precision, then rounded, so that it is the nearest float32.
+    Computed in double precision, so that it is the nearest float32.
     """
     composed = weight.reshape(-1, 9).astype(np.float64) @ BOX
     return composed.reshape(*weight.shape[:2], 4, 4).astype(np.float32)

@@ -164,7 +164,7 @@ def sources(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     """What the commands read."""
     folder = tmp_path_factory.mktemp("sources")
     gan = GANConfig(ngf=4, ndf=4)
-    checkpoints.save(model_of(gan).kept(), folder / "gan.ckpt", gan)
+    checkpoints.save(model_of(gan).inference_parameters().values(), folder / "gan.ckpt", gan)
     write_record(facade_pairs(6, 32), folder / "pairs.mindrecord")
     output("convert", run.folder, folder / "g.pth")
     names = {"gan": "gan.ckpt", "records": "pairs.mindrecord", "pth": "g.pth"}

@@ -29,7 +29,7 @@ from pix2pix_ms.data.prepare.workers import WORTH_IT, cores, each, workers
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import LOCK
-from pix2pix_ms.pix2pix.measures.held_out import held_out_record
+from pix2pix_ms.pix2pix.measures.evaluate import held_out_record
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(9)

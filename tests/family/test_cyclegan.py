@@ -48,7 +48,7 @@ def model() -> CycleGAN:
 def test_four_networks_have_different_names_and_weights(model: CycleGAN) -> None:
     parameters = model.parameters()
     assert networks_of(parameters) >= {*NETWORKS, "pool_A", "pool_B"}
-    assert networks_of(p.name for p in model.kept()) == set(NETWORKS[:2])
+    assert networks_of(p.name for p in model.inference_parameters().values()) == set(NETWORKS[:2])
     starts = [parameters[f"{name}.first.conv.weight"].asnumpy() for name in NETWORKS[:2]]
     assert not np.array_equal(*starts)
     assert parameter_count(PatchGAN(CycleGANConfig())) == 2_764_737  # as the reference's

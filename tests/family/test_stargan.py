@@ -24,7 +24,12 @@ from pix2pix_ms.family.stargan.generator import (
     halved,
 )
 from pix2pix_ms.family.stargan.networks import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
-from pix2pix_ms.family.stargan.step import Objective, StarGAN, discriminator_loss, r1_penalty
+from pix2pix_ms.family.stargan.step import (
+    StarGAN,
+    discriminator_loss,
+    generator_loss,
+    r1_penalty,
+)
 from pix2pix_ms.family.stargan.translate import (
     Averages,
     StyleTranslator,
@@ -213,9 +218,9 @@ def test_the_head_of_its_domain_decides_about_an_image(
 def test_each_loss_trains_the_networks_it_should(model: StarGAN) -> None:
     """Equations 1 to 5: D's loss trains D alone, the diversity loss neither E nor D."""
     config = replace(CONFIG, lambda_style=2.0, lambda_cycle=3.0)
-    weights = [p for network in model.networks() for p in network.trainable_params()]
+    weights = [p for network in model.networks for p in network.trainable_params()]
     loss_d = discriminator_loss(model.discriminator, config.lambda_r1)
-    loss_g = Objective(model.generator, model.encoder, model.discriminator, config)
+    loss_g = generator_loss(model.generator, model.encoder, model.discriminator, config)
     latents = model.latents(3)
 
     def terms() -> Any:
@@ -288,7 +293,7 @@ def test_exported_averages_translate_as_those_of_the_run(model: StarGAN, tmp_pat
     """Half precision is a little different; a picture keeps its size; references are followed."""
     run = tmp_path / "run" / "checkpoints" / "last.ckpt"
     run.parent.mkdir(parents=True)
-    checkpoints.save(model.kept(), run, CONFIG)
+    checkpoints.save(model.inference_parameters().values(), run, CONFIG)
     export(run, tmp_path / "shipped" / "averages.safetensors")
     averages = load_averages(tmp_path / "shipped")
     style = averages.style_of(BATCH[0], [0, 1, 2])

@@ -8,6 +8,7 @@ import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from pix2pix_ms.family.cyclegan.step import CycleGAN
 from pix2pix_ms.family.stargan.step import StarGAN
 from pix2pix_ms.family.gan.wgan import WGAN
 from pix2pix_ms.machine.ranks import launched
-from pix2pix_ms.pix2pix.optimisers import named
+from pix2pix_ms.pix2pix.optimisers import over
 from pix2pix_ms.pix2pix.step import training_step
 from pix2pix_ms.config.settings import Settings
 
@@ -75,8 +76,8 @@ def with_sgd(model: Pix2Pix) -> Pix2Pix:
     """Give pix2pix plain gradient descent in place of Adam, and its step again."""
     for name in ("generator", "discriminator"):
         network = getattr(model, name)
-        optimiser = distributed.averaging(nn.SGD)(network.trainable_params()[::-1], 0.01)
-        setattr(model, f"optim_{name[0]}", named(optimiser, network, None))
+        optimiser = over(network, nn.SGD, replace(model.config, learning_rate=0.01), None)
+        setattr(model, f"optim_{name[0]}", optimiser)
     both = (model.generator, model.discriminator, model.optim_g, model.optim_d)
     model._train_step = training_step(*both, model.config)
     return model

@@ -3,8 +3,7 @@ import pytest
 
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import Pixels
-from pix2pix_ms.pix2pix.measures.colours import LAB_BINS, intersection, lab_counts
-from pix2pix_ms.pix2pix.measures.scores import evaluate, score
+from pix2pix_ms.pix2pix.measures.scores import LAB_BINS, evaluate, intersection, lab_counts, score
 from pix2pix_ms.pix2pix.translate import to_network
 
 

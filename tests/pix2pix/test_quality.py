@@ -15,8 +15,9 @@ from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.data.images import Pixels
 from pix2pix_ms.data.writing import write_record
+from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.pix2pix.measures import quality
-from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS, EfficientNetLite0, weights_file
+from pix2pix_ms.pix2pix.measures.efficientnet import WEIGHTS, weights_file
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training import checkpoints
@@ -37,7 +38,8 @@ def test_it_names_the_pictures_of_scikit_image() -> None:
     pictures = {285: data.chelsea(), 967: data.coffee(), 657: data.rocket()}
     file = weights_file()
     assert file is not None
-    logits = EfficientNetLite0(file).classify(quality.features(list(pictures.values())))
+    weight, bias = (pytorch_file.read(file)[f"_fc.{name}"] for name in ("weight", "bias"))
+    logits = quality.features(list(pictures.values())) @ weight.T + bias
     best = np.argsort(logits, axis=1)[:, :-3:-1]
     assert all(wanted in row for wanted, row in zip(pictures, best, strict=True))
     assert list(best[:2, 0]) == [285, 967]

@@ -16,10 +16,9 @@ from pix2pix_ms.data.facades import classes_of, facade
 from pix2pix_ms.data.images import Pair, read_image, to_pixels
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.exchange.export import export
-from pix2pix_ms.pix2pix.measures import tally
-from pix2pix_ms.pix2pix.measures.report import evaluate_checkpoint
-from pix2pix_ms.pix2pix.measures.scores import score
-from pix2pix_ms.pix2pix.measures.segmentation import confusion, segmentation_scores
+from pix2pix_ms.pix2pix.measures import report
+from pix2pix_ms.pix2pix.measures.evaluate import evaluate_checkpoint
+from pix2pix_ms.pix2pix.measures.scores import confusion, score, segmentation_scores
 from pix2pix_ms.pix2pix.measures.segmenter import Segmenter, load_segmenter
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import Translator, to_network
@@ -239,7 +238,7 @@ def test_an_interruption_leaves_no_images(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tally, "mean_scores", interrupt)  # after the images
+    monkeypatch.setattr(report, "mean_scores", interrupt)  # after the images
     words = ["evaluate", folder / "photos", "--data", folder / "records"]
     outputs = ["--json", tmp_path / "x.json", "--save-images", tmp_path / "pngs"]
     assert call(*words, *outputs).exit_code == 130

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pix2pix_ms.data.facades import classes_of, facade, is_label_map
 from pix2pix_ms.data.images import Pixels
-from pix2pix_ms.pix2pix.measures.segmentation import CLASSES, confusion, segmentation_scores
+from pix2pix_ms.pix2pix.measures.scores import CLASSES, confusion, segmentation_scores
 
 
 def labels(*rows: list[int]) -> Pixels:

@@ -18,7 +18,7 @@ from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import held
 from pix2pix_ms.pix2pix.measures import segmenter
-from pix2pix_ms.pix2pix.measures.segmentation import SegmentationScores
+from pix2pix_ms.pix2pix.measures.scores import SegmentationScores
 from pix2pix_ms.pix2pix.measures.segmenter import (
     Labeller,
     Segmenter,

@@ -210,7 +210,7 @@ def test_every_model_starts_with_the_networks_that_are_there(
     config: Any = CONFIGS[name]
     before, now = model_with(config, 1), model_with(config, 2)
     fresh = model_with(config, 2)
-    parameters = before.parameters().values() if whole else before.kept()
+    parameters = before.parameters().values() if whole else before.inference_parameters().values()
     checkpoints.save(parameters, tmp_path / "x.ckpt", config, epoch=7)
     line = checkpoints.start_from(tmp_path / "x.ckpt", now.parameters(), config)
     named = line.removeprefix(f"starts from {tmp_path / 'x.ckpt'}, epoch 7: ").split(", ")
@@ -230,10 +230,10 @@ def test_averages_of_pix2pix_replace_the_generator(
     tmp_path: Path, before: float, now: float
 ) -> None:
     trained = model_with(replace(CONFIGS["pix2pix"], ema=before), 1)
-    checkpoints.save(trained.kept(), tmp_path / "x.ckpt", trained.config)
+    checkpoints.save(trained.inference_parameters().values(), tmp_path / "x.ckpt", trained.config)
     config = replace(CONFIGS["pix2pix"], ema=now)
     model = model_with(config, 2)
     checkpoints.start_from(tmp_path / "x.ckpt", model.parameters(), config)
-    wanted = [value.asnumpy().tobytes() for value in trained.kept()]
+    wanted = [value.asnumpy().tobytes() for value in trained.inference_parameters().values()]
     for network in (model.generator, model.translating):
         assert [value.asnumpy().tobytes() for value in network.get_parameters()] == wanted

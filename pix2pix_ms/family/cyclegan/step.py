@@ -1,8 +1,8 @@
 """CycleGAN: two generators, each the other's inverse, that learn from unpaired images.
 
-Zhu et al. 2017. G translates A to B, F translates B to A. No image has a target to be compared
-with: a discriminator for each domain judges whether an image looks like one of it, and F(G(a))
-must be a again.
+Zhu et al. 2017. G translates A to B, F translates B to A. No image has a target to compare it with:
+a discriminator for each domain judges whether an image looks like one of it, and F(G(a)) must be a
+again.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,11 @@ Network = TypeVar("Network", bound=nn.Cell)
 
 
 class Losses(NamedTuple):
-    """The terms of one step, as numbers; NaN where a weight of 0 leaves one out.
+    """The terms of one step, as numbers, unweighted; NaN if the weight is 0.
 
     The last letter is the domain whose images are judged or compared: `d_a` is the mean of D_A's
     losses on real and on generated images of A, `g_a` the adversarial loss of F, which generates
-    them, `cycle_a` the L1 of F(G(a)) and a, `identity_a` that of F(a) and a; none is weighted.
+    them, `cycle_a` the L1 of F(G(a)) and a, `identity_a` the L1 of F(a) and a.
     """
 
     d_a: float
@@ -47,14 +47,14 @@ class Losses(NamedTuple):
 
 
 def renamed(network: Network, name: str) -> Network:
-    """Put `name` in place of the first part of every parameter's name."""
+    """Replace the first part of every parameter's name by `name`."""
     for entry in network.get_parameters():
         entry.name = f"{name}.{entry.name.split('.', 1)[1]}"
     return network
 
 
 def generator(config: CycleGANConfig, direction: Direction | None = None) -> ResNet:
-    """Return the generator of one direction, unless given the config's, named as in checkpoints."""
+    """Return the generator of one direction, by default the config's, named as in checkpoints."""
     return renamed(ResNet(config), f"generator_{direction or config.direction}")
 
 
@@ -76,11 +76,10 @@ class Discriminators(nn.Cell):
 
 
 class ImagePool(nn.Cell):
-    """A buffer of generated images, from which a discriminator also sees those of earlier steps.
+    """A buffer that also shows a discriminator the generated images of earlier steps (section 4).
 
-    Section 4 (after Shrivastava et al. 2017). Until it is full it stores every image and returns
-    it. Then, half of the time, it returns a stored one and stores the new one in its place. Every
-    rank stores the images of all ranks, so that all pools are equal.
+    Until it is full it stores every image and returns it. Then, half of the time, it returns a
+    stored one and stores the new one in its place. Every rank stores the images of all ranks.
     """
 
     def __init__(self, config: CycleGANConfig, name: str) -> None:
@@ -93,8 +92,7 @@ class ImagePool(nn.Cell):
     def draw(self, step: int, batch: int, seed: int, *position: int) -> tuple[Tensor, Tensor]:
         """Draw where to store each image of all ranks' batch, and whether to return the stored one.
 
-        int32 [batch] and float32 [batch], 0 or 1; they depend on the seed and on the step, counted
-        from 1, alone.
+        int32 [batch] and float32 [batch], 0 or 1; `step` is counted from 1.
         """
         rng = random(seed, Stream.POOL, step, *position)
         first = (step - 1) * batch
@@ -113,8 +111,8 @@ class ImagePool(nn.Cell):
         shown, count = [], generated.shape[0]
         everyone = self.gather(generated)
         for i in range(everyone.shape[0]):
-            # Slices: once errors have ended two gradients in PyNative mode, MindSpore 2.8 refuses
-            # an integer as an index for the rest of the process (see test_cyclegan.py).
+            # Slices: after errors in two gradients in PyNative mode, MindSpore 2.8 refuses integers
+            # as an index for the rest of the process (see test_cyclegan.py).
             new, place, exchanged = everyone[i : i + 1], places[i : i + 1], past[i : i + 1]
             old = ops.gather(self.images, place, 0)
             shown.append(ops.where(exchanged > 0.5, old, new))
@@ -132,8 +130,8 @@ def training_step(
 ) -> Callable[..., Terms]:
     """Return the step: (a, b, *noise) to the losses. First G and F learn, then both D.
 
-    `noise` is what both pools draw. Each generator makes three images of three inputs: what its
-    discriminator judges, the way back of the other's, and an image of its target domain again.
+    `noise` is what both pools draw. Each generator makes three images: the one its discriminator
+    judges, the reconstruction of a cycle, and the identity.
     """
     g, f = (mixed(network, config) for network in (generators.a_to_b, generators.b_to_a))
     d_a, d_b = (mixed(network, config) for network in (discriminators.a, discriminators.b))

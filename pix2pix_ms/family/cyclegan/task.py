@@ -1,4 +1,4 @@
-"""CycleGAN and two domains of images: unpaired batches, cycles and true pairs held out."""
+"""CycleGAN and its two domains: unpaired batches, held-out cycles and pairs, a sample grid."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -55,7 +55,7 @@ class UnpairedTask(DomainsTask):
             yield image, translated, back(translated)
 
     def measure(self) -> tuple[float, ...]:
-        """Return mean L1: of each cycle, and of G(a) and b, F(b) and a, NaN without true pairs."""
+        """Return mean L1: of each cycle, and of G(a) to b, F(b) to a; these NaN without pairs."""
         cycle_a, cycle_b = (
             float(np.mean([distance(back, image) for image, _, back in self.cycles(domain)]))
             for domain in (0, 1)
@@ -89,11 +89,14 @@ class UnpairedTask(DomainsTask):
     def panels(self) -> Panels:
         """Plot the adversarial losses, the cycles, and the distance to the true partners."""
         return {
-            "adversarial losses": {f"{side}, of {d}": f"loss_{side.lower()}_{d.lower()}"
-                                   for side in "DG" for d in "AB"},
-            "there and back, L1": {f"{kind} {d}": f"{column}_{d.lower()}" for d in "AB"
-                                   for kind, column in (("training", "loss_cycle"),
-                                                        ("held-out", "held_out_cycle"))},
+            "adversarial losses": {
+                "D, of A": "loss_d_a", "D, of B": "loss_d_b",
+                "G, of A": "loss_g_a", "G, of B": "loss_g_b",
+            },
+            "there and back, L1": {
+                "training A": "loss_cycle_a", "held-out A": "held_out_cycle_a",
+                "training B": "loss_cycle_b", "held-out B": "held_out_cycle_b",
+            },
             "held out, L1 to the partner": {"A to B": "held_out_l1_ab", "B to A": "held_out_l1_ba"},
         }  # fmt: skip
 

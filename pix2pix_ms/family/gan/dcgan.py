@@ -27,9 +27,8 @@ from pix2pix_ms.pix2pix.nets.blocks import (
 class Generator(nn.Cell):
     """Noise, and one-hot labels where conditional, to images in [-1, 1]: G(z) or G(z|y).
 
-    [N, latent_dim] and [N, classes] to [N, C, H, W]. A projection to 4x4 with ngf 2^(n-1)
-    channels, then n transposed convolutions, each to half the channels and twice the side; the last
-    to the image.
+    [N, latent_dim] and [N, classes] to [N, C, H, W]. A projection to 4x4 with ngf 2^(n-1) channels,
+    then n transposed convolutions, each with half the channels and twice the side.
     """
 
     def __init__(self, config: DCGANConfig) -> None:
@@ -52,8 +51,8 @@ class Generator(nn.Cell):
 class Discriminator(nn.Cell):
     """Images, and one-hot labels where conditional, to logits: above 0 where one looks real.
 
-    [N, C, H, W] and [N, classes] to [N, 1]. n strided convolutions halve the side to 4x4, and one
-    more covers that. The label enters as planes, ones for its class and zeros for the others.
+    [N, C, H, W] and [N, classes] to [N, 1]. n strided convolutions halve the side to 4x4, which one
+    more covers. The label enters as planes, ones for its class and zeros for the others.
 
     Args:
         norm: "none" leaves batch normalisation out, for losses of single images.

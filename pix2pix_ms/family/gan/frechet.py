@@ -1,9 +1,9 @@
 """The Frechet distance of two sets of images: of Gaussians fitted to their features.
 
-Images made of noise have no target to be compared with. Heusel et al. 2017 fit a Gaussian to the
-features of either set and compute the distance of the two (equation 6). Their features, of an
-Inception network, make it the FID. Here the features are the images at 8x8: computed in
-milliseconds without a network, blind to finer detail, and not comparable with a FID.
+Images from noise have no target to compare them with. Heusel et al. 2017 fit a Gaussian to the
+features of each set and compute the distance of the two (equation 6). With the features of an
+Inception network it is the FID. Here the features are the images at 8x8: computed in milliseconds
+without a network, blind to finer detail, and not comparable with a FID.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """GAN and conditional GAN of fully connected layers (Goodfellow et al. 2014, Mirza 2014).
 
-A generator G makes images of noise z, a discriminator D distinguishes them from real ones, and each
-learns from the other (Goodfellow, equation 1):
+A generator G makes images from noise z, a discriminator D distinguishes them from real ones, and
+each learns from the other (Goodfellow, equation 1):
 
     min_G max_D  E_x[log D(x)] + E_z[log(1 - D(G(z)))]
 
@@ -66,7 +66,7 @@ class Discriminator(nn.Cell):
     """Images, and one-hot labels where conditional, to logits: above 0 where one looks real.
 
     [N, C, H, W] and [N, classes] to [N, 1]. Two hidden layers, 2 ndf and ndf wide, LeakyReLU
-    between; no sigmoid, the loss has it.
+    between; the sigmoid is part of the loss.
     """
 
     def __init__(self, config: GANConfig) -> None:
@@ -87,7 +87,7 @@ def discriminator_step(
 ) -> Step:
     """Return D's step: (images, z, *given) to D's losses on real and on generated images.
 
-    It minimises -log D(x) - log(1 - D(G(z))), or what `gan_mode` has in their place.
+    It minimises -log D(x) - log(1 - D(G(z))), or the losses of another `gan_mode`.
     """
     adversarial = ADVERSARIAL[config.gan_mode]
 
@@ -111,10 +111,9 @@ def generator_step(
 
     It minimises log(1 - D(G(z))) with gan_mode minimax, -log D(G(z)) with vanilla (section 3).
     """
-    loss_of = generator_loss(config.gan_mode)
 
     def loss_g(z: Tensor, *given: Tensor) -> Terms:
-        gan = loss_of(discriminator(generator(z, *given), *given))
+        gan = generator_loss(discriminator(generator(z, *given), *given), config.gan_mode)
         return gan, gan
 
     return compiled(gradient_step(loss_g, optim_g), config)
@@ -154,7 +153,7 @@ class GAN(Model):
         return Losses(*map(float, losses))
 
     def begin_step(self, count: int, labels: np.ndarray) -> tuple[Tensor, ...]:
-        """Count a step; return z for D's update and for G's, and what both networks are given."""
+        """Count a step; return z for D's update and for G's, and `given(labels)`."""
         self.step += 1
         self.generator.set_train()
         self.discriminator.set_train()
@@ -164,15 +163,15 @@ class GAN(Model):
     def noise(self, count: int, step: int = 0, use: int = 0) -> np.ndarray:
         """Draw z ~ N(0, 1), float32 [count, latent_dim], for this rank's images.
 
-        `step` is counted from 1, and 0 for inference, which the first rank does alone; `use` in a
-        step is 0 for D's update, 1 for G's.
+        `step` is counted from 1; 0 is inference, on the first rank only. `use` is 0 for D's update,
+        1 for G's.
         """
         sample = random(self.config.seed, Stream.NOISE, step, use).standard_normal
         shape = (count, self.config.latent_dim)
         return draw(shape, sample) if step > 0 else sample(shape, dtype=np.float32)
 
     def given(self, labels: np.ndarray) -> tuple[Tensor, ...]:
-        """Return the labels as one-hot, float32 [N, classes], or nothing if not conditional."""
+        """Return the labels as one-hot, float32 [N, classes], if conditional."""
         if not self.config.conditional:
             return ()
         return (Tensor(np.eye(self.config.classes, dtype=np.float32)[labels]),)
@@ -181,10 +180,10 @@ class GAN(Model):
         """Generate images, float32 [N, C, H, W] in [-1, 1], without changing the model.
 
         Args:
-            noise: float32 [N, latent_dim], or how many images, of the seed's noise.
+            noise: float32 [N, latent_dim], or the number of images, with noise of the seed.
             labels: int [N]; unless given, the classes in turn.
 
-        Batch normalisation uses the moving statistics: an image depends on its noise alone.
+        Batch normalisation uses the moving statistics: an image depends only on its own noise.
         """
         z = self.noise(noise) if isinstance(noise, int) else noise
         labels = np.arange(len(z)) % self.config.classes if labels is None else labels

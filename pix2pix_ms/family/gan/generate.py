@@ -24,10 +24,10 @@ def generate(
     """Write `count` generated images to PNG files in `out`, and return the files.
 
     Args:
-        checkpoint: a file or a run's folder, as for `checkpoints.file_of`.
+        checkpoint: as `checkpoints.file_of` takes it.
         label: for a conditional generator, the number of the class; unless given, all in turn.
         seed: draws the noise.
-        force: replace files that are there.
+        force: replace existing files.
 
     Raises:
         Pix2PixError: if the checkpoint is unreadable or of another model, or has no such label.
@@ -39,26 +39,20 @@ def generate(
             f"{path}: expected a generator from noise, as gan, dcgan, lsgan and wgan train, found "
             f"{config.model}; pix2pix-ms translate takes it"
         )
-    if label is not None:
-        check_label(label, config)
+    if label is not None and not config.conditional:
+        raise Pix2PixError(
+            f"label: expected none for a generator trained without labels, found {label}; "
+            "train with --conditional"
+        )
+    if label is not None and not 0 <= label < config.classes:
+        raise Pix2PixError(f"label: expected 0 to {config.classes - 1}, found {label}")
     written = [out / f"{number:04d}.png" for number in range(count)]
     check_new(*written, force=force)
     model = model_of(replace(config, seed=seed))
-    checkpoints.fill({p.name: p for p in model.kept()}, found, path, (config, config))
+    checkpoints.fill(model.inference_parameters(), found, path, (config, config))
     labels = np.arange(count) % config.classes if label is None else np.full(count, label)
     out.mkdir(parents=True, exist_ok=True)
     for path, image in zip(written, model.generate(count, labels), strict=True):
         with appearing_whole(path) as writing:
             to_image(shown(to_pixels(image))).save(writing, "PNG")
     return written
-
-
-def check_label(label: int, config: GANConfig) -> None:
-    """Raise Pix2PixError for a label the generator was not trained with."""
-    if not config.conditional:
-        raise Pix2PixError(
-            f"label: expected none for a generator trained without labels, found {label}; "
-            "train with --conditional"
-        )
-    if not 0 <= label < config.classes:
-        raise Pix2PixError(f"label: expected 0 to {config.classes - 1}, found {label}")

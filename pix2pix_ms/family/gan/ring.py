@@ -1,7 +1,7 @@
-"""A ring of Gaussians: data of two numbers, on which mode collapse can be counted.
+"""A ring of Gaussians: points in the plane, with which mode collapse can be counted.
 
-Eight small Gaussians on a circle. A generator of points that misses some of them has collapsed; on
-images one can only suspect it.
+Eight small Gaussians on a circle. A generator that misses some of them has collapsed; with images
+one can only suspect it.
 """
 
 from typing import ClassVar
@@ -16,8 +16,8 @@ from pix2pix_ms.pix2pix.nets.blocks import leaky_relu
 MODES = 8
 RADIUS = 2.0
 SIGMA = 0.05
-NEAR = 3  # sigma: within them a point belongs to a mode
-FEW = 0.05  # of the points: a mode with more is covered; an equal part would be an eighth
+NEAR = 3  # a point this many sigma from a centre belongs to its mode
+FEW = 0.05  # a mode with a larger fraction of the points is covered; even would be an eighth
 
 
 def centres() -> np.ndarray:

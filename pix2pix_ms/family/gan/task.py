@@ -25,7 +25,6 @@ MODELS: dict[type[GANConfig], type[GAN]] = {
 
 
 def model_of(config: GANConfig) -> GAN:
-    """Build the model of these settings."""
     return MODELS[type(config)](config)
 
 

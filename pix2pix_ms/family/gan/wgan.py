@@ -1,23 +1,21 @@
 """WGAN and WGAN-GP: the critic measures a distance (Arjovsky et al. 2017, Gulrajani et al. 2017).
 
-The critic f gives a plain number, so there is no sigmoid and no logarithm. The furthest that a
-function which is nowhere steeper than 1 can bring the means apart is the Wasserstein distance
+The critic f returns a score, without sigmoid or logarithm. The largest difference of its means on
+real and on generated images, over all f with slopes of at most 1, is the Wasserstein distance
 (Arjovsky, equation 2):
 
     min_G max_f  E_x[f(x)] - E_z[f(G(z))],  f 1-Lipschitz
 
-WGAN limits the slope of f by clipping its weights after every update; WGAN-GP by a penalty that
-draws the slope towards 1 between real and generated images.
+WGAN limits the slope of f by clipping its weights after every update; WGAN-GP by a penalty on
+slopes other than 1 between real and generated images.
 
-A step is one pass through the inner loop of algorithm 1 of either paper: the critic learns from a
-new batch. Every `critic_steps`-th step also updates the generator, so that a step is a batch here
-as elsewhere, and a resumed run goes on in the middle of the loop.
+A step is one pass through the inner loop of algorithm 1 of either paper: an update of the critic on
+a new batch. Every `critic_steps`-th step also updates the generator.
 """
 
 from collections.abc import Callable
 from typing import ClassVar
 
-import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn, ops
 
@@ -31,7 +29,7 @@ from pix2pix_ms.pix2pix.optimisers import adam, rmsprop
 
 
 class Critic(Discriminator):
-    """DCGAN's discriminator; without batch normalisation where single images are penalised."""
+    """DCGAN's discriminator; without batch normalisation if there is a gradient penalty."""
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__(config, norm="none" if config.penalised else "batch")
@@ -47,8 +45,8 @@ def critic_step(
 ) -> Step:
     """Return the critic's step: (images, z, interpolation, *given) to its two losses.
 
-    It maximises E[f(x)] - E[f(G(z))]; the sum of the losses on real and on generated images,
-    negated, is its estimate of the distance (algorithm 1 of either paper).
+    It maximises E[f(x)] - E[f(G(z))], its estimate of the distance: minus the sum of its losses on
+    real and on generated images (algorithm 1 of either paper).
     """
 
     def loss_d(images: Tensor, generated: Tensor, interpolation: Tensor, *given: Tensor) -> Terms:
@@ -68,20 +66,15 @@ def critic_step(
         generated = ops.stop_gradient(generator(z, *given))
         losses = update_d(images, generated, interpolation, *given)
         if not config.penalised:
-            clip(optim_d.parameters, config.clip)
+            for weight in optim_d.parameters:
+                ops.assign(weight, ops.clamp(weight, -config.clip, config.clip))
         return losses
 
     return compiled(step, config)
 
 
-def clip(weights: tuple[ms.Parameter, ...], largest: float) -> None:
-    """Bring every weight back into [-largest, largest]."""
-    for weight in weights:
-        ops.assign(weight, ops.clamp(weight, -largest, largest))
-
-
 class WGAN(DCGAN):
-    """DCGAN's generator and a critic of its shape."""
+    """DCGAN's generator and a critic."""
 
     config: WGANConfig
     networks: ClassVar[Networks] = (Generator, Critic)
@@ -91,8 +84,7 @@ class WGAN(DCGAN):
     def train_step(self, images: np.ndarray, labels: np.ndarray) -> Losses:
         """Update the critic once, and at every `critic_steps`-th step the generator.
 
-        At the other steps the loss `g` is what the generator would have minimised, on the critic's
-        noise.
+        At the other steps the loss `g` is the generator's on the critic's noise.
         """
         z_d, z_g, *given = self.begin_step(len(images), labels)
         interpolation = interpolation_weights(images.shape, self.config.seed, self.step)

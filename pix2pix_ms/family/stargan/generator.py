@@ -14,7 +14,7 @@ from mindspore import Tensor, nn, ops
 from pix2pix_ms.config.family import StarGANConfig, halvings
 from pix2pix_ms.pix2pix.nets.blocks import InstanceNorm, leaky_relu, parameter
 
-UNIT = 1 / math.sqrt(2)  # times the sum of two branches, whose variance is then that of one
+UNIT = 1 / math.sqrt(2)  # the sum of two branches times this has the variance of one
 BOTTLENECK = 16  # side of the features in the middle
 
 
@@ -32,8 +32,7 @@ def shortcut(channels_in: int, channels_out: int) -> nn.Cell:
 def halved(x: Tensor) -> Tensor:
     """Average 2x2 pixels: [N, C, H, W] to [N, C, H/2, W/2].
 
-    By reshape and mean, because `AvgPool2d` has no second derivative (MindSpore 2.8), which R1
-    needs.
+    Not with `AvgPool2d`, which has no second derivative (MindSpore 2.8); R1 needs it.
     """
     batch, channels, height, width = x.shape
     return x.reshape(batch, channels, height // 2, 2, width // 2, 2).mean((3, 5))
@@ -98,7 +97,7 @@ class ResidualBlock(nn.Cell):
     def construct(self, x: Tensor) -> Tensor:
         h = self.conv1(leaky_relu(self.norm1(x)))
         if self.halve:
-            h, x = halved(h), halved(x)  # before the shortcut's 1x1: the same result, cheaper
+            h, x = halved(h), halved(x)  # before the 1x1 convolution: the same, but cheaper
         h = self.conv2(leaky_relu(self.norm2(h)))
         return (self.shortcut(x) + h) * UNIT
 

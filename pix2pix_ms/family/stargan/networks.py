@@ -1,7 +1,7 @@
 """The other three networks of StarGAN v2, each with a head for every domain.
 
-Choi et al. 2020, section 2.1 and appendix A, tables 6 and 7. A domain is one-hot, float32 [N, K]:
-all heads compute, and those of other domains have weight 0 in the result and in the gradient.
+Choi et al. 2020, section 2.1 and appendix A, tables 6 and 7. Domains are one-hot, float32 [N, K]:
+all heads compute, and the output of other domains' heads is multiplied by 0.
 """
 
 from itertools import pairwise

@@ -17,7 +17,7 @@ from pix2pix_ms.config.family import StarGANConfig
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
-from pix2pix_ms.family.stargan.translate import Averages, forward, one_hot
+from pix2pix_ms.family.stargan.translate import Averages, one_hot
 from pix2pix_ms.machine.precision import Terms, gradient_step
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import draw
@@ -25,6 +25,7 @@ from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.objectives import l1, softplus
 from pix2pix_ms.pix2pix.optimisers import adam
+from pix2pix_ms.pix2pix.translate import forward
 from pix2pix_ms.training.task import Model
 
 
@@ -32,7 +33,7 @@ class Losses(NamedTuple):
     """The terms of one step, unweighted.
 
     `d_` and `g_` are adversarial losses, with styles from latent codes (noise) and from reference
-    images; style, diversity and cycle are those of the update with latent codes.
+    images; style, diversity and cycle are of the update with latent codes.
     """
 
     d_latent: float
@@ -48,8 +49,7 @@ class Losses(NamedTuple):
 def r1_penalty(discriminator: nn.Cell, x: Tensor, domain: Tensor) -> Tensor:
     """Half the squared gradient of D at real images, mean over the batch (Mescheder et al. 2018).
 
-    x: float32 [N, 3, H, W]; domain: one-hot, float32 [N, K]. Its gradient for D's weights is a
-    second derivative of D.
+    x: float32 [N, 3, H, W]; domain: one-hot, float32 [N, K].
     """
 
     def verdicts(images: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def r1_penalty(discriminator: nn.Cell, x: Tensor, domain: Tensor) -> Tensor:
 def discriminator_loss(discriminator: nn.Cell, weight_r1: float) -> Callable[..., Terms]:
     """Return D's loss (equation 1): (x, its domain, generated, its domain) to three terms.
 
-    These are the value to minimise, the adversarial loss and R1.
+    They are the value to minimise, the adversarial loss and R1.
     """
 
     def loss_d(x: Tensor, domain: Tensor, generated: Tensor, target: Tensor) -> Terms:
@@ -73,39 +73,34 @@ def discriminator_loss(discriminator: nn.Cell, weight_r1: float) -> Callable[...
     return loss_d
 
 
-class Objective:
-    """What G, F and E minimise (equation 5), for given style codes."""
+def generator_loss(
+    generator: nn.Cell, encoder: nn.Cell, discriminator: nn.Cell, config: StarGANConfig
+) -> Callable[..., Terms]:
+    """Return what G, F and E minimise (equation 5), for given style codes.
 
-    def __init__(
-        self, generator: nn.Cell, encoder: nn.Cell, discriminator: nn.Cell, config: StarGANConfig
-    ) -> None:
-        self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
-        self.weight_style, self.weight_cycle = config.lambda_style, config.lambda_cycle
+    It takes images x, float32 [N, 3, H, W] in [-1, 1], their domains, the domains to translate to,
+    both one-hot [N, K], two style codes of those, float32 [N, style_dim], and the weight of the
+    diversity loss; it returns the sum, then the four losses unweighted.
+    """
 
-    def __call__(
-        self, x: Tensor, domain: Tensor, target: Tensor, one: Tensor, other: Tensor,
-        weight_diversity: Tensor,
-    ) -> Terms:  # fmt: skip
-        """Return the sum, then adversarial, style, diversity and cycle loss, each unweighted.
+    def loss_g(
+        x: Tensor, domain: Tensor, target: Tensor, one: Tensor, other: Tensor, weight: Tensor
+    ) -> Terms:
+        generated = generator(x, one)
+        adversarial = softplus(-discriminator(generated, target)).mean()
 
-        Args:
-            x: images, float32 [N, 3, H, W] in [-1, 1], of `domain`, one-hot [N, K].
-            target: the domains to translate to, one-hot.
-            one: style codes of those, float32 [N, style_dim]; `other` likewise.
-        """
-        generated = self.generator(x, one)
-        adversarial = softplus(-self.discriminator(generated, target)).mean()
+        style = l1(encoder(generated, target), one)  # equation 2
 
-        style = l1(self.encoder(generated, target), one)  # equation 2
-
-        second = ops.stop_gradient(self.generator(x, other))
+        second = ops.stop_gradient(generator(x, other))
         diversity = l1(generated, second)  # equation 3; to be large
 
-        back = self.generator(generated, self.encoder(x, domain))
+        back = generator(generated, encoder(x, domain))
         cycle = l1(back, x)  # equation 4
 
-        total = adversarial + self.weight_style * style + self.weight_cycle * cycle
-        return total - weight_diversity * diversity, adversarial, style, diversity, cycle
+        total = adversarial + config.lambda_style * style + config.lambda_cycle * cycle
+        return total - weight * diversity, adversarial, style, diversity, cycle
+
+    return loss_g
 
 
 class StarGAN(Model):
@@ -126,28 +121,24 @@ class StarGAN(Model):
         self.mapping = MappingNetwork(config)
         self.encoder = StyleEncoder(config)
         self.discriminator = MultiTaskDiscriminator(config)
-        for network in self.networks():
+        self.networks = self.generator, self.mapping, self.encoder, self.discriminator
+        for network in self.networks:
             initialise(network, config)
-        self.averages = Averages(config, self.networks()[:3])
+        self.averages = Averages(config, self.networks[:3])
         self.optim_g, self.optim_f, self.optim_e, self.optim_d = optimisers = [
             adam(network, config, f"optim_{letter}", config.weight_decay)
-            for network, letter in zip(self.networks(), "gfed", strict=True)
+            for network, letter in zip(self.networks, "gfed", strict=True)
         ]
         self.rates = {**dict.fromkeys(optimisers, 1.0), self.optim_f: config.mapping_rate}
         self.set_learning_rate(config.learning_rate)
         self.inference = self.averages.networks
-        self.saved = (*self.networks(), *self.inference, *optimisers)
+        self.saved = (*self.networks, *self.inference, *optimisers)
         self._compile()
 
-    def networks(self) -> tuple[nn.Cell, ...]:
-        """Return G, F, E and D."""
-        return self.generator, self.mapping, self.encoder, self.discriminator
-
     def _compile(self) -> None:
-        """Make the parts of a step: the forward passes before an update, and the updates."""
         config, optim_g, optim_f, optim_e = self.config, self.optim_g, self.optim_f, self.optim_e
         loss_d = discriminator_loss(self.discriminator, config.lambda_r1)
-        loss_g = Objective(self.generator, self.encoder, self.discriminator, config)
+        loss_g = generator_loss(self.generator, self.encoder, self.discriminator, config)
 
         def loss_latent(
             x: Tensor, domain: Tensor, target: Tensor, one: Tensor, other: Tensor, weight: Tensor
@@ -172,7 +163,7 @@ class StarGAN(Model):
         self.update_with_latents = compiled(update_with_latents, config)
         self.update_with_references = compiled(gradient_step(loss_g, optim_g), config)
         self.generate, self.style_from_latent, self.style_from_image = (
-            forward(network, config) for network in self.networks()[:3]
+            forward(network, config) for network in self.networks[:3]
         )
         self.follow = compiled(self.averages.follow, config)
 

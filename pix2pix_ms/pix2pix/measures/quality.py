@@ -1,9 +1,9 @@
-"""How far generated pictures are from real ones: KID, and the checkerboard of upsampling.
+"""How realistic generated pictures are: KID, and the checkerboard of upsampling.
 
 L1, SSIM and segmentation do not distinguish a photo from a brown, woven picture of the same
 building. KID (Binkowski et al. 2018) compares two sets of pictures by the features of a network
-trained on ImageNet. Here that is EfficientNet-Lite0: no value is comparable with anybody's FID, nor
-with a KID of Inception's features.
+trained on ImageNet, here EfficientNet-Lite0: values are not comparable with a FID, nor with the KID
+of Inception's features.
 """
 
 from collections.abc import Sequence
@@ -38,13 +38,11 @@ class KID(NamedTuple):
 
 
 def available() -> bool:
-    """Whether the network's weights are installed."""
     return weights_file() is not None
 
 
 @cache
 def extractor() -> Any:
-    """Return the network as a compiled function, made once a process."""
     file = weights_file()
     if file is None:
         raise Pix2PixError(
@@ -105,8 +103,8 @@ def kid_of_halves(real: np.ndarray) -> KID:
 def weave(pictures: Sequence[Pixels]) -> float:
     """Return the power of a pattern of period two, relative to slightly lower frequencies.
 
-    Of the grey picture less its mean, with a Hann window: the power at a period of two pixels over
-    the mean of the bins 3 to 6 below, along rows and columns. Photos have about 0.8.
+    In grey pictures without their mean, with a Hann window: the power at a period of two pixels
+    over the mean of the bins 3 to 6 below, along rows and columns. Photos have about 0.8.
     """
     found = []
     for picture in pictures:

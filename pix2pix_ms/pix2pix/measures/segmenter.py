@@ -1,8 +1,8 @@
 """A classifier of photos, pixel by pixel, that judges generated ones (paper, section 4.1).
 
 It is the generator's U-Net with a score for each class of the label maps as its output, trained on
-real photos with cross-entropy. In inference it uses the moving statistics, so that a photo's labels
-do not depend on the others in its batch.
+real photos with cross-entropy. It labels with the moving statistics, so that a photo's labels do
+not depend on the others in its batch.
 """
 
 import time
@@ -31,7 +31,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new, held
 from pix2pix_ms.machine.precision import Terms, gradient_step, mixed
 from pix2pix_ms.machine.signals import compiled
-from pix2pix_ms.pix2pix.measures.segmentation import (
+from pix2pix_ms.pix2pix.measures.scores import (
     CLASSES,
     SegmentationScores,
     confusion,
@@ -59,7 +59,6 @@ class Segmenter(UNet):
             parameter.name = f"{NETWORK}.{parameter.name.partition('.')[2]}"
 
     def construct(self, x: Tensor, *masks: Tensor) -> Tensor:
-        """Return the scores, before any softmax."""
         return self.decoded(x, *masks)
 
 
@@ -87,13 +86,13 @@ def train_segmenter(
     """Train a segmenter, write it to the file `out` at the end, and return its held-out scores.
 
     Args:
-        config: as `segmenter_config` makes it; which images are label maps decides its direction.
-        report: called with a line an epoch.
-        force: replace a file that is there.
+        config: as `segmenter_config` makes it; its direction is that from photo to label map.
+        report: called with a line of text after every epoch.
+        force: replace an existing file.
 
     Raises:
-        Pix2PixError: if `out` does not end in .ckpt, exists, or is in use by another process, not
-            just one image of a pair is a label map, or the data cannot be read.
+        Pix2PixError: if `out` does not end in .ckpt, exists, or is in use by another process, the
+            pairs are not of a photo and a label map, or the weights become NaN.
     """
     if out.suffix != checkpoints.SUFFIX:
         raise Pix2PixError(
@@ -115,11 +114,7 @@ def train_segmenter(
 def run_epochs(
     network: Segmenter, config: Config, data: TrainingData, report: Callable[[str], None]
 ) -> SegmentationScores:
-    """Train a network and return its held-out scores after the last epoch.
-
-    Raises:
-        Pix2PixError: if its weights are not finite any more.
-    """
+    """Train a network and return its held-out scores after the last epoch."""
     optimiser, labeller = adam(network, config), Labeller(network, config)
     step = training_step(network, optimiser, config)
     for epoch in range(1, config.epochs + 1):
@@ -144,10 +139,10 @@ def run_epochs(
 
 
 def photo_to_labels(subset: Subset) -> Direction:
-    """Return the direction from photo to label map, by the colours of the first pair.
+    """Return the direction from photo to label map, judged by the colours of the first pair.
 
     Raises:
-        Pix2PixError: if not just one of the two is a label map.
+        Pix2PixError: if both images are label maps, or neither is.
     """
     found = label_maps(subset)
     if sum(found) != 1:
@@ -182,7 +177,6 @@ def one_hot(label_maps: np.ndarray) -> np.ndarray:
 
 
 def held_out_scores(labeller: Labeller, subset: Subset, config: Config) -> SegmentationScores:
-    """Score the segmenter on held-out pairs."""
     counts = np.zeros((CLASSES, CLASSES), np.int64)
     for x, y in pairs_of(plain_data(subset, config), subset):
         counts += confusion(classes_of(to_pixels(y[0])), labeller(to_pixels(x[0])))
@@ -190,11 +184,7 @@ def held_out_scores(labeller: Labeller, subset: Subset, config: Config) -> Segme
 
 
 def load_segmenter(path: Path) -> Labeller:
-    """Return the segmenter of a checkpoint, as `file_of` finds it, as a function of a photo.
-
-    Raises:
-        Pix2PixError: if the file cannot be read or has no segmenter.
-    """
+    """Return the segmenter of a checkpoint; raises as `file_of`, `load` and `fill` do."""
     path = checkpoints.file_of(path)
     found, config, _ = checkpoints.load(path)
     checkpoints.check_holds(NETWORK, found, path)

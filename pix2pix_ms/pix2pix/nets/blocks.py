@@ -1,4 +1,4 @@
-"""What both networks are built from: activation, convolutions, normalisation, dropout."""
+"""The layers of the networks: activation, convolutions, normalisation, dropout."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ from pix2pix_ms.training.weights import BOX
 KERNEL = 4
 DROPOUT_RATE = 0.5
 EPSILON = 1e-5
-MOMENTUM = 0.1  # weight of a batch's statistics in the moving ones
+MOMENTUM = 0.1  # weight of the batch in the moving statistics
 SLOPE = 0.2  # of LeakyReLU
 Statistics = Literal["batch", "moving"]
 
@@ -23,9 +23,8 @@ Statistics = Literal["batch", "moving"]
 def leaky_relu(x: Tensor) -> Tensor:
     """LeakyReLU with slope 0.2: the same shape, the negative part times 0.2.
 
-    Written with ReLU because `nn.LeakyReLU` is composed of a multiply and a Maximum, whose
-    gradient is slow on a CPU (MindSpore 2.8: the discriminator's gradient took 430 ms with it,
-    350 ms with this).
+    Written with ReLU because the gradient of `nn.LeakyReLU` is slow on a CPU (MindSpore 2.8: the
+    discriminator's took 430 ms with it, 350 ms with this).
     """
     return SLOPE * x + (1 - SLOPE) * ops.relu(x)
 
@@ -40,8 +39,8 @@ def convolution(channels_in: int, channels_out: int, stride: int, bias: bool) ->
 class Verdict(nn.Conv2d):
     """The 4x4 convolution to one channel that ends the PatchGAN: [N, C, H, W] to [N, 1, H-1, W-1].
 
-    On a CPU it is computed as a 1x1 convolution to 16 channels, one for each tap of the kernel, and
-    their sum, shifted by a convolution with 16 one-hot kernels. oneDNN otherwise gathers 16 shifted
+    On a CPU it is computed as a 1x1 convolution to 16 channels, one for each tap of the kernel,
+    which a convolution with 16 one-hot kernels shifts and adds. oneDNN otherwise gathers 16 shifted
     copies of all C channels: at 256x256 (MindSpore 2.8) 3.9 ms forwards and 16.8 ms backwards,
     against 0.3 and 0.9 ms.
     """
@@ -53,7 +52,6 @@ class Verdict(nn.Conv2d):
         self.by_taps = computes_on_cpu()
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return a logit per patch."""
         if not self.by_taps:
             return super().construct(x)
         taps = self.weight.reshape(self.channels, KERNEL**2).T.reshape(-1, self.channels, 1, 1)
@@ -90,7 +88,6 @@ class ComposedUpconvolution(nn.Conv2dTranspose):
         self.box = Tensor(BOX)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Double the image."""
         batch, channels, height, width = x.shape
         # A small matrix product: padding and adding the kernel takes five times as long (2.8).
         kernel = self.weight.reshape(-1, 9) @ self.box
@@ -103,12 +100,12 @@ class BatchNorm(nn.Cell):
     """Batch normalisation over N, H and W, as the paper uses it: with the test batch's statistics.
 
     In training it normalises with the batch's statistics and updates the moving ones; in inference
-    with those `statistics` names, "batch" or "moving", and updates nothing. (`nn.BatchNorm2d`
-    cannot use a batch's statistics without updating the moving ones, so that measuring during a
-    training would alter it.) Where ranks synchronise statistics, the batch is that of all ranks.
+    it uses the `statistics`, "batch" or "moving", and updates nothing. (`nn.BatchNorm2d` cannot use
+    a batch's statistics without updating the moving ones: to measure would change a training.) If
+    ranks synchronise statistics, the batch is that of all ranks.
     """
 
-    in_float32 = True  # `machine/precision.py` looks for it where the network computes in half
+    in_float32 = True  # in mixed precision too: read by `machine/precision.py`
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -125,7 +122,6 @@ class BatchNorm(nn.Cell):
             self.mean, self.sum = Mean(), ops.ReduceSum(keep_dims=True)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Normalise x, float32 [N, C, H, W]."""
         if self.training and self.synchronised:
             return self.over_ranks(x)
         if self.training:
@@ -139,7 +135,7 @@ class BatchNorm(nn.Cell):
 
         `nn.SyncBatchNorm` is for Ascend alone (MindSpore 2.8).
         """
-        dtype, x = x.dtype, x.astype(ms.float32)  # halves would overflow in a sum of a large image
+        dtype, x = x.dtype, x.astype(ms.float32)  # a sum in half precision could overflow
         here = x.shape[0] * x.shape[2] * x.shape[3]
         fraction, everywhere = 1.0 / here, here * self.ranks
         (mean,) = self.mean((self.sum(x, (0, 2, 3)) * fraction,))
@@ -156,12 +152,12 @@ class BatchNorm(nn.Cell):
 class InstanceNorm(nn.Cell):
     """Instance normalisation of x, float32 [N, C, H, W], over H and W, as in the reference.
 
-    With `scale` and `shift`, [N, C] each, the result is multiplied by one and added to the other.
-    Computed as batch normalisation of one image with N C channels, because `nn.InstanceNorm2d` has
-    no CPU kernel and `nn.GroupNorm` is slower there (MindSpore 2.7 to 2.10).
+    Then multiplied by `scale` and added to `shift`, [N, C] each, if given. Computed as batch
+    normalisation of one image with N C channels, because `nn.InstanceNorm2d` has no CPU kernel and
+    `nn.GroupNorm` is slower there (MindSpore 2.7 to 2.10).
     """
 
-    in_float32 = True  # `machine/precision.py` looks for it where the network computes in half
+    in_float32 = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +166,6 @@ class InstanceNorm(nn.Cell):
     def construct(
         self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None
     ) -> Tensor:
-        """Normalise, and scale and shift."""
         batch, channels, height, width = x.shape
         each = (batch * channels,)
         one, zero = ops.ones(each, ms.float32), ops.zeros(each, ms.float32)
@@ -183,7 +178,7 @@ class InstanceNorm(nn.Cell):
 class SmoothInstanceNorm(nn.Cell):
     """InstanceNorm with a second derivative, for a gradient penalty; slower on a CPU.
 
-    `ops.BatchNorm` has a second derivative inside a graph alone (MindSpore 2.8).
+    `ops.BatchNorm` has a second derivative only in graph mode (MindSpore 2.8).
     """
 
     def __init__(self) -> None:
@@ -191,7 +186,6 @@ class SmoothInstanceNorm(nn.Cell):
         self.sum = ops.ReduceSum(keep_dims=True)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Normalise x, float32 [N, C, H, W]."""
         fraction = 1.0 / (x.shape[2] * x.shape[3])  # a sum and a product: `mean` is slower on a CPU
         centred = x - self.sum(x, (2, 3)) * fraction
         variance = self.sum(centred * centred, (2, 3)) * fraction
@@ -199,7 +193,7 @@ class SmoothInstanceNorm(nn.Cell):
 
 
 def normalisation(norm: Norm, channels: int, smooth: bool = False) -> nn.Cell:
-    """Return the layer `norm` names; `smooth`: with a second derivative."""
+    """Return a normalisation layer; `smooth`: with a second derivative."""
     if norm == "batch":
         return BatchNorm(channels)
     if norm == "instance":
@@ -222,8 +216,8 @@ def set_statistics(network: nn.Cell, statistics: Statistics) -> None:
 def dropout_mask(shape: tuple[int, ...], seed: int, stream: Stream, *position: int) -> Tensor:
     """Draw one mask for inverted dropout at rate 0.5: float32, entries 0 or 2.
 
-    Drawn on the host and passed into the network, since no dropout of MindSpore's is reproducible
-    from a seed on a CPU both in PyNative and in a graph (2.7 to 2.10).
+    Drawn on the host and passed into the network, since no dropout in MindSpore is reproducible
+    from a seed on a CPU both in PyNative and in graph mode (2.7 to 2.10).
     """
     sample = random(seed, stream, *position).random
     alone = stream is Stream.INFERENCE  # the first rank measures by itself
@@ -232,15 +226,13 @@ def dropout_mask(shape: tuple[int, ...], seed: int, stream: Stream, *position: i
 
 
 def parameter(value: np.ndarray, name: str, trained: bool = True) -> ms.Parameter:
-    """Make a float32 parameter from an array."""
     return ms.Parameter(Tensor(value.astype(np.float32)), name=name, requires_grad=trained)
 
 
 def tensor_over(value: np.ndarray) -> Tensor:
-    """Make a tensor that uses an array's memory, with no copy.
+    """Make a tensor that uses an array's memory, without a copy.
 
-    Where Linux grants huge pages on request (transparent_hugepage: madvise), NumPy requests them
-    for large arrays, MindSpore (2.8) does not; with them a first step has fewer page faults (its
-    seconds: benchmarks/RESULTS.md).
+    On Linux (transparent_hugepage: madvise) NumPy requests huge pages for large arrays, MindSpore
+    (2.8) does not; with them a first step has fewer page faults (see benchmarks/RESULTS.md).
     """
     return Tensor.from_numpy(value)

@@ -1,4 +1,4 @@
-"""How weights start (paper, section 6.2: Gaussian with mean 0 and standard deviation 0.02)."""
+"""Initial weights (paper, section 6.2: Gaussian with mean 0 and standard deviation 0.02)."""
 
 import math
 import zlib
@@ -40,7 +40,7 @@ def weights(
     """Draw a layer's weights, float32 [out, in] or [out, in, k, k] (transposed: [in, out, k, k]).
 
     `gain` is the deviation of "normal", the gain of "xavier", the value of "constant"; "kaiming"
-    does not use it. Fans are counted as PyTorch counts them: axis 1 in, axis 0 out.
+    does not use it. Fans are counted as in PyTorch: axis 1 in, axis 0 out.
     """
     field = math.prod(shape[2:])
     fan_in, fan_out = shape[1] * field, shape[0] * field

@@ -1,7 +1,7 @@
 """The discriminator: a PatchGAN that judges every patch of a pair (paper, section 3.2.2 and 6.1.2).
 
-It classifies overlapping patches as real or generated and averages their verdicts: it models
-texture at the scale of a patch and leaves larger structure to L1.
+It classifies overlapping patches as real or generated; the loss is the mean over all of them. It
+models texture at the scale of a patch and leaves larger structure to L1.
 """
 
 from itertools import pairwise
@@ -14,10 +14,10 @@ from pix2pix_ms.pix2pix.nets import blocks
 
 
 def receptive_field(n_layers: int) -> int:
-    """Return the side in input pixels of the patch one verdict sees: 16, 34, 70, 142, 286.
+    """Return the side in pixels of the patch that one logit depends on: 16, 34, 70, 142, 286.
 
-    Walked backwards from one output pixel: a layer with kernel k and stride s sees s (r - 1) + k
-    pixels where the layer above saw r. With n_layers 0 (PixelGAN) every kernel is 1x1.
+    From the output backwards: a layer with kernel k and stride s sees s (r - 1) + k pixels if the
+    layer after it sees r. With n_layers 0 (PixelGAN) every kernel is 1x1.
     """
     if n_layers == 0:
         return 1
@@ -28,7 +28,7 @@ def receptive_field(n_layers: int) -> int:
 
 
 def patch_grid(size: int, n_layers: int) -> int:
-    """Return how many verdicts a side has for images of `size` pixels: 30 for 256 and 3 layers.
+    """Return the side of the grid of logits for images of `size` pixels: 30 for 256 and 3 layers.
 
     Raises:
         Pix2PixError: if the image is too small for so many layers.
@@ -36,8 +36,8 @@ def patch_grid(size: int, n_layers: int) -> int:
     if n_layers == 0:
         return size
     side = (size >> n_layers) - 2
-    # The layer before the last shrinks n to n - 1, and the last to n - 2: something must be left,
-    # and batch normalisation at batch 1 needs more than one pixel in front of it.
+    # The last two layers shrink n to n - 1 and n - 2: at least one must be left, and at batch 1
+    # batch normalisation between them needs more than one pixel.
     if side < 1:
         most = max(layers for layers in range(n_layers) if layers == 0 or size >> layers >= 3)
         raise Pix2PixError(
@@ -57,7 +57,6 @@ class Layer(nn.Cell):
         self.norm = blocks.normalisation(config.norm, conv.out_channels, smooth)
 
     def construct(self, h: Tensor) -> Tensor:
-        """Rectify, convolve and normalise."""
         return self.norm(self.conv(blocks.leaky_relu(h)))
 
 
@@ -94,7 +93,7 @@ Convolutions = tuple[nn.Cell, list[nn.Conv2d], nn.Cell]  # the first, the hidden
 
 
 def patch_layers(channels: int, config: Config) -> Convolutions:
-    """C64-C128-C256-C512 and the verdict, for three layers; the C512 has stride 1."""
+    """C64-C128-C256-C512 and the logits, for three layers; the C512 has stride 1."""
     widths = [config.ndf * min(2**layer, 8) for layer in range(config.n_layers + 1)]
     strides = [2] * (config.n_layers - 1) + [1]
     bias = blocks.has_bias(config.norm)
@@ -107,7 +106,7 @@ def patch_layers(channels: int, config: Config) -> Convolutions:
 
 
 def pixel_layers(channels: int, config: Config) -> Convolutions:
-    """1x1 convolutions only: C64-C128 and the verdict (PixelGAN)."""
+    """1x1 convolutions only: C64-C128 and the logits (PixelGAN)."""
     ndf, bias = config.ndf, blocks.has_bias(config.norm)
     first = nn.Conv2d(channels, ndf, 1, has_bias=True)
     hidden, last = (nn.Conv2d(n, m, 1, has_bias=bias) for n, m in ((ndf, 2 * ndf), (2 * ndf, 1)))

@@ -2,7 +2,7 @@
 
 Johnson et al. 2016, as in Zhu et al. 2017, appendix 7.2: two convolutions of stride 2, residual
 blocks, two transposed convolutions. It has no skips, since input and target image need not have the
-same outlines. Convolutions that keep the size have reflection padding.
+same outlines. Convolutions of stride 1 have reflection padding.
 """
 
 from itertools import pairwise
@@ -34,8 +34,8 @@ def doubling(channels_in: int, channels_out: int, bias: bool, composed: bool) ->
     """3x3 transposed convolution with stride 2: [N, in, H, W] to [N, out, 2H, 2W].
 
     `composed`: nearest-neighbour upsampling and a 3x3 convolution instead, as one 4x4 kernel.
-    Else padded on top and left alone, as the reference's padding 1 with output_padding 1.
-    MindSpore's own `output_padding` gives other numbers on a CPU (2.8), and takes twice as long.
+    Otherwise padded only on top and left, which is the reference's padding 1 with output_padding 1;
+    MindSpore's `output_padding` gives other numbers on a CPU (2.8) and takes twice as long.
     """
     if composed:
         return blocks.ComposedUpconvolution(channels_in, channels_out, bias)
@@ -47,22 +47,21 @@ def doubling(channels_in: int, channels_out: int, bias: bool, composed: bool) ->
 class ToImage(nn.Conv2d):
     """The 7x7 convolution that ends the generator: [N, C, H + 6, W + 6] to [N, out, H, W].
 
-    On a CPU it is computed as a 1x7 convolution to 7 channels for each output channel, one a row of
-    the kernel, and their sum, shifted by a 7x1 convolution with one-hot kernels. oneDNN otherwise
-    gathers 49 shifted copies of all C channels: for 32 channels at 128x128 (MindSpore 2.8) 9.9 ms
-    forwards and 44 ms with the gradient, against 4.0 and 32 ms.
+    On a CPU it is computed as a 1x7 convolution to 7 channels for each output channel, one for each
+    row of the kernel, which a 7x1 convolution with one-hot kernels shifts and adds. oneDNN
+    otherwise gathers 49 shifted copies of all C channels: for 32 channels at 128x128 (MindSpore
+    2.8) 9.9 ms forwards and 44 ms with the gradient, against 4.0 and 32 ms.
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, WIDE, pad_mode="valid", has_bias=True)
         self.rows = (channels_out * WIDE, channels_in, 1, WIDE)
-        own, row = np.eye(channels_out, dtype=np.float32), np.eye(WIDE, dtype=np.float32)
-        places = own[:, :, None, None] * row  # [out, channel, row of its kernel, row of the image]
+        channel, row = np.eye(channels_out, dtype=np.float32), np.eye(WIDE, dtype=np.float32)
+        places = channel[:, :, None, None] * row  # [out, channel, row of its kernel, of the image]
         self.places = Tensor(places.reshape(channels_out, channels_out * WIDE, WIDE, 1))
         self.by_rows = computes_on_cpu()
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return the image before its tanh."""
         if not self.by_rows:
             return super().construct(x)
         rows = ops.conv2d(x, self.weight.transpose(0, 2, 1, 3).reshape(self.rows))
@@ -77,7 +76,6 @@ class Layer(nn.Cell):
         self.conv, self.norm = conv, blocks.normalisation(norm, channels)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Convolve, normalise and rectify x, [N, C, H, W]."""
         return ops.relu(self.norm(self.conv(x)))
 
 
@@ -93,7 +91,6 @@ class Residual(nn.Cell):
         self.norm = blocks.normalisation(norm, channels)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return x plus its change."""
         return x + self.norm(self.second(self.pad(self.first(self.pad(x)))))
 
 
@@ -120,7 +117,6 @@ class ResNet(nn.Cell):
         self.update_parameters_name("generator.")
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return G(x)."""
         x = self.first(self.pad(x))
         for down in self.downs:
             x = down(x)

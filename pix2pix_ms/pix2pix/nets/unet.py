@@ -1,8 +1,8 @@
 """The generator: a U-Net, and the autoencoder it is compared with (paper, section 3.2.1 and 6.1.1).
 
 Encoder: 4x4 convolutions of stride 2 down to one pixel (or as deep as configured), doubling the
-filters up to eight times the first. Decoder: the mirror image. Skips concatenate the features of
-each level, so fine structure need not pass through the bottleneck.
+filters up to eight times the first. Decoder: the same in reverse. Skips concatenate the features
+of each level, so that fine structure need not pass through the bottleneck.
 """
 
 import mindspore as ms
@@ -29,7 +29,6 @@ class Down(nn.Cell):
         self.norm = blocks.normalisation(norm, channels_out)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Halve the image."""
         return self.norm(self.conv(x if self.first else blocks.leaky_relu(x)))
 
 
@@ -47,7 +46,6 @@ class Up(nn.Cell):
         self.norm = blocks.normalisation("none" if last else config.norm, channels_out)
 
     def construct(self, x: Tensor) -> Tensor:
-        """Double the image."""
         return self.norm(self.conv(ops.relu(x)))
 
 
@@ -117,6 +115,6 @@ class UNet(nn.Cell):
 
 
 def parameter_count(network: nn.Cell) -> int:
-    """Return how many trained numbers a network has."""
+    """Return the number of a network's trainable weights."""
     trained: list[ms.Parameter] = network.trainable_params()
     return sum(int(parameter.size) for parameter in trained)
