@@ -5,6 +5,7 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,7 @@ from pix2pix_ms.cli.options import (
     model_options,
 )
 from pix2pix_ms.config.models import MODELS
-from pix2pix_ms.config.pix2pix import PRESETS, SEGMENTER, Config, segmenter_config
+from pix2pix_ms.config.pix2pix import PRESETS, SEGMENTER, Config
 from pix2pix_ms.errors import Pix2PixError
 
 
@@ -314,7 +315,7 @@ def segmenter(
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.pix2pix.measures.segmenter import train_segmenter
 
-    config = segmenter_config(**settings)
+    config = replace(SEGMENTER, **settings)
     choose_device(config.device)
     train_segmenter(config, training_data(data, config.seed), out, say, force)
     say(f"segmenter in {out}")

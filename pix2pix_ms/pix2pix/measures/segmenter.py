@@ -87,7 +87,7 @@ def train_segmenter(
     """Train a segmenter, write it to the file `out` at the end, and return its held-out scores.
 
     Args:
-        config: as `segmenter_config` makes it; which images are label maps decides its direction.
+        config: `SEGMENTER` with any changes; which images are label maps decides its direction.
         report: called with a line an epoch.
         force: replace a file that is there.
 
