@@ -70,7 +70,7 @@ def export_graph(
         writer = importlib.import_module(f"{__package__}.{GRAPHS[kind]}")
     except ModuleNotFoundError as error:
         raise Pix2PixError(
-            f"{out}: expected the package {error.name}, which writes it, found none; "
+            f"{out}: expected the package {error.name} to write it with, found none; "
             f"install it: pip install {error.name}"
         ) from error
     network = freeze(*checkpoints.load_generator(source, direction), **choices)
