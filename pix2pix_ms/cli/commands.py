@@ -5,6 +5,7 @@ MindSpore is imported inside the commands that compute, so `--help` answers at o
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,7 @@ from pix2pix_ms.cli.options import (
     model_options,
 )
 from pix2pix_ms.config.models import MODELS
-from pix2pix_ms.config.pix2pix import PRESETS, SEGMENTER, Config, segmenter_config
+from pix2pix_ms.config.pix2pix import PRESETS, SEGMENTER, Config
 from pix2pix_ms.errors import Pix2PixError
 
 
@@ -46,14 +47,14 @@ def prepare(
     source: Path,
     out_folder: Path,
     *,
-    make: Annotated[str | None, "Photos only: A is made of each as gray, edges or lab."] = None,
+    make: Annotated[str | None, "Photos only: make A from each, as gray, edges or lab."] = None,
     channels: Annotated[tuple[int, int] | None, "1 to 4 of each [3 3].", {"metavar": "A B"}] = None,
     swap: Annotated[bool, "B is on the left, or in the folder A."] = False,
     halves: Annotated[bool, "Cut any even width down the middle."] = False,
     shrink: Annotated[int | None, "Shrink to this shorter side.", {"metavar": "PIXELS"}] = None,
-    split: Annotated[str, "Name for a flat folder."] = "train",
-    val_ratio: Annotated[float, "Share of train to become val."] = 0.0,
-    seed: Annotated[int, "Draws that share."] = 0,
+    split: Annotated[str, "Split name of a flat folder."] = "train",
+    val_ratio: Annotated[float, "Fraction of train to hold out as val."] = 0.0,
+    seed: Annotated[int, "Seed of that choice."] = 0,
     skip_unpaired: Annotated[bool, "Leave out files without a partner."] = False,
     unpaired: Annotated[bool, "No pairs: each subfolder is a domain of images."] = False,
     force: Force = False,
@@ -92,12 +93,12 @@ def train(
     """Train a model and leave a run folder: config, log, sample grids, loss plot, checkpoints.
 
     Without --data pix2pix trains on procedural facades, made on the spot, cyclegan on facades and
-    label maps that do not belong together, stargan on facades in several styles, and the others on
-    handwritten digits. --data takes a MindRecord file, a folder with train.mindrecord (and
-    val.mindrecord), or a folder of images as `prepare` takes it. In brackets stand the values of
-    the paper; presets change some of them. --from has the settings of what it starts with, and with
-    --preset the architecture alone. With --distributed this is one of the workers of
-    MindSpore's msrun, each with its own device and its share of every batch.
+    label maps without pairs, stargan on facades in several styles, and the others on handwritten
+    digits. --data takes a MindRecord file, a folder with train.mindrecord (and val.mindrecord), or
+    a folder of images as `prepare` takes it. Brackets show the paper's values; presets change some
+    of them. --from takes its settings from the run or network too, or with --preset its
+    architecture alone. With --distributed this is one of the workers of MindSpore's msrun, each
+    with a device and a part of every batch.
     """
     from pix2pix_ms.machine.ranks import launched
     from pix2pix_ms.training.run import Run
@@ -112,7 +113,7 @@ def train(
 
 
 def resume_command(words: list[str]) -> str:
-    """Return the command that goes on with a training that these words began."""
+    """Return the command that resumes a training started with these words."""
     begin = "msrun … .venv/bin/pix2pix-ms" if "--distributed" in words else "pix2pix-ms"
     return f"{begin} {shlex.join([*words, *['--resume'] * ('--resume' not in words)])}"
 
@@ -140,10 +141,10 @@ def translate(
     reference: Annotated[Path | None, "stargan: an image of that domain, for its style."] = None,
     seed: Annotated[
         int | Literal["each"] | None,
-        "Draws dropout [as trained] or stargan's style [0], one for all images; each: its own.",
+        "Seed of dropout [as trained] or stargan's style [0] for all images; each: one per image.",
         {"type": seed_or_each, "metavar": "N|each"},
     ] = None,
-    no_dropout: Annotated[bool, "Mode paper: the image's own statistics alone."] = False,
+    no_dropout: Annotated[bool, "Mode paper: the image's own statistics, no dropout."] = False,
     device: Device = "auto",
     force: Force = False,
 ) -> None:
@@ -176,8 +177,8 @@ def generate(
     *,
     out: Annotated[Path, "Folder for the PNG files."],
     count: Annotated[int, "How many.", AT_LEAST_1] = 16,
-    label: Annotated[int | None, "The class, of a conditional generator [all in turn]."] = None,
-    seed: Annotated[int, "The noise.", AT_LEAST_0] = 0,
+    label: Annotated[int | None, "The class, for a conditional generator [all in turn]."] = None,
+    seed: Annotated[int, "Seed of the noise.", AT_LEAST_0] = 0,
     device: Device = "auto",
     force: Force = False,
 ) -> None:
@@ -210,7 +211,7 @@ def convert(
     SOURCE is latest_net_G.pth or latest_net_D.pth of pytorch-CycleGAN-and-pix2pix, and OUT a .ckpt
     that `translate --checkpoint` takes; or SOURCE is a checkpoint, a run or an exported network,
     and OUT a .pth that the reference loads. PyTorch is not needed, and nothing in a .pth is run.
-    Architecture is read off the weights; the last three options say what they do not tell.
+    The architecture is inferred from the weights; the last three options are not.
     """
     from pix2pix_ms.exchange.pytorch import convert as convert_file
 
@@ -241,10 +242,10 @@ def export(
 ) -> None:
     """Write the network of CHECKPOINT for others: weights, or the graph it computes.
 
-    A .safetensors holds the kernels rounded to half precision, and has a config.json beside it:
-    --checkpoint and --segmenter take their folder, which must be their own. A .mindir (for
+    A .safetensors holds the kernels rounded to half precision, with a config.json beside it:
+    --checkpoint and --segmenter take their folder, one for each network. A .mindir (for
     MindSpore's GraphCell) or .onnx (for any runtime) holds a generator's graph in float32 and runs
-    without this package. It takes and gives images as NCHW in [-1, 1].
+    without this package. Its input and output are images as NCHW in [-1, 1].
     """
     from pix2pix_ms.exchange.export import export_as
 
@@ -262,7 +263,7 @@ def evaluate(
     data: Annotated[Path, "Pairs, as records or images."],
     json: Annotated[Path | None, "Write the numbers to this file."] = None,
     save_images: Annotated[Path | None, "New folder for PNGs: input, generated, target."] = None,
-    segmenter: Annotated[Path | None, "To read photos with [checkpoints/segmenter]."] = None,
+    segmenter: Annotated[Path | None, "To segment photos with [checkpoints/segmenter]."] = None,
     target: Annotated[
         Literal["labels", "photos", "other"] | None,
         "What the target images are [judged by the colours of the first pair].",
@@ -275,7 +276,7 @@ def evaluate(
     """Measure CHECKPOINT, a file, a run folder or an exported network, on held-out pairs.
 
     --data takes a MindRecord file, a folder of records, or a folder of images as `prepare` takes
-    it; of splits it takes val, else test.
+    it. The split is val, or else test.
     """
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.machine.files import check_new, replace_text
@@ -305,7 +306,7 @@ def segmenter(
     force: Force = False,
     **settings: Any,
 ) -> None:
-    """Train the segmenter that `evaluate` reads generated photos with.
+    """Train the segmenter with which `evaluate` labels generated photos.
 
     --data takes a MindRecord file, or a folder with train.mindrecord (and val.mindrecord), of
     pairs of a photo and a label map in the colours of CMP Facade.
@@ -314,7 +315,7 @@ def segmenter(
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.pix2pix.measures.segmenter import train_segmenter
 
-    config = segmenter_config(**settings)
+    config = replace(SEGMENTER, **settings)
     choose_device(config.device)
     train_segmenter(config, training_data(data, config.seed), out, say, force)
     say(f"segmenter in {out}")
@@ -322,7 +323,7 @@ def segmenter(
 
 @declared(command)
 def download(name: str, *, out: Annotated[Path, "Folder."] = Path("data")) -> None:
-    """Fetch a published data set: mindspore-facades, facades, …; an interrupted one goes on."""
+    """Download a published data set: mindspore-facades, facades, …; it can be resumed."""
     from pix2pix_ms.data import download as downloading
 
     say(f"ready: {downloading.download(name, out)}")
@@ -331,10 +332,10 @@ def download(name: str, *, out: Annotated[Path, "Folder."] = Path("data")) -> No
 @declared(command)
 def info(
     *,
-    check: Annotated[bool, "Train 3 steps of a small pix2pix, and say all of it."] = False,
+    check: Annotated[bool, "Train 3 steps of a small pix2pix and report on them."] = False,
     device: Annotated[str | None, "With --check: auto, CPU, GPU or Ascend [auto]."] = None,
 ) -> None:
-    """Print versions and devices: what a report of a problem should say."""
+    """Print versions and devices, for a report of a problem."""
     import platform
     from importlib import metadata
 

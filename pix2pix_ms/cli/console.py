@@ -1,4 +1,4 @@
-"""How the command reports: an error is one line, and an exit status."""
+"""How the command reports: an error is one line and an exit status."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ class Friendly(click.Group):
 
 
 def in_words(error: BaseException) -> str:
-    """Say what was expected, what was found, and what to do."""
+    """Return an error's message: what was expected, what was found, and what to do."""
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "interrupted"
     if isinstance(error, Pix2PixError):
@@ -59,13 +59,13 @@ def in_words(error: BaseException) -> str:
 
 
 def unwritten(error: OSError) -> str:
-    """Say that standard output cannot be written: it has no name, as files have."""
+    """Return the message of an error at standard output, which has no file name."""
     found = error.strerror or error
     return f"standard output: expected to write to it, found: {found}; send it elsewhere"
 
 
 def complain(message: str) -> None:
-    """Print an error as one line, with escapes for what cannot be printed, as file names have."""
+    """Print an error as one line, with escapes for unprintable characters, as in file names."""
     line = "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message
     )
@@ -83,17 +83,17 @@ def say(line: str) -> None:
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """Run a command whose exit status is the process's, also where its output cannot be written."""
+    """Run a command and exit with its status, also where its output cannot be written."""
     open_streams()
     try:
         yield
-    except OSError as error:  # of the help
+    except OSError as error:  # while printing the help
         complain(unwritten(error))
         sys.exit(1)
     except SystemExit as end:
         if isinstance(end.code, int) and end.code > SIGNALLED:
             flush()
-            os._exit(end.code)  # MindSpore (2.8), half imported, does not survive a proper end
+            os._exit(end.code)  # MindSpore (2.8), half imported, crashes at a regular exit
         raise
     finally:
         flush()
@@ -102,8 +102,7 @@ def settled() -> Iterator[None]:
 def open_streams() -> None:
     """Open closed streams, and escape characters that a terminal cannot show.
 
-    A file would otherwise be opened under the number of a closed stream, and what MindSpore prints
-    be written into it.
+    A file would otherwise get the number of a closed stream, and MindSpore would print into it.
     """
     for number in range(3):
         try:

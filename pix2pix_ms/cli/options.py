@@ -1,4 +1,4 @@
-"""The command's arguments and options, made of signatures and of settings."""
+"""The command's arguments and options, made from signatures and from settings."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -19,11 +19,11 @@ Function = Callable[..., Any]
 
 
 class Place(click.Path):
-    """A path that MindSpore can open, and that somebody meant."""
+    """A path that MindSpore can open."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse what is no UTF-8, and the empty path of a shell's variable that was never set."""
-        if value == "":  # which would be the current folder
+        """Refuse what is not UTF-8, and an empty path, as of an unset shell variable."""
+        if value == "":  # it would be the current folder
             self.fail("expected a path, found an empty one; name a place, or leave it out")
         if any(unicodedata.category(sign) == "Cs" for sign in str(value)):
             self.fail(f"expected a path in UTF-8, found {str(value)!a}; rename it")
@@ -35,21 +35,19 @@ Mode = Annotated[
     Literal["paper", "eval"] | None,
     "paper: the image's own statistics, dropout on; eval: moving statistics, dropout off [paper].",
 ]
-Direction = Annotated[
-    settings.Direction | None, "Which of cyclegan's two generators [as it was trained with]."
-]
+Direction = Annotated[settings.Direction | None, "Which of cyclegan's two generators [as trained]."]
 Device = Annotated[str, "auto, CPU, GPU or Ascend."]
 Force = Annotated[bool, "Replace what is there."]
-FROM = {"flag": "--from", "type": Place(path_type=str)}  # as it was given, for the settings
+FROM = {"flag": "--from", "type": Place(path_type=str)}  # the settings have it as text
 AT_LEAST_0, AT_LEAST_1 = {"type": click.IntRange(0)}, {"type": click.IntRange(1)}
 
 
 def declared(group: click.Group, *settings: click.Option) -> Callable[[Function], click.Command]:
-    """Return what makes a function a command of a group.
+    """Return a decorator that makes a function a command of a group.
 
     Parameters before the `*` are arguments. Those after it are options, required unless they have a
-    default, and annotated with `Annotated[type, help]`, behind which a dictionary may say more, as
-    `click.Option` takes it, or another `flag`. Of `**settings` those not given are left out.
+    default, and annotated with `Annotated[type, help]`. A dictionary after the help has more
+    keywords of `click.Option`, or another `flag`. `**settings` are only those that are given.
     """
 
     def declare(function: Function) -> click.Command:
@@ -65,7 +63,7 @@ def declared(group: click.Group, *settings: click.Option) -> Callable[[Function]
 
 
 def parameter_of(parameter: Parameter) -> click.Parameter:
-    """Return an option, or an argument; of a tuple an argument takes one or more."""
+    """Return an option or an argument; an argument that is a tuple takes one word or more."""
     name, default = parameter.name, parameter.default
     if parameter.kind != parameter.KEYWORD_ONLY:
         (kind, *several) = get_args(parameter.annotation) or [parameter.annotation]
@@ -85,15 +83,15 @@ def parameter_of(parameter: Parameter) -> click.Parameter:
 
 
 def model_options() -> list[click.Option]:
-    """Return an option for every setting of every model that the command decides.
+    """Return an option for every setting of every model.
 
-    The help shows pix2pix's default, and whose setting it is where it is not pix2pix's.
+    The help shows pix2pix's default, and names the models where it is not a setting of pix2pix.
     """
     owners: dict[str, list[type[Settings]]] = {}
     for model in MODELS.values():
         for entry in fields(model.config):
             owners.setdefault(entry.name, []).append(model.config)
-    for name in ("ranks", "start_from", "domains"):  # msrun's, --from, and as the data have them
+    for name in ("ranks", "start_from", "domains"):  # set by msrun, by --from, by the data
         del owners[name]
     return [setting_option(name, models) for name, models in owners.items()]
 
@@ -106,11 +104,11 @@ def config_options(**defaults: Any) -> list[click.Option]:
 def setting_option(
     name: str, owners: Sequence[type[Settings]], default: object = None
 ) -> click.Option:
-    """Return the option of a setting that these models have; not given, it is None."""
+    """Return the option of a setting that these models have; it is None unless given."""
     entries = [entry for owner in owners for entry in fields(owner) if entry.name == name]
     kinds = [click_type(entry.type) for entry in entries]
     kind = kinds[0]
-    if isinstance(kind, click.Choice):  # a model's own choices are checked with its settings
+    if isinstance(kind, click.Choice):  # of all models; the settings check each model's own
         kind = click.Choice(list(dict.fromkeys(word for each in kinds for word in each.choices)))
     flag = name.replace("_", "-")
     names = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
@@ -121,9 +119,9 @@ def setting_option(
 
 
 def click_type(annotation: Any) -> Any:
-    """Return click's type for an annotation; None where there is none."""
+    """Return click's type for an annotation, or None."""
     origin, parts = get_origin(annotation), get_args(annotation)
-    if type(None) in parts:  # `int | None`: not given is None
+    if type(None) in parts:  # `int | None`
         return click_type(parts[0])
     if origin is Literal:
         return click.Choice(parts)

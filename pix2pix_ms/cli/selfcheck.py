@@ -1,4 +1,4 @@
-"""Three training steps of a small pix2pix on this machine, and what a report of a problem needs."""
+"""Three training steps of a small pix2pix on this machine, and facts for a report of a problem."""
 
 import json
 import os
@@ -30,15 +30,15 @@ NO_VERSION = "not found"
 
 
 def check_device(name: str = "auto", report: Callable[[str], None] = print) -> None:
-    """Train three steps in graph mode, and operation by operation; report how each went.
+    """Train three steps in graph mode and three operation by operation, and report on them.
 
     Args:
         name: the device: auto, CPU, GPU or Ascend.
         report: called with every line.
 
     Raises:
-        Pix2PixError: if the device is not there, a step failed, or a loss is not finite; after
-            all that could be said.
+        Pix2PixError: if the device is not there, a step failed, or a loss is not finite; the
+            report is complete by then.
     """
     for line in surroundings(os.environ, process.ours):
         report(line)
@@ -46,7 +46,7 @@ def check_device(name: str = "auto", report: Callable[[str], None] = print) -> N
     began, failures = time.perf_counter(), []
     for mode, jit in (("graph mode", True), ("PyNative mode", False)):
         if time.perf_counter() - began > PATIENCE:
-            report(f"{mode}: left out, because graph mode took its time")
+            report(f"{mode}: left out, because graph mode took over {PATIENCE:.0f} s")
             continue
         try:
             report(f"{mode}: {trial(small(jit))}")
@@ -62,13 +62,12 @@ def check_device(name: str = "auto", report: Callable[[str], None] = print) -> N
 
 
 def small(jit: bool) -> Config:
-    """Return the settings of the pix2pix that is tried."""
     config: Config = preset("quick", size=32, jitter_size=32, n_layers=1, jit=jit)
     return config
 
 
 def trial(config: Config) -> str:
-    """Train a new model on one batch that is the same everywhere; return losses and seconds."""
+    """Train a new model on one batch, the same on every machine; return losses and seconds."""
     rows, columns = np.mgrid[-1:1:32j, -1:1:32j]
     x = np.stack([rows, columns, rows * columns])[None].astype(np.float32)
     model, losses, times = Pix2Pix(config), [], [time.perf_counter()]
@@ -87,7 +86,7 @@ def trial(config: Config) -> str:
 
 
 def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line each: drivers, processors, the variables set here (`ours`), and by the user."""
+    """Yield lines on drivers, processors, and the variables set here (`ours`) and by the user."""
     yield f"CANN: {cann_version(environment)}; CUDA: {cuda_version()}"
     granted = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield f"processors: {granted} of {os.cpu_count()}"
@@ -99,7 +98,7 @@ def surroundings(environment: Mapping[str, str], ours: Mapping[str, str]) -> Ite
 
 
 def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/Ascend")) -> str:
-    """Return the version of Ascend's toolkit, as its files have it."""
+    """Return the version of Ascend's toolkit, from its files."""
     homes = [Path(environment[name]) for name in ASCEND_HOMES if name in environment]
     with suppress(OSError):
         for folder in (*homes, root / "ascend-toolkit/latest", root / "cann"):
@@ -110,7 +109,7 @@ def cann_version(environment: Mapping[str, str], root: Path = Path("/usr/local/A
 
 
 def cuda_version(root: Path = Path("/usr/local/cuda")) -> str:
-    """Return the version of CUDA that is installed, as its file has it."""
+    """Return the version of CUDA, from its file."""
     with suppress(OSError, ValueError, KeyError):
         return str(json.loads((root / "version.json").read_text())["cuda"]["version"])
     return NO_VERSION

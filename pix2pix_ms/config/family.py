@@ -16,7 +16,7 @@ from pix2pix_ms.config.settings import (
 
 
 def halvings(config: Settings, side: int) -> int:
-    """Return how often images are halved until their shorter side has `side` pixels."""
+    """Return how often to halve images until their shorter side has `side` pixels."""
     return int(math.log2(max(min(config.shape) // side, 1)))
 
 
@@ -47,10 +47,10 @@ class GANConfig(Settings):
     epochs: int = 100
     samples: int = 50
 
-    channels: int = setting(1, "channels of the images: 1 grey, 3 RGB; as the data have", least=1)
-    classes: int = setting(10, "kinds of images that labels tell apart; as the data have", least=1)
+    channels: int = setting(1, "channels of the images: 1 grey, 3 RGB; as in the data", least=1)
+    classes: int = setting(10, "number of labels; as in the data", least=1)
     conditional: bool = setting(False, "give both networks the label (Mirza 2014)")
-    latent_dim: int = setting(32, "numbers of noise an image or a style is made of", least=1)
+    latent_dim: int = setting(32, "numbers of noise an image or a style is made from", least=1)
     ngf: int = setting(128, "width of the generator's narrowest hidden layer", least=1)
     ndf: int = setting(128, "width of the discriminator's narrowest hidden layer", least=1)
     discriminator_rate: float = setting(1.0, "D's learning rate, as a multiple of G's", above=0)
@@ -74,9 +74,7 @@ class DCGANConfig(GANConfig):
     ngf: int = 64
     ndf: int = 64
 
-    def check(self) -> None:
-        """Raise Pix2PixError for images that cannot be halved to 4x4."""
-        check_square(self)
+    check = check_square
 
 
 @dataclass(frozen=True)
@@ -107,9 +105,7 @@ class WGANConfig(DCGANConfig):
     )
     critic_steps: int = setting(5, "updates of the critic for one of the generator", least=1)
     clip: float = setting(0.01, "largest weight of the critic, with gan_mode wgan", above=0)
-    lambda_gp: float = setting(
-        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
-    )
+    lambda_gp: float = setting(10.0, "weight of gan_mode wgan-gp's gradient penalty", least=0)
 
     @property
     def penalised(self) -> bool:
@@ -126,11 +122,11 @@ class CycleGANConfig(FacadeSettings):
         "norm",
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("generator_AtoB", "generator_BtoA")
-    # Constants here, which the PatchGAN and the translator read from a config.
+    # Constants here; the PatchGAN and the translator read them from any config.
     conditional: ClassVar[bool] = False
     colours: ClassVar[str] = "rgb"
 
-    channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as the data have", least=1)
+    channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as in the data", least=1)
     direction: Direction = setting("AtoB", "which generator translates and is measured; both learn")
     n_blocks: int = setting(9, "residual blocks of a generator; 6 for 128x128", least=1)
     upsampling: Literal["transposed", "composed"] = setting(
@@ -138,29 +134,20 @@ class CycleGANConfig(FacadeSettings):
     )
     ngf: int = setting(64, "filters in a generator's first layer", least=1)
     ndf: int = setting(64, "filters in a discriminator's first layer", least=1)
-    n_layers: int = setting(
-        3, "strided layers of the PatchGANs, 1 to 5; 0: the 1x1 PixelGAN", least=0, most=5
-    )
+    n_layers: int = setting(3, "strided layers of the PatchGANs; 0: 1x1 PixelGAN", least=0, most=5)
     norm: Norm = setting("instance", "normalisation in all four networks")
     gan_mode: Literal["vanilla", "lsgan"] = setting("lsgan", "adversarial loss")
     lambda_cycle: float = setting(10.0, "weight of the cycle losses", least=0)
-    lambda_identity: float = setting(
-        0.5, "weight of the identity losses, times lambda_cycle", least=0
-    )
-    pool_size: int = setting(
-        50, "generated images of the past that a discriminator is shown", least=0
-    )
+    lambda_identity: float = setting(0.5, "weight of identity losses, times lambda_cycle", least=0)
+    pool_size: int = setting(50, "past generated images to show the discriminators", least=0)
 
     @property
     def input_channels(self) -> int:
         return self.channels
 
-    @property
-    def target_channels(self) -> int:
-        return self.channels
+    target_channels = input_channels
 
     def check(self) -> None:
-        """Raise Pix2PixError for images that the generator cannot halve twice."""
         for side in self.shape:
             expect(side % 4 == 0, "size, height, width", "multiples of 4", side)
 
@@ -176,7 +163,7 @@ class StarGANConfig(FacadeSettings):
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("average",)
     decays: ClassVar[bool] = False
-    # Constants here, as styles are colours and R1 always there; others read them from a config.
+    # Constants here, as styles are colours and R1 is always on; others read them from any config.
     channels: ClassVar[int] = 3
     input_channels: ClassVar[int] = 3
     colours: ClassVar[str] = "rgb"
@@ -187,8 +174,8 @@ class StarGANConfig(FacadeSettings):
     beta1: float = 0.0
     beta2: float = 0.99
     init_type: InitType = "kaiming"
-    domains: tuple[str, ...] = setting((), "names of the domains; as the data have")
-    latent_dim: int = setting(16, "numbers of noise a style is made of", least=1)
+    domains: tuple[str, ...] = setting((), "names of the domains; as in the data")
+    latent_dim: int = setting(16, "numbers of noise a style is made from", least=1)
     mapping_dim: int = setting(512, "width of the mapping network", least=1)
     style_dim: int = setting(64, "numbers in a style code", least=1)
     mapping_rate: float = setting(
@@ -197,19 +184,15 @@ class StarGANConfig(FacadeSettings):
     weight_decay: float = setting(1e-4, "pull of all weights towards 0", least=0)
     ema: float = setting(0.999, "decay of the averaged networks in a step", least=0, below=1)
     ngf: int = setting(64, "filters in the first layer of G, D and the style encoder", least=1)
-    max_filters: int = setting(512, "most filters of a layer", least=1)
+    max_filters: int = setting(512, "most filters in a layer", least=1)
     lambda_style: float = setting(1.0, "weight of the style reconstruction", least=0)
     lambda_diversity: float = setting(
         1.0, "weight of the diversity loss at first; it falls to 0 over the training", least=0
     )
     lambda_cycle: float = setting(1.0, "weight of the cycle loss", least=0)
-    lambda_r1: float = setting(
-        1.0, "weight of R1, the penalty on D's gradient at real images", least=0
-    )
+    lambda_r1: float = setting(1.0, "weight of R1, D's gradient penalty at real images", least=0)
 
-    def check(self) -> None:
-        """Raise Pix2PixError for images that cannot be halved to 4x4."""
-        check_square(self)
+    check = check_square
 
     def diversity_at(self, epoch: int) -> float:
         """Return the diversity loss's weight in `epoch`, counted from 1, falling linearly to 0.

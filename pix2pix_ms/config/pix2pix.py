@@ -1,8 +1,8 @@
-"""What a run of pix2pix is: one frozen dataclass with its defaults, and three presets."""
+"""The settings of pix2pix with their defaults, and its presets."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from pix2pix_ms.config.settings import (
     Colours,
@@ -22,11 +22,7 @@ LAB = (1, 2, "AtoB")  # channels and direction of colourisation: L to a and b
 
 @dataclass(frozen=True)
 class Config(FacadeSettings):
-    """Every setting of a run of pix2pix; the defaults are the paper's recipe (section 6.2 there).
-
-    Raises:
-        Pix2PixError: where a value is not possible, or two do not fit together.
-    """
+    """The settings of pix2pix; the defaults are the recipe of the paper, section 6.2."""
 
     model: ClassVar[str] = "pix2pix"
     architecture: ClassVar[tuple[str, ...]] = (
@@ -35,20 +31,16 @@ class Config(FacadeSettings):
     )  # fmt: skip
 
     input_channels: int = setting(
-        3,
-        "channels of the input image: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; as the data have",
-        least=1,
-        most=4,
-    )
+        3, "channels of the input image: 1 grey, 3 RGB, one more with alpha; as in the data",
+        least=1, most=4,
+    )  # fmt: skip
     target_channels: int = setting(3, "channels of the target image, likewise", least=1, most=4)
     colours: Colours = setting(
-        "rgb", "lab: the input is the target's lightness, and its colours are learned; as the data"
+        "rgb", "lab: the input is the target's lightness, its colours are learned; as in the data"
     )
     direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
 
-    levels: int | None = setting(
-        None, "levels of the U-Net; unless given: down to 1x1 pixel", least=2, most=14
-    )
+    levels: int | None = setting(None, "U-Net levels; unless given: to 1x1 pixel", least=2, most=14)
     skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
     upsampling: Upsampling = setting(
         "transposed",
@@ -56,25 +48,18 @@ class Config(FacadeSettings):
     )
     ngf: int = setting(64, "filters in the generator's first layer", least=1)
     ndf: int = setting(64, "filters in the discriminator's first layer", least=1)
-    n_layers: int = setting(
-        3, "strided layers of the PatchGAN, 1 to 5; 0: the 1x1 PixelGAN", least=0, most=5
-    )
+    n_layers: int = setting(3, "strided layers of the PatchGAN; 0: 1x1 PixelGAN", least=0, most=5)
     conditional: bool = setting(True, "show D the input image too; no: only the image it judges")
     norm: Norm = setting("batch", "normalisation in both networks")
     dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
     gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator", least=0)
-    lambda_gp: float = setting(
-        10.0, "weight of the gradient penalty, with gan_mode wgan-gp", least=0
-    )
+    lambda_gp: float = setting(10.0, "weight of gan_mode wgan-gp's gradient penalty", least=0)
     pixel_loss: PixelLoss = setting("l1", "distance between generated and target image")
     lambda_l1: float = setting(100.0, "weight of that distance", least=0)
     ema: float = setting(
-        0.0,
-        "share of a moving average of G's weights that a step keeps; it translates; 0: none",
-        least=0,
-        below=1,
+        0.0, "decay of an average of G's weights, used to translate; 0: none", least=0, below=1
     )
 
     @property
@@ -96,9 +81,9 @@ class Config(FacadeSettings):
         self.check_shape()
 
     def check_shape(self) -> None:
-        """Refuse a height or width the U-Net cannot halve as often as it has levels."""
+        """Refuse a height or width that the U-Net cannot halve at each of its levels."""
         stride = 2**self.depth
-        deepest = min(int(math.log2(side & -side)) for side in self.shape)  # all can be halved
+        deepest = min(int(math.log2(side & -side)) for side in self.shape)  # halves both sides
         shallower = f", or levels at most {deepest}" * (deepest >= 2)
         for name, side in zip(("height", "width"), self.shape, strict=True):
             below, above = side // stride * stride, -(-side // stride) * stride
@@ -146,15 +131,3 @@ SEGMENTER = Config(
     size=128, levels=5, ngf=32, dropout=False, batch_size=4, learning_rate=1e-3, beta1=0.9,
     epochs=40,
 )  # fmt: skip
-
-
-def segmenter_config(**changes: Any) -> Config:
-    """Return the settings of the segmenter with some fields changed.
-
-    Raises:
-        Pix2PixError: if a field has an impossible value.
-    """
-    size = changes.get("size", SEGMENTER.size)
-    smallest = 2 ** (changes.get("levels", SEGMENTER.levels) or 0)
-    expect(size % smallest == 0, "size", f"a multiple of {smallest}", size)
-    return replace(SEGMENTER, **changes)

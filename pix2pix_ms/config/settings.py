@@ -1,6 +1,6 @@
-"""What every training has in common: how a setting is declared and checked, and those they share.
+"""How a setting is declared and checked, and the settings that every model has.
 
-The settings of a model are one frozen dataclass, the only home of their defaults:
+The settings of a model are one frozen dataclass, the only place of their defaults:
 `config/pix2pix.py` has those of pix2pix, `config/family.py` those of its relatives.
 """
 
@@ -45,7 +45,7 @@ def check_choice(name: str, kind: Any, value: object) -> None:
 
 
 def check_value(entry: Field[Any], value: Any) -> None:
-    """Refuse a value that is not of a field's type, choices or range, as a damaged file's may be.
+    """Refuse a value that is not of a field's type, choices or range, as in a damaged file.
 
     Raises:
         Pix2PixError: naming the field.
@@ -79,20 +79,20 @@ def expect(holds: bool, name: str, expected: str, found: object) -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings every model's training has.
+    """The settings every model has.
 
     Raises:
-        Pix2PixError: where a value is not possible, or two do not fit together.
+        Pix2PixError: if a value is impossible, or two do not fit together.
     """
 
     model: ClassVar[str]
-    """What the command calls the model."""
+    """The model's name in the command."""
     architecture: ClassVar[tuple[str, ...]]
-    """The settings that decide which parameters its networks have, and their shapes."""
+    """The settings that decide the parameters of its networks, and their shapes."""
     networks: ClassVar[tuple[str, ...]] = ("generator",)
-    """What the names of the parameters begin with that translate or generate."""
+    """Prefixes of the parameters that inference needs."""
     grows: ClassVar[float] = 286 / 256
-    """What `jitter_size` is, in sizes, unless given."""
+    """`jitter_size` as a multiple of `size`, unless given."""
     decays: ClassVar[bool] = True
     """Whether the learning rate falls over the second half, unless `constant_epochs` is given."""
 
@@ -104,23 +104,17 @@ class Settings:
     )
     jitter_size: int | None = setting(
         None,
-        "what size grows to before the random crop; height and width in proportion; unless given: "
+        "side to resize to before the random crop; height and width in proportion; unless given: "
         "size x 286/256, and size itself where images are made of noise",
     )
     mirror: bool = setting(True, "mirror half of the training images, at random")
-    batch_size: int = setting(
-        1, "images or pairs in one step; with --distributed, of each rank", least=1
-    )
+    batch_size: int = setting(1, "images or pairs per step; with --distributed, per rank", least=1)
     ranks: int = setting(1, "processes that train together; as msrun has started them", least=1)
-    sync_batch_norm: bool = setting(
-        False, "with --distributed: batch statistics of all ranks' images; no: each of its own"
-    )
+    sync_batch_norm: bool = setting(False, "with --distributed: batch statistics over all ranks")
 
-    init_type: InitType = setting("normal", "how weights start")
-    init_gain: float = setting(0.02, "standard deviation, gain or value of the start", least=0)
-    learning_rate: float = setting(
-        2e-4, "the optimisers' learning rate while it is constant", above=0, below=1
-    )
+    init_type: InitType = setting("normal", "how weights are initialised")
+    init_gain: float = setting(0.02, "standard deviation, gain or value of these weights", least=0)
+    learning_rate: float = setting(2e-4, "initial learning rate", above=0, below=1)
     beta1: float = setting(0.5, "Adam's first decay rate", least=0, below=1)
     beta2: float = setting(0.999, "Adam's second decay rate", above=0, below=1)
 
@@ -131,15 +125,15 @@ class Settings:
         "and cyclegan's, all of the others'",
     )
     seed: int = setting(0, "decides weights, order, jitter, noise, and what is held out", least=0)
-    device: Device = setting("auto", "what to compute on; auto: the first there is")
+    device: Device = setting("auto", "what to compute on; auto: the first available")
     jit: bool = setting(True, "compile the step to a graph; no: run it operation by operation")
     amp: Amp = setting("O0", "mixed precision, in the levels of mindspore.amp; O0: none")
-    amp_dtype: Half = setting("float16", "its type of 16 bits; bfloat16: on Ascend alone")
+    amp_dtype: Half = setting("float16", "the 16-bit type; bfloat16: on Ascend only")
 
-    save_every: int = setting(10, "epochs between kept copies of what translates", least=1)
+    save_every: int = setting(10, "epochs between checkpoints for inference", least=1)
     sample_every: int = setting(1, "epochs between sample grids; the last has one too", least=1)
     samples: int = setting(4, "held-out images in the sample grid", least=1)
-    start_from: str | None = setting(None, "whose networks it starts with: option --from")
+    start_from: str | None = setting(None, "run or network to start with: option --from")
 
     def __init_subclass__(cls) -> None:
         """Let a subclass change a default alone, `size: int = 8`: help and bounds are inherited."""
@@ -153,7 +147,7 @@ class Settings:
             check_value(entry, getattr(self, entry.name))
         grown = self.jitter >= self.size
         expect(grown, "jitter_size", f"at least {self.size}, which is size", self.jitter_size)
-        if self.jitter_size == round(self.size * self.grows):  # lets it follow another size
+        if self.jitter_size == round(self.size * self.grows):  # so that it follows another size
             object.__setattr__(self, "jitter_size", None)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
         needed = "O0 where a loss has a gradient penalty, as with stargan and gan_mode wgan-gp"
@@ -168,11 +162,11 @@ class Settings:
 
     @property
     def penalised(self) -> bool:
-        """Whether a loss has the gradient of a gradient."""
+        """Whether a loss has a gradient penalty, and so a second derivative."""
         return False
 
     def check(self) -> None:
-        """Refuse what only this model can tell does not fit."""
+        """Raise Pix2PixError where this model's own settings do not fit together."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -181,7 +175,7 @@ class Settings:
 
     @property
     def jitter(self) -> int:
-        """What size grows to before the random crop."""
+        """The side that `size` is resized to before the random crop."""
         return round(self.size * self.grows) if self.jitter_size is None else self.jitter_size
 
     @property
@@ -208,11 +202,11 @@ class Settings:
         return self.learning_rate * (1 - decayed)
 
     def changed_since(self, before: Self, epoch: int) -> list[str]:
-        """Say what of the schedule is other in `epoch` than the settings before had it."""
+        """Return a line for each part of the schedule that differs in `epoch` from `before`."""
         rate = self.learning_rate_at(epoch)
-        return [f"the learning rate goes on at {rate:.2g}"] * (
-            rate != before.learning_rate_at(epoch)
-        )
+        if rate == before.learning_rate_at(epoch):
+            return []
+        return [f"the learning rate goes on at {rate:.2g}"]
 
     def to_json(self) -> str:
         values = {"model": self.model, **asdict(self), "jitter_size": self.jitter}
@@ -220,28 +214,27 @@ class Settings:
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Self:
-        """Return the settings in `text`; `where` is the place an error names.
-
-        Raises:
-            Pix2PixError: if the text is not JSON, of another model, names an unknown setting, or
-                gives one a value that is not possible.
-        """
+        """Return the settings in JSON text; raises as `from_values`, or where it is not JSON."""
         return cls.from_values(parsed(text, where), where)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], where: str) -> Self:
-        """Return the settings of parsed JSON; raises as `from_json`."""
-        if (named := values.get("model", cls.model)) != cls.model:
-            raise Pix2PixError(
-                f"{where}: expected settings of {cls.model}, found those of {named!r}"
-            )
-        if unknown := values.keys() - {"model", *(entry.name for entry in fields(cls))}:
-            raise unreadable(where, f"the unknown setting {min(unknown)}")
+        """Return the settings in values parsed from JSON; an error names `where` they are.
+
+        Raises:
+            Pix2PixError: if they are another model's, or one is unknown or impossible.
+        """
         settings: dict[str, Any] = {  # JSON has no tuples
             name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()
-            if name != "model"
         }
+        model = settings.pop("model", cls.model)
+        if model != cls.model:
+            raise Pix2PixError(
+                f"{where}: expected settings of {cls.model}, found those of {model!r}"
+            )
+        if unknown := settings.keys() - {entry.name for entry in fields(cls)}:
+            raise unreadable(where, f"the unknown setting {min(unknown)}")
         try:
             return cls(**settings)
         except Pix2PixError as error:
@@ -268,8 +261,6 @@ def unreadable(where: str, found: object) -> Pix2PixError:
 
 @dataclass(frozen=True)
 class FacadeSettings(Settings):
-    """The settings of a model that learns from procedural facades where no data is given."""
+    """The settings of a model that trains on procedural facades where no data is given."""
 
-    facades: int = setting(
-        400, "procedural facades to make, where no data is given", least=1, most=10**6
-    )
+    facades: int = setting(400, "procedural facades to make without --data", least=1, most=10**6)

@@ -1,1 +1,1 @@
-"""To others and from them: PyTorch's checkpoints, ONNX, MindIR, exported weights."""
+"""Conversion and export: PyTorch's checkpoints, ONNX, MindIR, weights."""

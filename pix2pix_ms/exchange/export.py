@@ -20,8 +20,8 @@ def export_as(
 ) -> tuple[Path, ...]:
     """Write the network of a checkpoint in one of three formats; return the files.
 
-    safetensors is what `export` writes; mindir and onnx are the graph of a generator, with weights
-    in float32, and run without this package.
+    `export` writes safetensors; mindir and onnx are the graph of a generator, with weights in
+    float32, and run without this package.
 
     Args:
         source: as `checkpoints.file_of` takes it.
@@ -31,7 +31,7 @@ def export_as(
         choices: for a graph, what `frozen.freeze` takes, and `direction`: which of CycleGAN's two.
 
     Raises:
-        Pix2PixError: if the source cannot be read, it or the ending does not suit the format, a
+        Pix2PixError: if the source cannot be read, it or the ending does not fit the format, a
             choice is impossible, or a file exists.
     """
     kind = format_of(out, kind)
@@ -39,8 +39,8 @@ def export_as(
     if kind == "safetensors":
         for name in choices:
             raise Pix2PixError(
-                f"{name}: expected it with a graph, as .mindir or .onnx, found it with "
-                f"{out.name}, which holds weights alone; leave it out, or change --out"
+                f"{name}: expected it with a graph, .mindir or .onnx, found {out.name}, which "
+                "holds weights alone; leave it out, or change --out"
             )
         return export(source, out, force)
     check_new(out, force=force)
@@ -111,5 +111,5 @@ def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
     }
     with appearing_whole(out) as writing:
         weights.write(arrays, writing)
-        replace_text(beside, config.to_json())  # just before they appear, for it says what they are
+        replace_text(beside, config.to_json())  # first, as it says what they are
     return out, beside

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import mindspore as ms
 from mindspore import Tensor, nn
 
 from pix2pix_ms import __version__
@@ -17,12 +16,12 @@ from pix2pix_ms.pix2pix.translate import STATISTICS, Mode
 INPUT, OUTPUT = "input_image", "generated_image"
 RESNET_MULTIPLE = 4  # its residual blocks see a quarter of the image
 SMALLEST = 8  # what the reflection padding of that quarter needs
-LARGEST = 2**30  # bytes: of more MindSpore makes several files, and protobuf ends soon after
+LARGEST = 2**30  # bytes; MindSpore splits larger files, and protobuf has a limit of 2 GiB
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """A generator with its choices fixed.
+    """A generator prepared for export.
 
     `shape` is that of one input image, (1, C, H, W); `masks` are the dropout masks of every call,
     float32 [1, C', H', W'] each, or none.
@@ -36,7 +35,7 @@ class Frozen:
     dropout_seed: int | None
 
     def facts(self) -> dict[str, str]:
-        """Return a file's metadata."""
+        """Return the metadata for the exported file."""
         return {
             "made_by": f"pix2pix_ms {__version__}",
             "model": self.config.model,
@@ -52,14 +51,13 @@ class Frozen:
 
 
 class Alone(nn.Cell):
-    """A generator and its masks as a function of the image, float32 [1, C, H, W] in [-1, 1]."""
+    """A generator with fixed masks: its only input is the image, float32 [1, C, H, W]."""
 
     def __init__(self, generator: nn.Cell, masks: tuple[Tensor, ...]) -> None:
         super().__init__(auto_prefix=False)  # parameters keep the names of the checkpoint
         self.generator, self.masks = generator, masks
 
     def construct(self, x: Tensor) -> Tensor:
-        """Return G(x)."""
         return self.generator(x, *self.masks)
 
 
@@ -77,8 +75,8 @@ def freeze(
     Args:
         mode: "paper": batch statistics; "eval": the moving ones.
         size: side of the images, unless `height` or `width` is given; by default the config's.
-        dropout_seed: of the masks, the same for every image, as `translate` has them with this
-            seed; without it dropout is off.
+        dropout_seed: of the masks, the same for every image, and the same as in `translate` with
+            this seed; without it dropout is off.
 
     Raises:
         Pix2PixError: if the network does not take such images, has no dropout, or is too large.
@@ -103,9 +101,8 @@ def freeze(
 
 
 def check_weight(generator: nn.Cell) -> None:
-    """Refuse a network that does not go into one file."""
-    parameters: list[ms.Parameter] = list(generator.get_parameters())
-    total = sum(4 * int(parameter.size) for parameter in parameters)
+    """Refuse a network that does not fit in one file."""
+    total = sum(4 * int(parameter.size) for parameter in generator.get_parameters())
     if total >= LARGEST:
         raise Pix2PixError(
             f"export: expected float32 weights of less than {LARGEST >> 20} MiB, found "
@@ -114,7 +111,7 @@ def check_weight(generator: nn.Cell) -> None:
 
 
 def check_sides(generator: Any, name: str, side: int) -> None:
-    """Refuse a side that the generator cannot halve as often as it needs."""
+    """Refuse a side that the generator cannot halve at each of its levels."""
     step = 2**generator.levels if isinstance(generator, UNet) else RESNET_MULTIPLE
     least = max(step, SMALLEST)
     if side < least or side % step:

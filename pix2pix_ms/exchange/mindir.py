@@ -17,15 +17,14 @@ from pix2pix_ms.exchange.frozen import Alone, Frozen
 
 
 def write(network: Frozen, path: Path) -> None:
-    """Write a graph of the frozen shape, weights in float32; metadata is in its `user_info`."""
+    """Write the graph for one shape, with float32 weights, and metadata in its `user_info`."""
 
     def describe(model: Any) -> None:
         for key, value in network.facts().items():
             model.user_info.add(key=key, value=value)
 
     image = Tensor(np.zeros(network.shape, np.float32))
-    # MindSpore (2.8) refuses names with spaces or accents, also those of folders above; whether it
-    # still does is tested in test_onnx.py.
+    # MindSpore (2.8) refuses paths with spaces or accents; test_onnx.py tests if it still does.
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
         made = Path(folder).absolute() / "graph.mindir"
         with contextlib.chdir(folder):

@@ -1,9 +1,9 @@
 """A generator as an ONNX graph, written with the `onnx` library: a function for each kind of cell.
 
 MindSpore's own ONNX export (2.8 to 2.10) gives a transposed convolution an attribute onnxruntime
-rejects, and writes moving statistics where the image's own are asked for.
+rejects, and writes moving statistics in place of the image's own.
 
-The batch axis is free. In mode "paper" every image is normalised by its own statistics: batch
+The batch size is free. In mode "paper" every image is normalised by its own statistics: batch
 normalisation of a batch of one, the paper's, is instance normalisation. (The network in MindSpore
 normalises a batch of several by the statistics of all.) Dropout masks are the same for every image.
 """
@@ -33,7 +33,7 @@ from pix2pix_ms.pix2pix.nets.resnet import Layer, Residual, ResNet
 from pix2pix_ms.pix2pix.nets.unet import Down, UNet, Up
 from pix2pix_ms.training import weights
 
-OPSET, IR_VERSION = 17, 8  # of 2022: runtimes older than the newest read them
+OPSET, IR_VERSION = 17, 8  # of 2022, so that older runtimes read them too
 
 
 class Graph:
@@ -57,13 +57,13 @@ class Graph:
         return name
 
     def parameters(self, *parameters: ms.Parameter) -> list[str]:
-        """Add parameters under their names in a checkpoint; return these."""
+        """Add parameters as constants; return their names, which are those in a checkpoint."""
         return [self.constant(entry.name, entry.asnumpy()) for entry in parameters]
 
 
 @singledispatch
 def emit(cell: nn.Cell, graph: Graph, x: str) -> str:
-    """Add what a cell computes of the value x; return the name of the result."""
+    """Add the nodes of a cell with input x; return the name of its output."""
     del graph, x
     raise Pix2PixError(
         f"{type(cell).__name__}: expected a cell with an ONNX form, found none in "

@@ -30,18 +30,18 @@ def convert(
     force: bool = False,
     **settings: Any,
 ) -> list[str]:
-    """Convert PyTorch's weights to a checkpoint, or a checkpoint or a run's last to PyTorch's.
+    """Convert PyTorch's weights to a checkpoint, or a checkpoint or the last of a run to PyTorch's.
 
     Args:
         discriminator: the discriminator's `.pth`, read or written beside the generator's.
         force: replace files that are there.
-        settings: what cannot be inferred from a `.pth`, as `to_checkpoint` takes it.
+        settings: those that cannot be inferred from a `.pth`, as for `to_checkpoint`.
 
     Returns:
         A line for each file written.
 
     Raises:
-        Pix2PixError: if the names do not decide the way, or as the function for that way does.
+        Pix2PixError: if a file name does not fit, a file exists, or as the functions below raise.
     """
     from_torch = source.suffix in pytorch_file.SUFFIXES
     if not source.is_dir():
@@ -98,7 +98,7 @@ def to_checkpoint(
 
 
 def read_state(path: Path) -> dict[str, np.ndarray]:
-    """Read a state_dict without what DataParallel adds to names, and without step counts."""
+    """Read a state_dict without DataParallel's prefix of names, and without step counts."""
     return {
         name.removeprefix("module."): array
         for name, array in pytorch_file.read(path).items()
@@ -107,7 +107,7 @@ def read_state(path: Path) -> dict[str, np.ndarray]:
 
 
 def infer_all(states: Iterable[tuple[Path, State]]) -> dict[str, Any]:
-    """Return the fields of Config that the networks in the files decide."""
+    """Return the fields of Config that can be inferred from the networks in the files."""
     found: dict[str, Any] = {}
     for path, state in states:
         inferred = infer(state, path)
@@ -123,7 +123,7 @@ def infer_all(states: Iterable[tuple[Path, State]]) -> dict[str, Any]:
 
 
 def config_of(inferred: Mapping[str, Any], settings: Mapping[str, Any]) -> Config:
-    """Return the config of networks, of what was inferred and what was given."""
+    """Return the config of the networks, from inferred and given settings."""
     levels = inferred.get("levels")
     size = settings.get("size", 2**levels if levels else Config.size)
     fields = {**inferred, "size": size, **settings}
@@ -135,7 +135,7 @@ def filled(state: State, config: Config, path: Path) -> nn.Cell:
     """Build the network of a state_dict and copy its arrays into it.
 
     Raises:
-        Pix2PixError: naming the first array that is missing, too many or of another shape.
+        Pix2PixError: naming the first array that is missing, unknown or of another shape.
     """
     network = UNet(config) if UNET in state else PatchGAN(config)
     names = reference_names(network, config)
@@ -155,7 +155,7 @@ def filled(state: State, config: Config, path: Path) -> nn.Cell:
 
 
 def check_equal(path: Path, name: str, expected: object, found: object) -> None:
-    """Refuse a state_dict that is not quite one of the reference's."""
+    """Refuse a state_dict with other arrays than the reference's networks have."""
     if expected != found:
         raise Pix2PixError(
             f"{path}: expected {name} {expected}, found {found}; only the reference's own "
@@ -215,7 +215,7 @@ def state_dict(network: nn.Cell, config: Config) -> dict[str, np.ndarray]:
         if parameter.name in names:
             name = names[parameter.name]
             state[name] = parameter.asnumpy()
-            if name.endswith("running_var"):  # a strict load_state_dict may ask for the count
+            if name.endswith("running_var"):  # a strict load_state_dict needs the count
                 layer = name.removesuffix("running_var")
                 state[f"{layer}num_batches_tracked"] = np.array(0, np.int64)
     return state

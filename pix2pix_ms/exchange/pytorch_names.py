@@ -30,10 +30,10 @@ LEAVES = {  # of normalisation: our names and the reference's
 
 
 def infer(state: State, path: Path) -> dict[str, Any]:
-    """Return the fields of Config that the shapes of a network decide.
+    """Return the fields of Config that can be inferred from a network's shapes.
 
     Raises:
-        Pix2PixError: if it is none of the reference's for pix2pix.
+        Pix2PixError: if it is none of the reference's networks for pix2pix.
     """
     if UNET in state:
         levels = max(name.count("model.") for name in state) - 1  # blocks contain one another
@@ -79,13 +79,13 @@ def norm_of(state: State, inner_bias: str) -> Norm:
 
 
 def reference_names(network: nn.Cell, config: Config) -> dict[str, str]:
-    """Return the reference's name for every parameter of ours that it has too."""
+    """Return the reference's name of each of our parameters, by our name."""
     is_generator = isinstance(network, UNet)
     layers = generator_layers(config.depth) if is_generator else discriminator_layers(config)
     names = {}
     for parameter in network.get_parameters():
         layer, leaf = parameter.name.rsplit(".", 1)
-        if config.norm == "batch" or not layer.endswith(".norm"):  # MindSpore's have idle ones
+        if config.norm == "batch" or not layer.endswith(".norm"):  # others' are unused
             names[parameter.name] = f"{layers[layer]}.{LEAVES.get(leaf, leaf)}"
     return names
 

@@ -44,12 +44,12 @@ def choose_device(name: str = "auto") -> str:
 
 
 def computes_on_cpu() -> bool:
-    """Tell whether to build what only pays on a CPU."""
+    """Return whether to use what is faster on a CPU alone."""
     return str(ms.get_context("device_target")) == "CPU"
 
 
 def is_present(target: str) -> bool:
-    """Tell whether MindSpore can compute on `target` here."""
+    """Return whether MindSpore can compute on `target` here."""
     if target == "CPU":
         return True
     with suppress(RuntimeError, ValueError):

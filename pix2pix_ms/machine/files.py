@@ -22,7 +22,7 @@ def check_new(
 
     Args:
         folder: the outputs are folders.
-        inputs: files that are read, which no output replaces.
+        inputs: files that no output may replace, even with `force`.
 
     Raises:
         Pix2PixError: naming the first that exists, or that is a folder where a file is written.
@@ -45,10 +45,10 @@ def check_new(
 
 @contextmanager
 def appearing_whole(path: Path, older: Path | None = None) -> Iterator[Path]:
-    """Give a path to write to; what was written takes the place of `path` once it is on disk.
+    """Give a path to write to; the new file replaces `path` once it is on disk.
 
     Args:
-        older: where what was at `path` until then is to stay.
+        older: where to move what was at `path`.
 
     Raises:
         OSError: if it cannot be written; it names `path`.
@@ -95,8 +95,8 @@ def replace_text(path: Path, text: str) -> None:
 def held(place: Path, is_file: bool = False) -> Iterator[None]:
     """Lock a folder (or a file about to be written) against other processes.
 
-    The lock ends with this process, which may take it again. A folder is made if it is missing,
-    and removed if nothing is written to it.
+    The lock ends with this process, which may lock it again. A missing folder is made, and removed
+    if nothing is written to it.
 
     Raises:
         Pix2PixError: if another process has locked it.

@@ -1,10 +1,9 @@
-"""Mixed precision: networks that compute in half precision, and losses scaled so that they can.
+"""Mixed precision: networks that compute in half precision, with scaled losses.
 
-Micikevicius et al. 2018: layers compute in 16 bits, where an accelerator is several times as fast;
-weights, their updates and the losses keep 32. A 16-bit gradient below 6e-8 would be 0, so the loss
-is multiplied by a scale before the gradient is taken, and the gradient divided by it before the
-update. Where the scale was too large and a gradient overflowed, the step is skipped and the scale
-halved.
+Micikevicius et al. 2018: layers compute in 16 bits, in which an accelerator is several times as
+fast; weights, their updates and the losses stay in 32. A 16-bit gradient below 6e-8 would be 0, so
+the loss is multiplied by a scale before the gradient is taken, and the gradient divided by it
+before the update. If a gradient overflows, the step is skipped and the scale halved.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,19 +26,19 @@ Terms = tuple[Tensor, ...]
 
 
 def mixed(network: nn.Cell, config: Settings) -> Any:
-    """Return a network as the training step is to call it: float32 in, float32 out.
+    """Return a network for the training step to call: float32 in, float32 out.
 
     With `amp` O0 that is the network itself. Otherwise its layers are changed in place to compute
-    in half precision, with weights and statistics kept in float32:
+    in half precision, with weights and statistics in float32:
 
-    O2: all but normalisation, which computes in float32 and hands on halves.
-    O3: normalisation too reads and writes halves.
+    O2: all but normalisation, which computes in float32 and returns halves.
+    O3: normalisation too has halves for input and output.
     auto: operator by operator: convolutions and products in half, exponents, logarithms and
-        normalisation in float32, the others as their inputs are.
+        normalisation in float32, the others in the type of their inputs.
 
     Raises:
         Pix2PixError: if the type is bfloat16 and the device is not an Ascend: a CPU has no such
-            convolution (MindSpore 2.8), and on a GPU nobody has seen one.
+            convolution (MindSpore 2.8), and on a GPU it is untested.
     """
     if config.amp == "O0":
         return network
@@ -51,8 +50,8 @@ def mixed(network: nn.Cell, config: Settings) -> Any:
         )
     if config.amp == "O2":
         norms = {type(cell) for _, cell in network.cells_and_names() if hasattr(cell, "in_float32")}
-        kept = [*amp.get_black_list(), *norms]
-        return amp.custom_mixed_precision(network, black_list=kept, dtype=dtype)
+        full = [*amp.get_black_list(), *norms]
+        return amp.custom_mixed_precision(network, black_list=full, dtype=dtype)
     half = amp.auto_mixed_precision(network, config.amp, dtype)
 
     def in_float32(*inputs: Tensor) -> Tensor:
@@ -62,13 +61,13 @@ def mixed(network: nn.Cell, config: Settings) -> Any:
 
 
 class LossScaled(nn.Cell):
-    """An optimiser of scaled losses: it divides the gradients, and skips a step that overflowed.
+    """An optimiser for scaled losses: it unscales gradients, and skips a step that overflowed.
 
     Its own state is named after the optimiser's and belongs in a checkpoint.
 
     Args:
         optimiser: updates the weights, given their gradients.
-        scale: how much larger the loss is at first.
+        scale: the first scale of the loss.
     """
 
     def __init__(self, optimiser: nn.Optimizer, scale: float) -> None:
@@ -86,23 +85,22 @@ class LossScaled(nn.Cell):
 
     @property
     def parameters(self) -> tuple[ms.Parameter, ...]:
-        """The weights it updates, in the order in which it takes their gradients."""
+        """The weights it updates, in the order of their gradients."""
         return self.optimiser.parameters
 
     @property
     def learning_rate(self) -> ms.Parameter:
-        """The optimiser's rate."""
         return self.optimiser.learning_rate
 
     def scale(self, loss: Tensor) -> Tensor:
-        """Return a loss as its gradient is to be taken of, a float32 scalar."""
+        """Return the loss to differentiate, a float32 scalar."""
         return self.scaler.scale(loss)
 
     def construct(self, gradients: tuple[Tensor, ...]) -> Tensor:
-        """Update the weights with the gradients of a scaled loss, or skip the step; say which.
+        """Update the weights with the gradients of a scaled loss, or skip the step.
 
-        It returns whether it updated because a graph would make a tensor of unknown shape of
-        `None` (MindSpore 2.8).
+        Returns:
+            Whether it updated; of None a graph makes a tensor of unknown shape (MindSpore 2.8).
         """
         unscaled = self.scaler.unscale(self.mean(gradients))
         finite = amp.all_finite(unscaled)
@@ -115,9 +113,9 @@ class LossScaled(nn.Cell):
 
 
 def loss_scaled(optimiser: nn.Optimizer, config: Settings) -> Any:
-    """Return an optimiser as mixed precision needs it; with `amp` O0 it is as it was.
+    """Wrap an optimiser for mixed precision; with `amp` O0 return it as it is.
 
-    bfloat16 has the range of float32: its losses need no scale, and begin at 1.
+    bfloat16 has the range of float32: its losses need no scale, and start with 1.
     """
     if config.amp == "O0":
         return optimiser
@@ -127,9 +125,8 @@ def loss_scaled(optimiser: nn.Optimizer, config: Settings) -> Any:
 def gradient_step(loss: Callable[..., Terms], optimiser: Any) -> Callable[..., Terms]:
     """Return the function that updates an optimiser's weights once with a loss's gradient.
 
-    It takes what `loss` takes. `loss` returns the value to minimise, then the terms to report; the
-    function returns those terms. The gradient is that of the scaled value where the optimiser is
-    one of scaled losses; the terms are never scaled.
+    `loss` returns the value to minimise, then the terms to report. The function takes the arguments
+    of `loss` and returns these terms, which are never scaled.
     """
 
     def scaled(*inputs: Tensor) -> Terms:
@@ -148,16 +145,16 @@ def gradient_step(loss: Callable[..., Terms], optimiser: Any) -> Callable[..., T
 
 
 def array_of(tensor: Tensor) -> np.ndarray:
-    """Return a tensor as float32, whichever precision it has: NumPy knows no bfloat16."""
+    """Return a tensor of any precision as a float32 array: NumPy has no bfloat16."""
     return (tensor if tensor.dtype == ms.float32 else tensor.astype(ms.float32)).asnumpy()
 
 
 def accounting(parameters: Mapping[str, ms.Parameter]) -> dict[str, float]:
-    """Return what a log says of mixed precision: skipped updates so far, the smallest scale.
+    """Return the log's columns on mixed precision: skipped updates so far, the smallest scale.
 
     Args:
-        parameters: a model's, with those of its optimisers; without mixed precision nothing is
-            returned.
+        parameters: a model's, with those of its optimisers. Without mixed precision there are no
+            such columns.
     """
     found: dict[str, list[float]] = {SKIPPED: [], SCALE: []}
     for name, value in parameters.items():
@@ -169,7 +166,7 @@ def accounting(parameters: Mapping[str, ms.Parameter]) -> dict[str, float]:
 
 
 def account(row: Mapping[str, float]) -> str:
-    """Say in words what `accounting` put into a row of the log."""
+    """Return these columns of a row as text; without mixed precision, none."""
     if SCALE not in row:
         return ""
     return f"  skipped {row[SKIPPED]:.0f} updates, loss scale {row[SCALE]:.0f}"

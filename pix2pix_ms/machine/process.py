@@ -1,4 +1,4 @@
-"""What is set before MindSpore is loaded, and what keeps memory from growing after."""
+"""Environment variables set before MindSpore is loaded, and memory returned to the system."""
 
 import ctypes
 import gc
@@ -13,9 +13,9 @@ HEAPS, M_ARENA_MAX = "MALLOC_ARENA_MAX", -8  # the variable and the option of gl
 GLIBC = platform.libc_ver()[0] == "glibc"
 ISA, WAITING, LOGGED = "ONEDNN_MAX_CPU_ISA", "MS_DEV_HOST_BLOCKING_RUN", "GLOG_v"
 ours: dict[str, str] = {}
-"""The variables that were set here, so that a report can tell them from the user's."""
+"""The variables set here, so that a report can tell them from the user's."""
 late: list[str] = []
-"""What was imported before this package, of what should come after."""
+"""What was imported before this package and should be imported after it."""
 
 
 def prefer(name: str, value: str) -> None:
@@ -25,7 +25,7 @@ def prefer(name: str, value: str) -> None:
 
 
 def prepare_process() -> None:
-    """Set what MindSpore reads from the environment: oneDNN's kernels, waiting, what is logged.
+    """Set what MindSpore reads from the environment: oneDNN's kernels, waiting, logging.
 
     MindSpore 2.9 and 2.10 carry oneDNN 3.10.1, whose convolutions fall back to its reference
     kernel on AVX-512 processors (a 256x256 training step takes minutes); capping the instruction
@@ -44,27 +44,27 @@ def prepare_process() -> None:
         prefer(ISA, "AVX2")
     if not accelerators():
         wait_asleep()
-    # Deprecation warnings carry pid and time and cannot be compared; errors say at length what the
-    # exception says that comes after them, also where Ctrl-C ended a compilation.
+    # Logged warnings carry pid and time and cannot be compared; logged errors repeat at length the
+    # exception that follows them, also where Ctrl-C ended a compilation.
     prefer(LOGGED, "4")
-    # Where MindSpore (2.8) writes down the graph whose compilation has ended in an error: nowhere.
-    # By itself it makes a folder rank_0 in the current one, also at Ctrl-C.
+    # Where MindSpore (2.8) writes a graph that failed to compile, also at Ctrl-C: nowhere. Its
+    # default is a new folder rank_0 in the current one.
     prefer("MS_OM_PATH", os.devnull)
-    # MindSpore (2.8) sets this too, but then `import onnx` before it has loaded protobuf's other
-    # implementation, with which MindSpore cannot be imported any more.
+    # MindSpore (2.8) sets this too. But if onnx is imported before, protobuf's other implementation
+    # is loaded, and MindSpore can no longer be imported.
     prefer("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
     share_heaps()
 
 
 def wait_asleep() -> None:
-    """Let the thread that asks MindSpore for a result sleep until it is there; for a CPU.
+    """Let the thread that calls MindSpore sleep until the result is there; for a CPU.
 
-    By itself MindSpore (2.7 to 2.10) hands work to another thread and waits for it in an empty
-    loop, which takes a core from the kernels: on 2 cores a 256x256 training step takes twice as
-    long (the rows `ours` and `ours_spinning` of benchmarks/RESULTS.md). With this variable the
-    calling thread runs the graph itself and sleeps while its kernels compute. An accelerator is
-    left alone: there the other thread prepares kernels while the device computes. It must be set
-    before MindSpore first computes. The user's value wins.
+    By default MindSpore (2.7 to 2.10) hands work to another thread and waits for it in a busy loop,
+    which takes a core from the kernels: on 2 cores a 256x256 training step takes twice as long (the
+    rows `ours` and `ours_spinning` of benchmarks/RESULTS.md). With this variable the calling thread
+    runs the graph itself and sleeps while its kernels compute. It is not for an accelerator: there
+    the other thread prepares kernels while the device computes. It must be set before MindSpore
+    first computes. The user's value wins.
     """
     prefer(WAITING, "1")
 
@@ -84,20 +84,20 @@ def mindspore_release() -> tuple[int, ...]:
 
 
 def share_heaps() -> None:
-    """Give all threads together a heap for each core, before there are many.
+    """Limit malloc to one heap per core.
 
-    By itself glibc makes eight for each core, and every epoch reads with new threads: each heap
-    keeps free memory of its own (`tests/faults/test_long.py`). The user's value wins.
+    By default glibc makes eight per core, each of which retains free memory, and every epoch reads
+    with new threads (`tests/faults/test_long.py`). The user's value wins.
     """
     if GLIBC and HEAPS not in os.environ:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, len(os.sched_getaffinity(0)))
 
 
 def give_back() -> None:
-    """Give memory back that nobody uses any more, so that it does not pile up between epochs.
+    """Return unused memory to the system, so that it does not pile up over the epochs.
 
-    A figure is a ring of references, some MB that wait for Python's collector; and glibc keeps
-    pages that have become free in the middle of a heap.
+    A figure is a cycle of references, some MB that wait for Python's collector; and glibc retains
+    free pages in the middle of a heap.
     """
     gc.collect()
     if GLIBC:

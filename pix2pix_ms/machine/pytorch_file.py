@@ -1,9 +1,9 @@
 """PyTorch's weight files, read and written without PyTorch; reading one runs nothing in it.
 
-A `.pth` contains pickles, and unpickling calls whatever they name. Here a name is refused, or means
-something inert, so that a file can describe tensors and nothing else. Both layouts are read: a zip
-of one pickle and raw numbers (PyTorch 1.6 and later), and pickles in sequence with the raw numbers
-behind them (before, and still on request).
+A `.pth` contains pickles, and unpickling calls whatever they name. Here a name is refused, or is
+that of something inert, so a file can describe tensors and nothing else. Both layouts are read: a
+zip of one pickle and raw numbers (PyTorch 1.6 and later), and pickles in sequence with the raw
+numbers behind them (before, and still on request).
 """
 
 import io
@@ -22,7 +22,7 @@ from pix2pix_ms.machine.files import appearing_whole
 
 SUFFIXES = (".pth", ".pt")
 MAGIC = 0x1950A86A20F9469CFC6C  # opens the older layout
-MOST_OPCODES = 1_000_000  # a tensor takes about thirty; more would only keep the reader busy
+MOST_OPCODES = 1_000_000  # a tensor takes about thirty
 STORAGES = {  # PyTorch's kinds of storage, as numpy's types
     "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2",
     "LongStorage": "<i8", "IntStorage": "<i4",
@@ -30,7 +30,7 @@ STORAGES = {  # PyTorch's kinds of storage, as numpy's types
 
 
 class Inert:
-    """What a pickle may make: setting its attributes, as pickles can, has no effect."""
+    """An object that a pickle may make; its attempts to set attributes have no effect."""
 
     def __setstate__(self, _: object) -> None: ...
 
@@ -40,7 +40,7 @@ class Entries(Inert, dict):
 
 
 class Storage(NamedTuple):
-    """Where numbers lie: their numpy type, the storage's key in the file, and how many."""
+    """A storage in the file: its numpy type, key and number of elements."""
 
     dtype: str
     key: str
@@ -82,7 +82,7 @@ class Unpickler(pickle.Unpickler):
         self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the inert thing for a name, or refuse it; nothing is ever imported."""
+        """Return the inert class for a name, or refuse it; nothing is ever imported."""
         wanted = f"{module}.{name}"
         if wanted not in ALLOWED:
             raise Pix2PixError(
@@ -103,10 +103,10 @@ class Unpickler(pickle.Unpickler):
 
 
 def load(file: io.BytesIO, path: Path) -> tuple[Any, dict[str, Storage]]:
-    """Read the pickle that begins here: what it describes, and the storages that needs.
+    """Read the pickle that begins here: what it describes, and the storages it needs.
 
-    It is walked through first: CPython 3.11 mishandles some that are cut short, and makes its memo
-    as large as a number in the file says.
+    Its opcodes are checked first: CPython 3.11 mishandles some pickles that are cut short, and
+    makes its memo as large as a number in the file says.
     """
     start = file.tell()
     for count, (opcode, argument, place) in enumerate(pickletools.genops(file)):
@@ -197,7 +197,7 @@ def write(arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def pickled(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Spell the pickle of a state_dict whose n-th tensor is the whole of storage n."""
+    """Return the pickle of a state_dict whose n-th tensor is the whole of storage n."""
     entries = [
         spelled(name) + tensor(array, str(key)) for key, (name, array) in enumerate(arrays.items())
     ]
@@ -206,17 +206,17 @@ def pickled(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def tensor(array: np.ndarray, key: str) -> bytes:
-    """Spell the call that rebuilds a tensor: storage, offset, shape, strides, no gradient."""
-    kinds = {dtype: kind for kind, dtype in STORAGES.items()}
-    kind = named("torch", kinds[array.dtype.str])
-    storage = spelled(("storage", kind, key, "cpu", array.size)) + pickle.BINPERSID
+    """Return the opcodes that rebuild a tensor: storage, offset, shape, strides, no gradient."""
+    (kind,) = [kind for kind, dtype in STORAGES.items() if dtype == array.dtype.str]
+    place = ("storage", named("torch", kind), key, "cpu", array.size)
     strides = tuple(step // array.itemsize for step in array.strides)
+    storage = spelled(place) + pickle.BINPERSID
     arguments = (storage, 0, array.shape, strides, pickle.NEWFALSE, EMPTY)
     return named("torch._utils", "_rebuild_tensor_v2") + spelled(arguments) + pickle.REDUCE
 
 
 def named(module: str, name: str) -> bytes:
-    """Spell a name that the reader looks up."""
+    """Return the opcode of a name that the reader looks up."""
     return pickle.GLOBAL + f"{module}\n{name}\n".encode()
 
 
@@ -224,12 +224,9 @@ EMPTY = named("collections", "OrderedDict") + pickle.EMPTY_TUPLE + pickle.REDUCE
 
 
 def spelled(value: str | int | tuple | bytes) -> bytes:
-    """Spell text, an integer or a tuple of such; bytes are spelled already."""
+    """Return the opcodes of text, an integer or a tuple of such; bytes are opcodes already."""
     if isinstance(value, bytes):
         return value
-    if isinstance(value, str):
-        text = value.encode()
-        return pickle.BINUNICODE + struct.pack("<I", len(text)) + text
-    if isinstance(value, int):
-        return pickle.BININT + struct.pack("<i", value)
-    return pickle.MARK + b"".join(spelled(part) for part in value) + pickle.TUPLE
+    if isinstance(value, tuple):
+        return pickle.MARK + b"".join(spelled(part) for part in value) + pickle.TUPLE
+    return pickle.dumps(value, 2)[2:-1]  # without the protocol and the end

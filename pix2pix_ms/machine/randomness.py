@@ -1,4 +1,4 @@
-"""Every draw: by seed, use and position, so that nothing depends on what was drawn before."""
+"""Random numbers by seed, use and position, independent of what was drawn before."""
 
 from enum import IntEnum
 
@@ -21,8 +21,8 @@ class Stream(IntEnum):
 def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:
     """Return the generator of random numbers for one use at one position.
 
-    Counter-based (Philox), so that any epoch or step can be drawn again without the ones before
-    it: this is what makes a resumed run equal to the bit. MindSpore's own dropout repeats its
-    masks from a seed, but setting the seed again does not rewind a layer that exists (2.8).
+    Any epoch or step can be drawn again without those before it, so a resumed run is equal to the
+    bit. MindSpore's own dropout is reproducible from a seed, but setting the seed again does not
+    rewind an existing layer (2.8).
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, *position))))

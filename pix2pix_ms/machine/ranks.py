@@ -1,28 +1,26 @@
 """More than one device or machine: data parallel, started by MindSpore's own `msrun`.
 
-The idea: every rank, a process with a device, has all networks; it takes its rows of each batch,
-averages its gradients with the others', and so stays their equal. Order, crops, masks and noise are
-drawn for the whole step, so that N ranks at batch size B see and draw what one process at N B does.
-The first rank alone writes. msrun starts a process for each rank and one more, the scheduler, which
-tells them of each other and hears whether they live; when one is lost all end.
+Every rank, a process with a device, has all networks. It takes its rows of each batch and averages
+its gradients with the others', so all ranks' weights stay equal. Order, crops, masks and noise are
+drawn for the whole step, so N ranks at batch size B see and draw what one process at N B does. Only
+the first rank writes. msrun starts a process for each rank and one more, the scheduler, which gets
+a heartbeat from each. When a rank is lost the scheduler exits, and msrun ends the ranks of its own
+machine; on others MindSpore (2.8) ends a rank half a minute after it lost the scheduler.
 
-Collectives are HCCL's on Ascend, NCCL's on a GPU, MindSpore's own on a CPU. There a sum of float32,
-a gathering and a broadcast are all there is (MindSpore 2.8), and nothing else is used.
+Collectives are HCCL's on Ascend, NCCL's on a GPU, MindSpore's own on a CPU, which has only the sum
+of float32, gather and broadcast (MindSpore 2.8); nothing else is used.
 """
 
 import hashlib
 import os
 import re
-import secrets
-import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -32,31 +30,28 @@ from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.errors import Pix2PixError, first_line
 
 LAUNCH = "msrun --worker_num=2 --local_worker_num=2 --join=True .venv/bin/pix2pix-ms train"
-LOOKS_EVERY = 5.0  # seconds between two looks at the scheduler
-MISSES = 2  # failed looks in a row after which it counts as ended
 POLLS_EVERY = 0.02  # seconds between two looks at how far the first rank is
 SEEN_WITHIN = 60.0  # seconds after which a network disk shows a new file
 
 
 @dataclass
 class World:
-    """All ranks, and which of them this process is; by itself, until it joins others."""
+    """The number of ranks, and which of them this process is; one alone until it joins others."""
 
     rank: int = 0
     ranks: int = 1
     synchronised: bool = False
-    """Whether batch normalisation takes the statistics of all."""
+    """Whether batch normalisation takes the statistics of all ranks' images."""
     progress: Path | None = None
-    """The file by which the others know how far the first rank is, a byte for each point."""
+    """The file that the first rank extends by a byte at each call of `wait_for_first`."""
     points: int = 0
-    """How many points this rank has reached."""
+    """How often this rank has called `wait_for_first`."""
 
 
 _world = World()
 
 
 def world() -> World:
-    """Return the world this process is in."""
     return _world
 
 
@@ -65,14 +60,14 @@ def is_first() -> bool:
 
 
 def join(synchronised: bool = False) -> World:
-    """Find the other ranks, once the device is chosen, and return the world.
+    """Connect to the other ranks, once the device is chosen.
 
     Args:
         synchronised: batch normalisation, in networks built from now on, takes the statistics of
             all ranks' images while training.
 
     Raises:
-        Pix2PixError: if they do not come together.
+        Pix2PixError: if the connection fails.
     """
     here = world()
     if here.ranks == 1:
@@ -84,30 +79,30 @@ def join(synchronised: bool = False) -> World:
                 "see the logs of msrun"
             ) from error
         here.rank, here.ranks = communication.get_rank(), communication.get_group_size()
-        watch_scheduler()
     here.synchronised = synchronised
     return here
 
 
 @contextmanager
 def waiting_in(folder: Path) -> Iterator[None]:
-    """Let the ranks wait for the first by a file in a folder that all of them see: the run's."""
-    if world().ranks == 1:
+    """Let the ranks wait for the first by a file in the run's folder, which all must see."""
+    here = world()
+    if here.ranks == 1:
         yield
         return
-    file = folder / f".rank_0_{int(gathered([secrets.randbelow(1 << 24)])[0, 0])}"
+    # Named after the first rank's process, as a job that was killed leaves its file behind.
+    file = folder / f".rank_0_{gathered([os.getpid()])[0, 0]:.0f}"
     if is_first():
-        file.touch()
-    gathered([0.0])  # the others look when it has been made
+        file.write_bytes(b"")
+    gathered([0.0])  # so that the others look for it when it is there
     until = time.monotonic() + SEEN_WITHIN
     while not file.is_file():
         if time.monotonic() > until:
             raise Pix2PixError(
                 f"{folder}: expected a folder that all ranks share, found another on rank "
-                f"{world().rank}; choose one with --out that all machines see"
+                f"{here.rank}; choose one with --out that all machines see"
             )
         time.sleep(POLLS_EVERY)
-    here = world()
     here.progress, here.points = file, 0
     try:
         yield
@@ -118,7 +113,7 @@ def waiting_in(folder: Path) -> Iterator[None]:
 
 
 def gathered(values: Sequence[float]) -> np.ndarray:
-    """Return the values of every rank, float32 [ranks, N]."""
+    """Return the N values of every rank, float32 [ranks, N]."""
     everyone: np.ndarray = ops.AllGather()(Tensor(np.array([values], np.float32))).asnumpy()
     return everyone
 
@@ -129,7 +124,7 @@ def mean(values: Sequence[float]) -> list[float]:
 
 
 def agree(what: str, value: str) -> None:
-    """Refuse to go on where a rank has another value than the first, naming `what` it is."""
+    """Raise Pix2PixError, naming `what` the value is, if a rank has another than the first."""
     if world().ranks == 1:
         return
     everyone = gathered(list(hashlib.sha256(value.encode()).digest()))
@@ -142,10 +137,10 @@ def agree(what: str, value: str) -> None:
 
 
 def wait_for_first() -> None:
-    """A one-way barrier: wait until the first rank is here too, which does not wait itself.
+    """Wait until the first rank has called this too; the first does not wait.
 
-    Not a collective: MindSpore's on a CPU give up after 30 s (2.8), and the first rank may measure
-    and draw for longer. If it dies, the scheduler ends and the others exit.
+    Not a collective: on a CPU one fails after 30 s (MindSpore 2.8), and the first rank may measure
+    and draw for longer.
     """
     here = world()
     if here.progress is None:
@@ -155,7 +150,7 @@ def wait_for_first() -> None:
         with here.progress.open("ab") as writing:
             writing.write(b".")
         return
-    with suppress(FileNotFoundError):  # the first has come to its end
+    with suppress(FileNotFoundError):  # the first has ended
         while len(here.progress.read_bytes()) < here.points:
             time.sleep(POLLS_EVERY)
 
@@ -180,10 +175,10 @@ def broadcast(parameters: Iterable[ms.Parameter]) -> None:
 
 
 class Mean(nn.Cell):
-    """The ranks' mean of tensors, by one sum of all of them laid end to end.
+    """The ranks' mean of tensors, by one sum of all of them concatenated.
 
-    One message costs one latency, and ranks cannot sum in different orders. Its gradient sums what
-    the ranks' losses ask of it, as the gradient of their sum does.
+    One message costs one latency, and ranks cannot sum in different orders. The gradient of a mean
+    is that of the sum of all ranks' losses.
     """
 
     def __init__(self) -> None:
@@ -203,7 +198,7 @@ class Mean(nn.Cell):
 
 
 def averaging(kind: type[nn.Optimizer]) -> Callable[..., Any]:
-    """Return an optimiser that steps along the mean of all ranks' gradients; alone, as it is."""
+    """Return an optimiser class that averages all ranks' gradients; alone, the class itself."""
     if world().ranks == 1:
         return kind
 
@@ -224,10 +219,10 @@ def gathering() -> nn.Cell | ops.AllGather:
 
 
 def share(count: int, config: Settings) -> np.ndarray:
-    """Return which of an epoch's samples are this rank's, int [M], in the order of the epoch.
+    """Return which places in an epoch's order are this rank's samples, int [M], ascending.
 
-    Of each step's `config.global_batch` the rank has the rows from rank times `batch_size` on; what
-    does not fill a last step is left out. Alone it has all, and the batching leaves that out.
+    Of each step's `config.global_batch` the rank has the rows from rank times `batch_size` on; an
+    incomplete last step is left out. Alone it has all, and the batching drops the incomplete step.
     """
     here = world()
     if here.ranks == 1:
@@ -242,7 +237,7 @@ def draw(shape: Sequence[int], sample: Callable[..., np.ndarray], axis: int = 0)
 
     Args:
         sample: a method of a random generator, such as `random` or `standard_normal`.
-        axis: which counts the images of the batch.
+        axis: the batch axis.
     """
     here = world()
     everyone = [side * here.ranks if place == axis else side for place, side in enumerate(shape)]
@@ -250,10 +245,11 @@ def draw(shape: Sequence[int], sample: Callable[..., np.ndarray], axis: int = 0)
 
 
 def launched() -> int:
-    """Return how many ranks msrun has started; in its scheduler, serve them and end.
+    """Return how many ranks msrun has started; in its scheduler, serve them and exit.
 
     Raises:
-        Pix2PixError: if msrun did not start this process, or started it alone.
+        Pix2PixError: if msrun did not start this process, or started it alone; in the scheduler,
+            if a rank is lost. (By itself such a scheduler never exits, nor does msrun, 2.8.)
     """
     role, count = os.environ.get("MS_ROLE"), os.environ.get("MS_WORKER_NUM", "0")
     if role not in ("MS_WORKER", "MS_SCHED") or not count.isdigit():
@@ -267,54 +263,14 @@ def launched() -> int:
             "--worker_num, or leave --distributed out"
         )
     if role == "MS_SCHED":
-        serve()
+        try:
+            communication.init()  # returns when all ranks have ended
+        except RuntimeError as error:
+            lost = re.search(r"\{([\d, ]+)\}", str(error))  # as MindSpore lists them (2.8)
+            raise Pix2PixError(
+                f"ranks: expected all ranks to the end, found {lost[1] if lost else 'one of them'} "
+                "gone; their logs say why; go on from the last whole epoch with the same command "
+                "and --resume"
+            ) from error
+        sys.exit()
     return int(count)
-
-
-def serve() -> NoReturn:
-    """Be the scheduler until all ranks have ended, and report one that ended too soon.
-
-    Left alone, a scheduler that has lost a rank stays for good, and msrun with it (MindSpore 2.8).
-    """
-    try:
-        communication.init()
-    except RuntimeError as error:
-        lost = re.search(r"\{([\d, ]+)\}", str(error))  # as MindSpore lists them (2.8)
-        leave(f"expected all ranks to the end, found {lost[1] if lost else 'one of them'} gone")
-    os._exit(0)
-
-
-def leave(problem: str) -> NoReturn:
-    """Print the problem and exit at once: without all ranks no collective completes."""
-    try:
-        with suppress(OSError):  # a closed pipe
-            sys.stdout.flush()
-        print(
-            f"error: ranks: {problem}; their logs say why; "
-            "go on from the last whole epoch with the same command and --resume",
-            file=sys.stderr,
-            flush=True,
-        )
-    finally:  # also where standard error is closed
-        os._exit(1)
-
-
-def watch_scheduler() -> None:
-    """End this process when the scheduler is gone, which ends with the first rank that is lost.
-
-    msrun ends the ranks of its own machine; those of others might wait in a sum for ever.
-    """
-    place = os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"])
-
-    def look() -> None:
-        missed = 0
-        while missed < MISSES:
-            time.sleep(LOOKS_EVERY)
-            try:
-                socket.create_connection(place, LOOKS_EVERY).close()
-                missed = 0
-            except OSError:
-                missed += 1
-        leave("expected msrun's scheduler to the end, found it gone, as when a rank is lost")
-
-    threading.Thread(target=look, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Ctrl-C that can be answered: MindSpore, left alone, ends the process without a word."""
+"""Signals raise KeyboardInterrupt; MindSpore by itself ends the process without a message."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, *filter(None, [HANGUP]))
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal was answered; `number` says which. Training has saved first what it could."""
+    """Raised by the signal `number`; a training has saved what it could."""
 
     def __init__(self, message: str = "", number: int = signal.SIGINT) -> None:
         super().__init__(message)
@@ -24,12 +24,12 @@ class Stopped(KeyboardInterrupt):
 
 
 class Handler:
-    """What SIGINT, SIGTERM and SIGHUP do: raise Stopped, a KeyboardInterrupt.
+    """Raises Stopped, a KeyboardInterrupt, at SIGINT, SIGTERM and SIGHUP.
 
-    Where it is `patient` the first is only noted, for a loop that looks after each of its steps; so
-    is every SIGHUP, for a terminal that is closed may send two.
-    While a graph runs, Ctrl-C arrives as SIGTERM (see `interruptible`); so at a terminal, where it
-    is what people press, SIGTERM is noted as Ctrl-C, and elsewhere Ctrl-C may be noted as SIGTERM.
+    If it is `patient` it only notes the first, for a loop that checks after each of its steps, and
+    every SIGHUP, as a closed terminal may send two.
+    While a graph runs, Ctrl-C arrives as SIGTERM (see `interruptible`). So SIGTERM counts as Ctrl-C
+    at a terminal, where people press it; elsewhere Ctrl-C may count as SIGTERM.
     """
 
     def __init__(self) -> None:
@@ -48,13 +48,13 @@ class Handler:
 
 @contextmanager
 def interruptible() -> Iterator[Handler]:
-    """Let Ctrl-C, or a kill that may be caught, raise KeyboardInterrupt in this block.
+    """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt in this block.
 
-    While it compiles or runs a graph MindSpore (2.7 to 2.10) replaces the handler of SIGINT by
-    one that sends the process SIGTERM, whose default is to end it on the spot. Handling SIGTERM too
-    holds while a graph compiles or runs. A terminal that is closed, or a connection that ends,
-    sends SIGHUP, which is handled too unless it is ignored, as nohup has it. Afterwards all do what
-    they did before. A block within another has its handler, and leaves it as patient as it was.
+    While it compiles or runs a graph, MindSpore (2.7 to 2.10) replaces the handler of SIGINT by one
+    that sends the process SIGTERM, which would end it at once; so SIGTERM is handled too. A closed
+    terminal or connection sends SIGHUP, which is handled unless it is ignored, as under nohup.
+    Afterwards the former handlers are restored. A nested block uses the outer block's handler, and
+    restores its patience.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Handler()  # signals belong to the main thread
@@ -71,7 +71,7 @@ def interruptible() -> Iterator[Handler]:
     try:
         yield handler
     except Exception as error:
-        if handler.raised is not None:  # what MindSpore's compiler or dataset made of it
+        if handler.raised is not None:  # MindSpore's compiler or dataset turned it into another
             raise Stopped(number=handler.raised) from error
         raise
     finally:
@@ -79,15 +79,15 @@ def interruptible() -> Iterator[Handler]:
         for number, former in before.items():
             signal.signal(number, former if former is not None else signal.SIG_DFL)
     swallowed, handler.raised = handler.raised, raised
-    if swallowed is not None:  # in Python that MindSpore's compiler called
+    if swallowed is not None:  # it was raised in Python that MindSpore's compiler called
         raise Stopped(number=swallowed)
 
 
 def compiled(function: Callable[..., Any], config: Settings) -> Callable[..., Any]:
-    """Return what runs a function as a graph, or as it is without `config.jit`; interruptible.
+    """Return a function compiled to a graph, or as it is without `config.jit`; interruptible.
 
-    Pass a newly defined function: a compiled graph keeps each network's mode, training or not, from
-    compilation.
+    Pass a newly defined function: in a compiled graph a network stays in the mode, training or not,
+    that it had at compilation.
     """
     from mindspore import jit
 

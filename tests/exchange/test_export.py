@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pix2pix_ms.config.pix2pix import Config, segmenter_config
+from pix2pix_ms.config.pix2pix import SEGMENTER, Config
 from pix2pix_ms.data.facades import facade
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange.export import export
@@ -59,7 +59,7 @@ def test_the_generator_alone_is_rounded_to_half(run: Path, tmp_path: Path, confi
 
 
 def test_a_segmenter_is_exported_too(tmp_path: Path) -> None:
-    config = segmenter_config(size=64, ngf=4, jit=False)
+    config = replace(SEGMENTER, size=64, ngf=4, jit=False)
     saved(Segmenter(config), replace(config, init_gain=0.3), tmp_path / "s.ckpt")
     export(tmp_path / "s.ckpt", tmp_path / "mine" / "segmenter.safetensors")
     photo = facade(1, 64).photo

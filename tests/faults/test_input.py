@@ -345,17 +345,3 @@ def test_a_training_with_closed_output_can_be_resumed(
     assert Run(tmp_path / "left").log()[-1]["epoch"] == 2, "it was kept before it was told"
     output(*words, tmp_path / "left", "--resume")
     assert result(tmp_path / "left") == result(undisturbed)
-
-
-@pytest.mark.linux
-def test_a_lost_rank_ends_also_with_full_standard_output() -> None:
-    program = (
-        "from pix2pix_ms.machine.ranks import leave; import threading, time; print('pending')\n"
-        "threading.Thread(target=leave, args=('a rank',)).start(); time.sleep(60)"
-    )
-    with Path("/dev/full").open("w") as full:
-        found = subprocess.run(
-            [sys.executable, "-c", program], stdout=full, stderr=full, env=environment(),
-            timeout=30, check=False,
-        )  # fmt: skip
-    assert found.returncode == 1

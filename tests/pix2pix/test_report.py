@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pix2pix_ms.config.models import preset
-from pix2pix_ms.config.pix2pix import Config, segmenter_config
+from pix2pix_ms.config.pix2pix import SEGMENTER, Config
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.facades import classes_of, facade
 from pix2pix_ms.data.images import Pair, read_image, to_pixels
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
     saved(UNet(config), config, folder / "photos" / "checkpoints" / "last.ckpt")
     back = replace(config, direction="BtoA")
     saved(UNet(back), back, folder / "labels.ckpt")
-    config = segmenter_config(size=64, ngf=4, jit=False)
+    config = replace(SEGMENTER, size=64, ngf=4, jit=False)
     saved(Segmenter(config), config, folder / "segmenter.ckpt")
     for name, first in (("train", 0), ("val", SEEDS[0])):
         write_record(facade_pairs(len(SEEDS), 64, first), folder / "records" / f"{name}.mindrecord")

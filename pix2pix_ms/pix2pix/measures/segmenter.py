@@ -86,7 +86,7 @@ def train_segmenter(
     """Train a segmenter, write it to the file `out` at the end, and return its held-out scores.
 
     Args:
-        config: as `segmenter_config` makes it; its direction is that from photo to label map.
+        config: `SEGMENTER` with any changes; which images are label maps decides its direction.
         report: called with a line of text after every epoch.
         force: replace an existing file.
 
