@@ -39,8 +39,10 @@ def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
     train(config, data, Path(folder), resume=True, report=lambda _: None)
 
 
-def cli(words: list[str], largest: int | None, pauses: dict[str, float]) -> None:
+def cli(words: list[str], largest: int | None, pauses: dict[str, float], terminal: bool) -> None:
     """Run the command, under a limit to the bytes of a file, with pauses within steps."""
+    if terminal:
+        os.dup2(os.openpty()[1], 0)
     PAUSES.update({int(step): seconds for step, seconds in pauses.items()})
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))

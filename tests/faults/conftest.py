@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from harness import PAIRS, Children, children
+from judge import Judge
 
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.writing import write_record
@@ -20,6 +21,12 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
     with children(tmp_path_factory.mktemp("children")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with Judge() as started:
         yield started
 
 

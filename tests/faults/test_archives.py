@@ -5,67 +5,38 @@ tests/data/test_download.py, each hostile member of an archive too; what a pickl
 tests/exchange/test_convert.py. Here are the numbers.
 """
 
-import io
-import os
-import pickle
 import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from harness import count
 from judge import Judge, damaged
 
 from pix2pix_ms.machine import pytorch_file
 
 
-@pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    with Judge() as started:
-        yield started
-
-
-def archive(**members: bytes) -> bytes:
-    """A data set as it is published, a tar.gz."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return packed.getvalue()
-
-
 def test_damaged_archives(judge: Judge, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    content = archive(**{f"facades/train/{n}.jpg": rng.bytes(3000) for n in range(4)})
-    ends: Counter[str] = Counter()
-    (tmp_path / "whole.tar.gz").write_bytes(content)
-    expected = judge.outcome("unpacked", tmp_path / "whole.tar.gz", tmp_path / "whole")
+    (tmp_path / "facades" / "train").mkdir(parents=True)
+    for number in range(4):
+        (tmp_path / f"facades/train/{number}.jpg").write_bytes(rng.bytes(3000))
+    with tarfile.open(whole := tmp_path / "whole.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "facades", "facades")
+    expected = judge.outcome("unpacked", whole, tmp_path / "whole")
     assert expected.how == "fine", expected.what
+    ends: Counter[str] = Counter()
     for number in range(count(40, 200)):
         place = tmp_path / str(number)
         place.mkdir()
         file = place / "facades.tar.gz"
-        file.write_bytes(damaged(content, np.random.default_rng(number)))
+        file.write_bytes(damaged(whole.read_bytes(), np.random.default_rng(number)))
         end = judge.check(("unpacked", file, place), [file], expected.what)
-        assert sorted(p.name for p in place.iterdir()) == ["facades"] * (end == "fine") + [
-            file.name
-        ]
+        left = ["facades"] * (end == "fine") + [file.name]
+        assert sorted(path.name for path in place.iterdir()) == left
         ends[end] += 1
     assert ends["told"] > count(20, 100)
-
-
-def test_a_bomb_is_refused_before_it_fills_the_disk(judge: Judge, tmp_path: Path) -> None:
-    """300 MB of zeros in 300 kB."""
-    file = tmp_path / "facades.tar.gz"
-    file.write_bytes(archive(**{"facades/train/1.jpg": bytes(300 << 20)}))
-    assert file.stat().st_size < 1 << 20
-    assert judge.check(("unpacked", file, tmp_path), [file], None) == "told"
-    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_damaged_weights(judge: Judge, tmp_path: Path) -> None:
@@ -88,23 +59,3 @@ def test_a_very_long_pickle_is_refused_in_time(judge: Judge, tmp_path: Path) -> 
     with zipfile.ZipFile(file, "w") as packed:
         packed.writestr("latest_net_G/data.pkl", b"\x80\x02(" + b"N" * 20_000_000 + b"t.")
     assert judge.check(("weights", file), [file], None) == "told"
-
-
-class Touch:
-    """Unpickled by PyTorch without weights_only, it makes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return os.system, (f"touch '{self.path}'",)
-
-
-def test_a_pickle_that_runs_a_command_does_not(judge: Judge, tmp_path: Path) -> None:
-    """The same file does run it where it is trusted, or this would prove nothing."""
-    file, ran = tmp_path / "latest_net_G.pth", tmp_path / "ran"
-    file.write_bytes(pickle.dumps({"weight": Touch(ran)}))
-    assert judge.check(("weights", file), [file], None) == "told"
-    assert not ran.exists()
-    pickle.loads(file.read_bytes())
-    assert ran.exists()
