@@ -94,17 +94,13 @@ class Children:
         self.latest = Child(self.server, output)
         return self.latest
 
-    def train(self, folder: Path, records: Path, slow: bool = False, **changes: Any) -> Child:
-        """Start or resume a tiny training."""
-        settings = TINY | changes
-        return self.start("run", folder=str(folder), records=str(records), slow=slow, **settings)
-
     def command(
         self,
         *words: str | Path,
         largest: int | None = None,
         pauses: dict[int, float] | None = None,
         terminal: bool = False,
+        slow: bool = False,
     ) -> Child:
         """Start `pix2pix-ms` with these words.
 
@@ -112,11 +108,10 @@ class Children:
             largest: how many bytes a file may have.
             pauses: seconds that a training waits within its steps.
             terminal: its standard input is one.
+            slow: checkpoints are written piece by piece, with a pause before each is renamed.
         """
-        said = [str(word) for word in words]
-        return self.start(
-            "cli", words=said, largest=largest, pauses=pauses or {}, terminal=terminal
-        )
+        arguments = {"largest": largest, "pauses": pauses or {}, "terminal": terminal, "slow": slow}
+        return self.start("cli", words=[str(word) for word in words], **arguments)
 
 
 @contextmanager
@@ -138,9 +133,3 @@ def wait_until(child: Child, moment: Callable[[], bool], limit: float = 120) -> 
     while child.is_running() and not moment():
         assert time.monotonic() < until, child.said()
         time.sleep(0.005)
-
-
-def log(run: Path) -> list[str]:
-    """The rows of a log, without its head."""
-    file = run / "log.csv"
-    return file.read_text().splitlines()[1:] if file.is_file() else []

@@ -1,8 +1,15 @@
-"""Damaged files end in the correct result or in one line that names them, never otherwise."""
+"""Damaged files end in the correct result or in one line that names them, never otherwise.
+
+What a server may do to a download, and each hostile member of an archive, is tested in
+tests/data/test_download.py; what a pickle may try in tests/exchange/test_convert.py.
+"""
 
 import shutil
+import tarfile
 import time
+import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +25,7 @@ from pix2pix_ms.data.images import ORIENTATION
 from pix2pix_ms.data.integrity import check_readable, state
 from pix2pix_ms.errors import DamagedError
 from pix2pix_ms.exchange.export import export
+from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.run import Run
@@ -132,20 +140,68 @@ def test_a_reader_that_never_ends_is_reported(
     assert time.monotonic() - began < LONGEST
 
 
-def test_checkpoints(judge: Judge, undisturbed: Path, tmp_path: Path) -> None:
-    """A run's, and by turns the generator exported from it."""
-    sources = [undisturbed / "checkpoints" / "last.ckpt", tmp_path / "generator.safetensors"]
-    export(*sources)
-    results = {source: judge.outcome("load", source) for source in sources}
+def exported(run: Path, folder: Path) -> list[Path]:
+    """A run's checkpoint, and the generator exported from it."""
+    last = Run(run).last
+    export(last, folder / "generator.safetensors")
+    return [last, folder / "generator.safetensors"]
+
+
+def pth(_: Path, folder: Path) -> list[Path]:
+    """Weights as PyTorch saves them."""
+    rng = np.random.default_rng(0)
+    arrays = {f"model.{n}.weight": rng.standard_normal((8, 4, 4)).astype("f4") for n in range(5)}
+    pytorch_file.write(arrays, folder / "whole.pth")
+    return [folder / "whole.pth"]
+
+
+def archive(_: Path, folder: Path) -> list[Path]:
+    """A data set as it is published."""
+    rng = np.random.default_rng(0)
+    (folder / "facades" / "train").mkdir(parents=True)
+    for number in range(4):
+        (folder / f"facades/train/{number}.jpg").write_bytes(rng.bytes(3000))
+    with tarfile.open(folder / "whole.tar.gz", "w:gz") as tar:
+        tar.add(folder / "facades", "facades")
+    return [folder / "whole.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "cases", "least_told"),
+    [
+        ("load", exported, count(24, 400), 0.9),
+        ("weights", pth, count(100, 500), 0.1),
+        ("unpacked", archive, count(40, 200), 0.5),
+    ],
+)
+def test_checkpoints_weights_and_archives(
+    kind: str,
+    make: Callable[[Path, Path], list[Path]],
+    cases: int,
+    least_told: float,
+    judge: Judge,
+    undisturbed: Path,
+    tmp_path: Path,
+) -> None:
+    sources = make(undisturbed, tmp_path)
+    results = {source: judge.outcome(kind, source) for source in sources}
     assert {outcome.how for outcome in results.values()} == {"fine"}
     ends: Counter[str] = Counter()
-    for number in range(count(24, 400)):
-        source = sources[number % 2]
+    for number in range(cases):
+        source = sources[number % len(sources)]
         copy = tmp_path / f"{number}{source.suffix}"
         copy.write_bytes(damaged(source.read_bytes(), np.random.default_rng(number)))
-        ends[judge.check(("load", copy), [copy], results[source].what)] += 1
+        ends[judge.check((kind, copy), [copy], results[source].what)] += 1
         copy.unlink()
-    assert ends["told"] > 0.9 * sum(ends.values())
+    assert ends["told"] > least_told * cases
+
+
+def test_a_very_long_pickle_is_refused_in_time(judge: Judge, tmp_path: Path) -> None:
+    """Twenty million times None."""
+    file = tmp_path / "latest_net_G.pth"
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("latest_net_G/data.pkl", b"\x80\x02(" + b"N" * 20_000_000 + b"t.")
+    assert judge.check(("weights", file), [file], None) == "told"
 
 
 TEXTS = ("config.json", "log.csv", "data.json")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import Children, log, training, wait_until
+from harness import Children, training
 from PIL import Image
 
 from pix2pix_ms.data.prepare.prepare import prepare
@@ -120,8 +120,8 @@ def test_a_run_folder_is_locked_while_its_process_lives(
 ) -> None:
     """Also by a kill; a training, and a preparation of records."""
     run = tmp_path / "run"
-    child = forked.train(run, records)
-    wait_until(child, lambda: len(log(run)) == 1)
+    child = forked.command(*training(run, records))
+    child.wait_for(1)
     with refused(f"^{run}: in use by another process; wait until"), held(run):
         pass
     assert child.kill(signal.SIGKILL) == -signal.SIGKILL
@@ -130,7 +130,7 @@ def test_a_run_folder_is_locked_while_its_process_lives(
         for words in (training(run, records, "--resume"), ["prepare", pairs, run]):
             line = forked.command(*words).failed()
             assert line.startswith(f"error: {run}: in use by another process; wait until")
-    child = forked.train(run, records)
+    child = forked.command(*training(run, records, "--resume"))
     assert child.status() == 0, child.said()
     assert result(run) == result(undisturbed)
     assert not (run / LOCK).exists()

@@ -39,6 +39,7 @@ from tests.runs import (
 )
 
 pytestmark = pytest.mark.usefixtures("light")
+LIGHT = TINY | {"epochs": 1, "batch_size": 3}
 
 
 def copy_record(record: Path, target: Path) -> None:
@@ -115,7 +116,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
     write_record(facade_pairs(10, 32), run / "data" / records.name)
     save_pairs(tmp_path, 10, swap=True)  # of the same names
     before = {file: file.read_bytes() for file in (run / "data").iterdir()}
-    words = ("train", *options(TINY | {"epochs": 1}), "--out", run)
+    words = ("train", *options(LIGHT), "--out", run)
     for others in (
         ["--facades", "12"],
         ["--facades", "10", "--size", "64", "--jitter-size", "72"],
@@ -131,10 +132,9 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
 
 
 def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
-    images, others, run = tmp_path / "images", tmp_path / "others", tmp_path / "run"
-    save_pairs(images, 10)
-    save_pairs(others, 10, first_seed=5)
-    output("train", *options(TINY | {"epochs": 1}), "--data", images, "--out", run)
+    images, run = save_pairs(tmp_path / "images", 10), tmp_path / "run"
+    others = save_pairs(tmp_path / "others", 10, first_seed=5)
+    output("train", *options(LIGHT), "--data", images, "--out", run)
     moved = run.rename(tmp_path / "moved")
     images.rename(run)  # what is there now is not looked at
     words = ("train", "--resume", "--out", moved, "--epochs")
@@ -170,7 +170,7 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
         to.parent.mkdir(parents=True, exist_ok=True)
         output("train", "--resume", "--epochs", "2", "--out", moved.rename(to) / run)
 
-    here, words = Path(), ("train", *options(TINY | {"epochs": 1}))
+    here, words = Path(), ("train", *options(LIGHT))
     (tmp_path / "a" / "run").mkdir(parents=True)
     (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
     shutil.copytree(records.parent, tmp_path / "a" / "records")
@@ -201,7 +201,7 @@ def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: 
             assert "--out" in refusal(*training(folder, records, *resume), about=folder)
         assert (folder / name).read_text() == "mine"
     (tmp_path / "empty" / "samples").mkdir(parents=True)  # as a script may make it beforehand
-    output(*training(tmp_path / "empty", records, epochs=1))
+    output(*training(tmp_path / "empty", records, epochs=1, batch_size=5))
 
 
 def test_missing_and_other_data_are_an_error_with_advice(copied: Path, records: Path) -> None:

@@ -40,14 +40,14 @@ def test_killed_anywhere_it_goes_on_to_the_bit(
     for number in range(count(1, 50 // KILLS_A_RUN)):
         draw, folder, kills = random.Random(number), tmp_path / str(number), 0
         while kills < KILLS_A_RUN:
-            child = forked.train(folder, records, slow=True)
+            child = forked.command(*training(folder, records, "--resume"), slow=True)
             kills += kill_somewhere(child, folder, draw)
             assert child.status() in (0, -signal.SIGKILL), child.said()
             inside += any((folder / "checkpoints").glob(".writing-*"))
             if child.status() == 0:  # it has come to its end: kill another
                 assert result(folder) == expected
                 folder = tmp_path / f"{number}-{kills}"
-        last = forked.train(folder, records)
+        last = forked.command(*training(folder, records, "--resume"))
         assert last.status() == 0, last.said()
         assert result(folder) == expected
         left = sorted(path.name for path in (folder / "checkpoints").iterdir())

@@ -20,8 +20,8 @@ from pix2pix_ms.training.run import Run
 from tests.runs import TINY, quiet, refused
 
 pytestmark = pytest.mark.usefixtures("light")
-CONFIG = preset("quick", **TINY)
-STEPS = 10  # an epoch
+CONFIG = preset("quick", **TINY | {"batch_size": 5})
+STEPS = 2  # an epoch
 STEP = Pix2Pix.train_step
 WEIGHT = "generator.downs.0.conv.weight"
 
@@ -56,10 +56,10 @@ def spoil(name: str) -> Callable[[Pix2Pix, Losses], Losses]:
 def test_a_nan_or_infinite_loss_stops_training_at_that_step(
     value: float, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = from_step(STEPS + 5, lambda _, losses: losses._replace(g_l1=value))
+    broken = from_step(STEPS + 1, lambda _, losses: losses._replace(g_l1=value))
     monkeypatch.setattr(Pix2Pix, "train_step", broken)
     run = Run(tmp_path / "run")
-    words = f"loss g_l1: expected a finite number at step 15, in epoch 2, found {value}; "
+    words = f"loss g_l1: expected a finite number at step 3, in epoch 2, found {value}; "
     with refused(f"^{words}{run.last} is from before.* --learning-rate 5e-05"):
         train(CONFIG, data, run.folder, report=quiet)
     check_kept(run)
@@ -68,8 +68,8 @@ def test_a_nan_or_infinite_loss_stops_training_at_that_step(
 @pytest.mark.parametrize(
     ("named", "step", "words"),
     [
-        ("generator.ups", STEPS + 5, "expected a finite number at step 16, in epoch 2, found nan"),
-        (WEIGHT, STEPS + 9, f"^{WEIGHT}: expected finite numbers in epoch 2, found others; "),
+        ("generator.ups", STEPS + 1, "expected a finite number at step 4, in epoch 2, found nan"),
+        (WEIGHT, STEPS + 1, f"^{WEIGHT}: expected finite numbers in epoch 2, found others; "),
         (
             "patchgan.moment1",
             2 * STEPS,

@@ -19,7 +19,7 @@ import pytest
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.pair_batches import TrainingData, epoch_data, pairs_of
 from pix2pix_ms.machine import ranks as machine_ranks
-from pix2pix_ms.machine.ranks import POLLS_EVERY, World, draw, launched, share
+from pix2pix_ms.machine.ranks import POLLS_EVERY, World, launched
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
@@ -86,20 +86,6 @@ class Job:
             if worker and b"tail" not in (entry / "cmdline").read_bytes():
                 return int(entry.name)
         raise AssertionError(f"no rank {rank} among the children of msrun")
-
-
-def test_a_step_of_all_ranks_is_a_step_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, parts = Config(batch_size=6), Config(batch_size=2, ranks=3)
-    assert whole.global_batch == parts.global_batch == 6
-    np.testing.assert_array_equal(share(20, whole), np.arange(20))
-    drawn = draw((2, 6), np.random.default_rng(0).random, axis=1)
-    places, rows = [], []
-    for rank in range(3):
-        monkeypatch.setattr(machine_ranks, "_world", World(rank, 3))
-        places.append(share(20, parts).reshape(3, 2))
-        rows.append(draw((2, 2), np.random.default_rng(0).random, axis=1))
-    np.testing.assert_array_equal(np.concatenate(places, 1).ravel(), np.arange(18))
-    np.testing.assert_array_equal(np.concatenate(rows, 1), drawn)
 
 
 def test_ranks_see_each_pair_once_an_epoch_as_one_process_sees_it(
