@@ -48,7 +48,7 @@ def test_a_fault_is_reported_and_ends_in_one_line(
 SMALL = selfcheck.small(jit=False)
 
 
-def test_what_the_guard_set_is_told_from_what_the_user_set(
+def test_variables_set_by_us_and_by_others_are_listed_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(process, "late", ["mindspore"])

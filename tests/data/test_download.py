@@ -126,8 +126,9 @@ def interrupted(site: Site, into: Path) -> None:
     site.log.clear()
 
 
-def assert_whole(site: Site, into: Path) -> None:
-    """Assert that all of the archive is there, and nothing else."""
+def fetch_whole(site: Site, into: Path) -> None:
+    """Download `facades`, and assert that all of the archive is there, and nothing else."""
+    assert get(site, into) == into / "facades"
     with tarfile.open(fileobj=io.BytesIO(site.body)) as tar:
         for info in tar:
             content = tar.extractfile(info)
@@ -142,9 +143,8 @@ def test_a_data_set_is_fetched_once(
 ) -> None:
     """Also where its archive was deleted; the parents of its place are made."""
     into = tmp_path / "some" / "where"
-    assert get(site, into) == into / "facades"
+    fetch_whole(site, into)
     assert capsys.readouterr() == ("", "")
-    assert_whole(site, into)
     (into / ARCHIVE).unlink()
     assert get(site, into) == into / "facades"
     assert len(site.log) == 1
@@ -183,10 +183,9 @@ def test_an_interrupted_download_resumes_where_it_is_the_same_file(
     site.headers = before or site.headers
     interrupted(site, tmp_path)
     vars(site).update(after)
-    get(site, tmp_path)
+    fetch_whole(site, tmp_path)
     assert [status for _, status in site.log] == statuses
     assert site.log[0][0] == "bytes=50000-"
-    assert_whole(site, tmp_path)
 
 
 def test_it_resumes_again_and_again(site: Site, tmp_path: Path) -> None:
@@ -196,17 +195,15 @@ def test_it_resumes_again_and_again(site: Site, tmp_path: Path) -> None:
     refuse(site, tmp_path)
     site.drop_after, site.statuses = None, [403]
     refuse(site, tmp_path, "403 Forbidden; run again to resume (51000 bytes)")
-    get(site, tmp_path)
+    fetch_whole(site, tmp_path)
     assert site.log == [("bytes=50000-", 206), ("bytes=51000-", 403), ("bytes=51000-", 206)]
-    assert_whole(site, tmp_path)
 
 
 def test_a_part_of_unknown_version_is_not_continued(site: Site, tmp_path: Path) -> None:
     interrupted(site, tmp_path)
     (tmp_path / f"{ARCHIVE}.part.version").unlink()
-    get(site, tmp_path)
+    fetch_whole(site, tmp_path)
     assert site.log == [(None, 200)]
-    assert_whole(site, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -220,9 +217,8 @@ def test_servers_that_say_little_can_be_used(
     """Without version or size; Apache calls .gz files encoded, which must not be decoded."""
     site.headers = headers
     (tmp_path / f"{ARCHIVE}.part").write_bytes(b"old")
-    get(site, tmp_path)
+    fetch_whole(site, tmp_path)
     assert site.log == [(None, 200)]
-    assert_whole(site, tmp_path)
 
 
 # --- Out of reach --------------------------------------------------------------------------------
@@ -243,7 +239,7 @@ def unresolved(*_: object, **__: object) -> None:
         (ARCHIVE, "Invalid URL"),
     ],
 )
-def test_out_of_reach(
+def test_an_unreachable_address_is_named(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
 ) -> None:
     """The error names the address and the place for the file; put there, it is used."""
@@ -262,14 +258,13 @@ def test_out_of_reach(
         site.silent.set()
     assert list(tmp_path.iterdir()) == []
     by_hand.write_bytes(site.body)
-    get(site, tmp_path)
-    assert_whole(site, tmp_path)
+    fetch_whole(site, tmp_path)
 
 
 # --- Checksums -----------------------------------------------------------------------------------
 
 
-def test_other_bytes_than_the_first_time_are_refused(site: Site, tmp_path: Path) -> None:
+def test_a_changed_archive_is_refused_by_its_checksum(site: Site, tmp_path: Path) -> None:
     """The checksum of the first download is the reference; it can be taken back."""
     get(site, tmp_path)
     record, file = tmp_path / "checksums.json", tmp_path / ARCHIVE
@@ -280,8 +275,7 @@ def test_other_bytes_than_the_first_time_are_refused(site: Site, tmp_path: Path)
     refuse(site, tmp_path, f"{file}: expected sha256 {first}, found ", record)
     assert not (tmp_path / "facades").exists()
     record.unlink()
-    get(site, tmp_path)
-    assert_whole(site, tmp_path)
+    fetch_whole(site, tmp_path)
     assert json.loads(record.read_text())["facades"] != first
 
 
@@ -307,14 +301,13 @@ def test_unreadable_checksums_are_an_error(site: Site, tmp_path: Path, content: 
     refuse(site, tmp_path, f"{record}: expected JSON")
 
 
-def test_what_does_not_unpack_is_no_reference(site: Site, tmp_path: Path) -> None:
+def test_the_checksum_of_a_broken_archive_is_not_recorded(site: Site, tmp_path: Path) -> None:
     """The login page of a hotel is refused, and the real archive accepted later."""
     site.body = b"<html>Welcome! Room number?</html>"
     refuse(site, tmp_path, f"{tmp_path / ARCHIVE}: expected a sound tar archive")
     (tmp_path / ARCHIVE).unlink()
     site.body = facades()
-    get(site, tmp_path)
-    assert_whole(site, tmp_path)
+    fetch_whole(site, tmp_path)
 
 
 # --- Unpack --------------------------------------------------------------------------------------
@@ -385,8 +378,7 @@ def test_kill_while_unpacking(site: Site, tmp_path: Path, monkeypatch: pytest.Mo
         get(site, tmp_path)
     assert half.exists()
     assert not (tmp_path / "facades").exists()
-    get(site, tmp_path)
-    assert_whole(site, tmp_path)
+    fetch_whole(site, tmp_path)
     assert not (tmp_path / "facades" / "train" / "half.jpg").exists()
 
 
@@ -418,9 +410,8 @@ def test_full_disk(site: Site, tmp_path: Path) -> None:
         refuse(site, tmp_path, f"{tmp_path}: expected to write facades there (29 MB")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    get(site, tmp_path)
+    fetch_whole(site, tmp_path)
     assert site.log[1] == ("bytes=4096-", 206)
-    assert_whole(site, tmp_path)
 
 
 def test_archives_do_not_share_a_place() -> None:

@@ -292,7 +292,7 @@ def test_halves_of_a_jpeg_stay_as_small_and_as_good(channels: int, tmp_path: Pat
 # --- What is reported, and what stays ------------------------------------------------------------
 
 
-def test_what_is_there_is_reported_before_anything_is_written(tmp_path: Path) -> None:
+def test_findings_are_reported_before_anything_is_written(tmp_path: Path) -> None:
     source, lines = tmp_path / "in", list[str]()
     for number in range(3):
         save(source / f"A/{number}.jpg", 20, 14)

@@ -253,7 +253,7 @@ def python(*words: str, shell: str = '"$@"', **how: Any) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
-def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
+def test_output_never_reaches_files_where_streams_are_closed(closed: str, tmp_path: Path) -> None:
     """A closed stream's number is not a file's: what a library prints would be written there."""
     program = (
         "import os; from pix2pix_ms.cli.console import open_streams\n"
