@@ -1,14 +1,26 @@
 """What tests share: the smallest training, the command, and what two runs must have in common."""
 
 import csv
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
 from mindspore import nn
+from mindspore.mindrecord import FileWriter
+from PIL import Image
 
 from pix2pix_ms.cli.commands import command
+from pix2pix_ms.data.builtin import facade_pairs
+from pix2pix_ms.data.integrity import write_sums
+from pix2pix_ms.data.records import COLUMNS
+from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.run import Run
@@ -19,7 +31,14 @@ TINY: dict[str, Any] = {
     "save_every": 2, "samples": 2, "jit": False, "device": "CPU", "learning_rate": 2e-4,
 }  # fmt: skip
 
+REPOSITORY = Path(__file__).parents[1]
 REPORTING = ("train", "prepare", "segmenter")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment in which a child finds the package, wherever it starts."""
+    places = os.pathsep.join([str(REPOSITORY), *filter(None, sys.path)])
+    return os.environ | {"PYTHONPATH": places} | more
 
 
 def options(settings: dict[str, Any]) -> list[str]:
@@ -60,10 +79,46 @@ def refusal(*words: object, about: object = "") -> str:
     return str(line)
 
 
+@contextmanager
+def refused(words: str, kind: type[Pix2PixError] = Pix2PixError) -> Iterator[None]:
+    """Expect our own error: one line, in which the regular expression is found."""
+    with pytest.raises(kind, match=words) as found:
+        yield
+    assert str(found.value).isprintable()
+
+
 def saved(network: nn.Cell, config: Any, path: Path) -> Path:
     """Save an untrained network as a checkpoint."""
     initialise(network, config)
     checkpoints.save(network.get_parameters(), path, config)
+    return path
+
+
+def save_pairs(
+    folder: Path, count: int, size: int = 32, first_seed: int = 0, swap: bool = False
+) -> Path:
+    """Save facades side by side, as folders of images have them, and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for a, b, name in facade_pairs(count, size, first_seed):
+        Image.fromarray(np.hstack([b, a] if swap else [a, b])).save(folder / f"{name}.png")
+    return folder
+
+
+def published(path: Path, *rows: tuple[np.ndarray, np.ndarray], sums: bool = True) -> Path:
+    """Write a record in the published layout: whole batches a row, float32 [N, C, H, W].
+
+    Without our checksums another process reads it first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = FileWriter(str(path), shard_num=1)
+    writer.set_header_size(2**14)  # by default it writes 50 MB
+    writer.set_page_size(2**18)
+    column = {"type": "float32", "shape": list(rows[0][0].shape)}
+    writer.add_schema(dict.fromkeys(COLUMNS, column), "batches")
+    writer.write_raw_data([dict(zip(COLUMNS, row, strict=True)) for row in rows])
+    writer.commit()
+    if sums:
+        write_sums(path, own=False)
     return path
 
 

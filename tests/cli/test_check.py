@@ -9,7 +9,7 @@ from pix2pix_ms.cli import selfcheck
 from pix2pix_ms.cli.selfcheck import cann_version, cuda_version, surroundings
 from pix2pix_ms.machine import process
 from pix2pix_ms.pix2pix.nets import blocks
-from tests.runs import call, output, refusal
+from tests.runs import call, output
 
 
 def test_it_trains_in_both_modes_and_says_what_a_report_needs() -> None:
@@ -48,11 +48,7 @@ def test_a_fault_is_reported_and_ends_in_one_line(
 SMALL = selfcheck.small(jit=False)
 
 
-def test_device_without_check_is_refused() -> None:
-    refusal("info", "--device", "CPU", about="--device CPU: expected --check")
-
-
-def test_what_the_guard_set_is_told_from_what_the_user_set(
+def test_variables_set_by_us_and_by_others_are_listed_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(process, "late", ["mindspore"])

@@ -7,29 +7,11 @@ from mindspore.mindrecord import FileWriter
 
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.images import Pair
-from pix2pix_ms.data.integrity import write_sums
 from pix2pix_ms.data.records import open_record, read_record
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.errors import Pix2PixError
+from tests.runs import published, refused
 
 RNG = np.random.default_rng(11)
-
-
-def published(path: Path, rows: list[tuple[np.ndarray, np.ndarray]]) -> Path:
-    """Write whole batches a row, as the published archive has them; with our checksums.
-
-    Without, another process would read it first, as test_damaged.py has it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = FileWriter(str(path), shard_num=1)
-    writer.set_header_size(2**14)  # by default it writes 50 MB
-    writer.set_page_size(2**18)
-    column = {"type": "float32", "shape": list(rows[0][0].shape)}
-    writer.add_schema({"input_images": column, "target_images": column}, "batches")
-    writer.write_raw_data([{"input_images": a, "target_images": b} for a, b in rows])
-    writer.commit()
-    write_sums(path, own=False)
-    return path
 
 
 def batch(low: float = -1.0, high: float = 1.0, number: int = 4) -> np.ndarray:
@@ -57,7 +39,7 @@ def test_many_large_pairs_fit(tmp_path: Path) -> None:
 
 def test_the_published_layout_is_taken_apart(tmp_path: Path) -> None:
     rows = [(batch(), batch()) for _ in range(2)]
-    path = published(tmp_path / "train.mindrecord", rows)
+    path = published(tmp_path / "train.mindrecord", *rows)
     record = open_record(path)
     assert (record.batched, len(record)) == (True, 8)
     pairs = list(read_record(path))
@@ -76,8 +58,8 @@ def test_the_published_layout_is_taken_apart(tmp_path: Path) -> None:
 def test_batches_of_other_values_or_shapes_are_refused(
     tmp_path: Path, rows: list[tuple[np.ndarray, np.ndarray]], words: str
 ) -> None:
-    path = published(tmp_path / "train.mindrecord", rows)
-    with pytest.raises(Pix2PixError, match=words):
+    path = published(tmp_path / "train.mindrecord", *rows)
+    with refused(words):
         list(read_record(path))
 
 
@@ -87,11 +69,7 @@ def test_batches_of_other_values_or_shapes_are_refused(
         ("train", {".db": None, "": None}, "expected a MindRecord file, found none"),
         ("train", {".db": None}, "expected its index train.mindrecord.db beside it"),
         ("val", {}, "expected the name it was written with, train.mindrecord, found val"),
-        (
-            "train",
-            {"": bytes(1000)},
-            r"train\.mindrecord: .* written together, found a damaged one",
-        ),
+        ("train", {"": bytes(1000)}, r"train\.mindrecord: .* together, found a damaged one"),
         ("train", {".db": b"not sqlite" * 100}, r"\.db: .* written together, found a damaged one"),
     ],
 )
@@ -104,9 +82,8 @@ def test_records_that_cannot_be_used_are_explained(
         content = damage.get(end, Path(f"{record}{end}").read_bytes())
         if content is not None:
             Path(f"{moved}{end}").write_bytes(content)
-    with pytest.raises(Pix2PixError, match=words) as found:
+    with refused(words):
         open_record(moved)
-    assert "\n" not in str(found.value)
 
 
 def test_a_folder_of_records_may_have_any_name(tmp_path: Path, record: Path) -> None:
@@ -120,11 +97,11 @@ def test_other_columns_are_listed(tmp_path: Path) -> None:
     writer.add_schema({"image": {"type": "bytes"}, "label": {"type": "int32"}}, "other")
     writer.write_raw_data([{"image": b"x", "label": 1}])
     writer.commit()
-    with pytest.raises(Pix2PixError, match=r"found image \(bytes\), label \(int32\)"):
+    with refused(r"found image \(bytes\), label \(int32\)"):
         open_record(tmp_path / "x.mindrecord")
 
 
 def test_nothing_to_write_writes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Pix2PixError, match="expected at least one pair"):
+    with refused("expected at least one pair"):
         write_record([], tmp_path / "x.mindrecord")
     assert list(tmp_path.iterdir()) == []

@@ -85,10 +85,15 @@ def resume(folder: str, records: str) -> str:
     return hashlib.sha256(repr((settings, trainer.log)).encode() + b"".join(weights)).hexdigest()
 
 
-def unpacked(archive: str, folder: str) -> str:
-    """Unpack a data set; return what came of it."""
-    target = Path(folder) / "facades"
-    unpack(Path(archive), target, "train")
+def unpacked(archive: str) -> str:
+    """Unpack a data set; return what came of it. Where it is refused, nothing is left."""
+    target = Path(f"{archive}-unpacked") / "facades"
+    target.parent.mkdir()
+    try:
+        unpack(Path(archive), target, "train")
+    except Pix2PixError:
+        assert not list(target.parent.iterdir())
+        raise
     files = sorted(path for path in target.rglob("*") if path.is_file())
     found = hashlib.sha256(b"".join(path.read_bytes() for path in files))
     return f"{[str(path.relative_to(target)) for path in files]} {found.hexdigest()}"

@@ -29,22 +29,19 @@ STEP = Pix2Pix.train_step
 PAUSES: dict[int, float] = {}  # seconds, by step
 
 
-def run(folder: str, records: str, slow: bool, **settings: Any) -> None:
-    """Train, or go on with it, quietly; slowly where files are written if asked to."""
-    make_light()
-    if slow:
-        slow_down()
-    config = preset("quick", **settings)
-    data = training_data(Path(records), config.seed)
-    train(config, data, Path(folder), resume=True, report=lambda _: None)
-
-
-def cli(words: list[str], largest: int | None, pauses: dict[str, float]) -> None:
-    """Run the command, under a limit to the bytes of a file, with pauses within steps."""
+def cli(
+    words: list[str], largest: int | None, pauses: dict[str, float], terminal: bool, slow: bool
+) -> None:
+    """Run the command as `Children.command` has it."""
     PAUSES.update({int(step): seconds for step, seconds in pauses.items()})
     if largest is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-    make_light()
+    if terminal:
+        os.dup2(os.openpty()[1], 0)
+    if slow:
+        slow_down()
+    PairsTask.sample_grid = PairsTask.loss_curves = blank  # type: ignore[assignment, method-assign]
+    Pix2Pix.train_step = telling  # type: ignore[method-assign]
     sys.argv = ["pix2pix-ms", *words]
     command()
 
@@ -98,12 +95,6 @@ def long(folder: str, measured: str, **settings: Any) -> None:
     Path(measured).write_text(json.dumps(rows))
 
 
-def make_light() -> None:
-    """Draw nothing, and tell of every step."""
-    PairsTask.sample_grid = PairsTask.loss_curves = blank  # type: ignore[assignment, method-assign]
-    Pix2Pix.train_step = telling  # type: ignore[method-assign]
-
-
 def telling(model: Pix2Pix, *batch: Any) -> Losses:
     """Take a step and say so, for those who wait for it."""
     losses = STEP(model, *batch)
@@ -117,7 +108,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which `nohup make test` has set aside
     for line in sys.stdin:
         wanted = json.loads(line)
-        call = {"run": run, "cli": cli, "long": long}[wanted.pop("call")]
+        call = {"cli": cli, "long": long}[wanted.pop("call")]
         output = wanted.pop("output")
         if (child := os.fork()) == 0:
             opened = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

@@ -3,7 +3,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import PAIRS, Children, children
+from harness import PAIRS, Children, children, training
+from judge import Judge
 
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.writing import write_record
@@ -23,11 +24,17 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with Judge() as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def undisturbed(forked: Children, records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    child = forked.train(folder, records)
+    child = forked.command(*training(folder, records))
     assert child.status() == 0, child.said()
     return folder
 

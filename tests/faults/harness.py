@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.runs import TINY
+from tests.runs import TINY, environment, options
 
-REPOSITORY = Path(__file__).parents[2]
 FULL = os.environ.get("FAULTS") == "full"
 PAIRS = 12  # in the record that the smallest training reads
 
@@ -23,9 +22,9 @@ def count(few: int, full: int) -> int:
     return full if FULL else few
 
 
-def environment() -> dict[str, str]:
-    """Return the environment in which a child finds the package."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *filter(None, sys.path)])}
+def training(run: Path, records: Path, *more: str, **changes: Any) -> list[str | Path]:
+    """Return the words of a tiny training."""
+    return ["train", *options(TINY | changes), "--data", records, "--out", run, *more]
 
 
 class Child:
@@ -52,9 +51,18 @@ class Child:
             return False
         return stat.rpartition(")")[2].split()[0] != "Z"
 
-    def reached(self, step: int) -> Callable[[], bool]:
-        """Return what tells whether it has taken that step."""
-        return lambda: f"step {step}\n" in self.said()
+    def wait_for(self, step: int) -> None:
+        """Wait until it has taken that step, or ended."""
+        wait_until(self, lambda: f"step {step}\n" in self.said())
+
+    def failed(self) -> str:
+        """Return the error of a process that failed; nothing else was said after the data."""
+        assert self.status() == 1, self.said()
+        *before, line = self.said().splitlines()
+        assert "Traceback" not in self.said()
+        assert line.startswith("error: ")
+        assert all(each.startswith(("CPU, ", "10 pairs", "epoch ", "step ")) for each in before)
+        return line
 
     def kill(self, number: int) -> int:
         """Send it a signal and return its exit status."""
@@ -86,22 +94,24 @@ class Children:
         self.latest = Child(self.server, output)
         return self.latest
 
-    def train(self, folder: Path, records: Path, slow: bool = False, **changes: Any) -> Child:
-        """Start or resume a tiny training."""
-        settings = TINY | changes
-        return self.start("run", folder=str(folder), records=str(records), slow=slow, **settings)
-
     def command(
-        self, *words: str | Path, largest: int | None = None, pauses: dict[int, float] | None = None
+        self,
+        *words: str | Path,
+        largest: int | None = None,
+        pauses: dict[int, float] | None = None,
+        terminal: bool = False,
+        slow: bool = False,
     ) -> Child:
         """Start `pix2pix-ms` with these words.
 
         Args:
             largest: how many bytes a file may have.
             pauses: seconds that a training waits within its steps.
+            terminal: its standard input is one.
+            slow: checkpoints are written piece by piece, with a pause before each is renamed.
         """
-        said = [str(word) for word in words]
-        return self.start("cli", words=said, largest=largest, pauses=pauses or {})
+        arguments = {"largest": largest, "pauses": pauses or {}, "terminal": terminal, "slow": slow}
+        return self.start("cli", words=[str(word) for word in words], **arguments)
 
 
 @contextmanager
@@ -123,9 +133,3 @@ def wait_until(child: Child, moment: Callable[[], bool], limit: float = 120) -> 
     while child.is_running() and not moment():
         assert time.monotonic() < until, child.said()
         time.sleep(0.005)
-
-
-def log(run: Path) -> list[str]:
-    """The rows of a log, without its head."""
-    file = run / "log.csv"
-    return file.read_text().splitlines()[1:] if file.is_file() else []

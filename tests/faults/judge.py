@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
-from harness import environment
+
+from tests.runs import environment
 
 LONGEST = 10  # seconds on the clock: longer is a hang
 START = 60  # seconds a slow machine needs to load MindSpore

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import Child, Children, log, wait_until
+from harness import Children, training
 from PIL import Image
 
-from pix2pix_ms.data.facades import facade
-from pix2pix_ms.machine.files import LOCK
-from tests.runs import TINY, options, result
+from pix2pix_ms.data.prepare.prepare import prepare
+from pix2pix_ms.data.records import read_record
+from pix2pix_ms.machine.files import LOCK, held, replace_text
+from tests.runs import refused, result, save_pairs
 
 pytestmark = pytest.mark.linux
 
@@ -36,25 +37,10 @@ def mount(*words: str | Path) -> None:
     subprocess.run(["mount", *map(str, words)], check=True, capture_output=True)
 
 
-def train(run: Path, records: Path, *more: str) -> list[str | Path]:
-    """The words of a tiny training."""
-    return ["train", *options(TINY), "--data", records, "--out", run, *more]
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     """What a run must not lose."""
     kept = ("log.csv", "config.json", "data.json", "checkpoints/last.ckpt")
     return {name: (folder / name).read_bytes() for name in kept}
-
-
-def said_in_one_line(child: Child) -> str:
-    """The error of a process that failed; nothing else was said after the data."""
-    assert child.status() == 1, child.said()
-    lines = child.said().splitlines()
-    assert "Traceback" not in child.said()
-    assert lines[-1].startswith("error: ")
-    assert all(line.startswith(("CPU, ", "10 pairs", "epoch ", "step ")) for line in lines[:-1])
-    return lines[-1]
 
 
 def test_a_training_resumes_after_the_disk_was_full(
@@ -62,21 +48,21 @@ def test_a_training_resumes_after_the_disk_was_full(
 ) -> None:
     """There is room for nothing, or for half of the checkpoint."""
     run, filler = disk / "run", disk / "filler"
-    child = forked.command(*train(run, records))
-    wait_until(child, child.reached(12))
+    child = forked.command(*training(run, records))
+    child.wait_for(12)
     assert child.kill(signal.SIGTERM) == 143, child.said()
     before = contents(run)
     for room in (0, 500_000):
         free = shutil.disk_usage(disk).free
         filler.write_bytes(bytes(max(free - room, 0)))
-        line = said_in_one_line(forked.command(*train(run, records, "--resume")))
+        line = forked.command(*training(run, records, "--resume")).failed()
         assert f"error: {run}/" in line
         assert "expected to read or write it, found: No space left on device; see that" in line
         after = contents(run)
         assert after["checkpoints/last.ckpt"] == before["checkpoints/last.ckpt"]
         assert not list((run / "checkpoints").glob(".writing*"))
         filler.unlink()
-    child = forked.command(*train(run, records, "--resume"))
+    child = forked.command(*training(run, records, "--resume"))
     assert child.status() == 0, child.said()
     assert result(run) == result(undisturbed)
 
@@ -85,7 +71,7 @@ def test_a_file_too_large_for_the_limit_is_named(
     forked: Children, records: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    line = said_in_one_line(forked.command(*train(run, records), largest=400_000))
+    line = forked.command(*training(run, records), largest=400_000).failed()
     assert line.startswith(f"error: {run}/checkpoints/last.ckpt: expected to read or write it, fo")
     assert "File too large" in line
     assert not list((run / "checkpoints").iterdir())
@@ -94,49 +80,57 @@ def test_a_file_too_large_for_the_limit_is_named(
 def test_a_read_only_disk_is_one_line(
     disk: Path, forked: Children, records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    pairs = tmp_path / "pairs"
-    pairs.mkdir()
-    for seed in range(2):
-        Image.fromarray(np.hstack(facade(seed, 32))).save(pairs / f"{seed}.png")
+    pairs = save_pairs(tmp_path / "pairs", 2)
     run, prepared = disk / "run", disk / "prepared"
     shutil.copytree(undisturbed, run)
     assert forked.command("prepare", pairs, prepared).status() == 0
     before = contents(run), [file.read_bytes() for file in sorted(prepared.iterdir())]
     mount("-o", "remount,ro", disk)
     for words in (
-        train(run, records, "--resume"),
-        train(disk / "another", records),
+        training(run, records, "--resume"),
+        training(disk / "another", records),
         ["prepare", pairs, prepared],
         ["prepare", pairs, disk / "another"],
         ["translate", pairs, "--checkpoint", undisturbed, "--out", disk / "images"],
     ):
-        assert "Read-only file system" in said_in_one_line(forked.command(*words))
+        assert "Read-only file system" in forked.command(*words).failed()
     after = contents(run), [file.read_bytes() for file in sorted(prepared.iterdir())]
     assert after == before
+
+
+def test_records_stay_where_the_disk_is_too_small_for_new_ones(disk: Path, tmp_path: Path) -> None:
+    """The record does not fit beside the spool, is not even begun, or the spool does not fit."""
+    noise = np.random.default_rng(9).integers(0, 256, (400, 800, 3), dtype=np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(noise).save(first := tmp_path / "in/0.png")
+    (path,) = prepare(save_pairs(tmp_path / "old", 1), disk / "out")
+    images = 1
+    for more in (14, 16, 30):
+        for number in range(images, more):
+            os.link(first, tmp_path / f"in/{number}.png")
+        images = more
+        with refused("expected to write records there, found: "):
+            prepare(tmp_path / "in", disk / "out", force=True)
+        assert len(list(read_record(path))) == 1
+        assert len(list(path.parent.iterdir())) == 2
 
 
 def test_a_run_folder_is_locked_while_its_process_lives(
     forked: Children, records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Also by a kill; a training, and a preparation of records."""
-    from pix2pix_ms.errors import Pix2PixError
-    from pix2pix_ms.machine.files import held
-
     run = tmp_path / "run"
-    child = forked.train(run, records)
-    wait_until(child, lambda: len(log(run)) == 1)
-    refused = f"{run}: in use by another process; wait until"
-    with pytest.raises(Pix2PixError, match=refused), held(run):
+    child = forked.command(*training(run, records))
+    child.wait_for(1)
+    with refused(f"^{run}: in use by another process; wait until"), held(run):
         pass
     assert child.kill(signal.SIGKILL) == -signal.SIGKILL
-    pairs = tmp_path / "pairs"
-    pairs.mkdir()
-    Image.fromarray(np.hstack(facade(0, 32))).save(pairs / "0.png")
+    pairs = save_pairs(tmp_path / "pairs", 1)
     with held(run):
-        for words in (train(run, records, "--resume"), ["prepare", pairs, run]):
-            line = said_in_one_line(forked.command(*words))
-            assert line.startswith(f"error: {refused}")
-    child = forked.train(run, records)
+        for words in (training(run, records, "--resume"), ["prepare", pairs, run]):
+            line = forked.command(*words).failed()
+            assert line.startswith(f"error: {run}: in use by another process; wait until")
+    child = forked.command(*training(run, records, "--resume"))
     assert child.status() == 0, child.said()
     assert result(run) == result(undisturbed)
     assert not (run / LOCK).exists()
@@ -146,8 +140,6 @@ def test_a_file_is_synced_before_it_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Synced, renamed, and the folder synced too: else a power cut may leave an empty file."""
-    from pix2pix_ms.machine.files import replace_text
-
     happened: list[str] = []
     replace, sync = Path.replace, os.fsync
 
@@ -168,8 +160,6 @@ def test_a_file_is_synced_before_it_is_renamed(
 
 
 def test_a_lock_is_reentrant_and_leaves_nothing(tmp_path: Path) -> None:
-    from pix2pix_ms.machine.files import held
-
     folder = tmp_path / "new" / "folder"
     with held(folder):
         with held(folder):

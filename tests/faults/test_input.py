@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from harness import environment
+from harness import training
 from PIL import Image
 
 from pix2pix_ms.config.models import preset
@@ -21,21 +22,24 @@ from pix2pix_ms.data.pair_batches import training_data
 from pix2pix_ms.data.prepare.prepare import prepare
 from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.data.writing import write_record
-from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import train
 from pix2pix_ms.training.run import Run
 from pix2pix_ms.training.sources import refuse_other_images
-from tests.runs import TINY, call, options, output, refusal, result
+from tests.runs import (
+    TINY,
+    call,
+    environment,
+    options,
+    output,
+    refusal,
+    refused,
+    result,
+    save_pairs,
+)
 
 pytestmark = pytest.mark.usefixtures("light")
-
-
-def save_pairs(folder: Path, count: int, first_seed: int = 0, swap: bool = False) -> None:
-    """Save facades side by side, as folders of images have them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for a, b, name in facade_pairs(count, 32, first_seed):
-        Image.fromarray(np.hstack([b, a] if swap else [a, b])).save(folder / f"{name}.png")
+LIGHT = TINY | {"epochs": 1, "batch_size": 3}
 
 
 def copy_record(record: Path, target: Path) -> None:
@@ -43,16 +47,6 @@ def copy_record(record: Path, target: Path) -> None:
     target.parent.mkdir(exist_ok=True)
     for end in ("", ".db"):
         shutil.copy(f"{record}{end}", f"{target}{end}")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("lambda-l1", "inf"), ("levels", "1000000000000"), ("facades", "99999999999999999999")],
-)
-def test_settings_beyond_reason_are_refused(name: str, value: str, tmp_path: Path) -> None:
-    about = f"{name.replace('-', '_')}: expected "
-    refusal("train", f"--{name}", value, "--out", tmp_path / "run", about=about)
-    assert not list(tmp_path.iterdir())
 
 
 def test_odd_paths_are_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +85,7 @@ def test_a_log_without_its_checkpoint_is_not_overwritten(copied: Path, records: 
     run, log = Run(copied), (copied / "log.csv").read_bytes()
     run.last.unlink()
     run.previous.unlink()
-    words = ["train", *options(TINY), "--data", records, "--out", copied, "--resume"]
-    line = refusal(*words, about=run.last)
+    line = refusal(*training(copied, records, "--resume"), about=run.last)
     assert "expected the checkpoint of log.csv's 3 epochs, " in line
     assert (copied / "log.csv").read_bytes() == log
 
@@ -109,7 +102,7 @@ def test_replaced_records_stop_the_run_before_the_next_epoch(
         if line.startswith("epoch 1/"):
             write_record(facade_pairs(12, 32, first_seed=50), own)
 
-    with pytest.raises(Pix2PixError, match="expected the data the run began with"):
+    with refused("expected the data the run began with"):
         train(config, training_data(own, config.seed), tmp_path / "run", report=written_anew)
     copy_record(records, own)
     data = training_data(own, config.seed)
@@ -123,7 +116,7 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
     write_record(facade_pairs(10, 32), run / "data" / records.name)
     save_pairs(tmp_path, 10, swap=True)  # of the same names
     before = {file: file.read_bytes() for file in (run / "data").iterdir()}
-    words = ("train", *options(TINY | {"epochs": 1}), "--out", run)
+    words = ("train", *options(LIGHT), "--out", run)
     for others in (
         ["--facades", "12"],
         ["--facades", "10", "--size", "64", "--jitter-size", "72"],
@@ -139,10 +132,9 @@ def test_records_that_no_run_has_made_are_not_replaced(records: Path, tmp_path: 
 
 
 def test_a_run_moved_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
-    images, others, run = tmp_path / "images", tmp_path / "others", tmp_path / "run"
-    save_pairs(images, 10)
-    save_pairs(others, 10, first_seed=5)
-    output("train", *options(TINY | {"epochs": 1}), "--data", images, "--out", run)
+    images, run = save_pairs(tmp_path / "images", 10), tmp_path / "run"
+    others = save_pairs(tmp_path / "others", 10, first_seed=5)
+    output("train", *options(LIGHT), "--data", images, "--out", run)
     moved = run.rename(tmp_path / "moved")
     images.rename(run)  # what is there now is not looked at
     words = ("train", "--resume", "--out", moved, "--epochs")
@@ -165,7 +157,7 @@ def test_a_run_is_not_resumed_with_other_domains(tmp_path: Path) -> None:
     prepare(images, tmp_path / "data", recipe=recipe)
     refuse_other_images(images, tmp_path / "data", recipe)
     (images / "x").rename(images / "z")
-    with pytest.raises(Pix2PixError, match="the 8 images in train .*found 8 with z/facade_0; lea"):
+    with refused("the 8 images in train .*found 8 with z/facade_0; lea"):
         refuse_other_images(images, tmp_path / "data", recipe)
 
 
@@ -178,7 +170,7 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
         to.parent.mkdir(parents=True, exist_ok=True)
         output("train", "--resume", "--epochs", "2", "--out", moved.rename(to) / run)
 
-    here, words = Path(), ("train", *options(TINY | {"epochs": 1}))
+    here, words = Path(), ("train", *options(LIGHT))
     (tmp_path / "a" / "run").mkdir(parents=True)
     (tmp_path / "linked").symlink_to(tmp_path / "a", target_is_directory=True)
     shutil.copytree(records.parent, tmp_path / "a" / "records")
@@ -199,26 +191,26 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
 
 
 def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: Path) -> None:
-    words = ("train", *options(TINY), "--data", records, "--out")
     files = ("log.csv", "losses.png", "warnings.txt", "data.json", "samples/mine.png",
              "checkpoints/mine.ckpt")  # fmt: skip
-    for name in files:
-        file = tmp_path / name.replace("/", "-") / name
-        file.parent.mkdir(parents=True)
-        file.write_text("mine")
+    for number, name in enumerate(files):
+        folder = tmp_path / str(number)
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("mine")
         for resume in ((), ("--resume",)):
-            folder = tmp_path / name.replace("/", "-")
-            assert "--out" in refusal(*words, folder, *resume, about=folder)
-        assert file.read_text() == "mine"
+            assert "--out" in refusal(*training(folder, records, *resume), about=folder)
+        assert (folder / name).read_text() == "mine"
     (tmp_path / "empty" / "samples").mkdir(parents=True)  # as a script may make it beforehand
-    output(*words, tmp_path / "empty")
+    output(*training(tmp_path / "empty", records, epochs=1, batch_size=5))
 
 
-def test_missing_data_are_an_error_with_advice(copied: Path, records: Path) -> None:
+def test_missing_and_other_data_are_an_error_with_advice(copied: Path, records: Path) -> None:
     """Also for a run that has records."""
     run, words = Run(copied), ("train", "--resume", "--epochs", "4", "--out", copied)
     run.data_file.write_text(run.data_file.read_text().replace("train.mindrecord", "gone"))
     assert "expected the record it names, " in refusal(*words, about=run.data_file)
+    write_record(facade_pairs(12, 32, first_seed=50), copied.with_name("other") / records.name)
+    refusal(*words, "--data", copied.with_name("other"), about=run.data_file)
     output(*words, "--data", records)
     copy_record(records, copied / "data" / records.name)
     missing = copied / "nowhere"
@@ -238,38 +230,6 @@ def test_infinite_weights_are_refused(undisturbed: Path, tmp_path: Path) -> None
     assert not (tmp_path / "out").exists()
 
 
-def test_outputs_that_make_no_sense_are_refused(
-    undisturbed: Path, records: Path, tmp_path: Path
-) -> None:
-    words = ("segmenter", "--data", records, "--out", tmp_path / "segmenter.png")
-    assert "expected a file to end in .ckpt" in refusal(*words)
-    words = ("convert", undisturbed, tmp_path / "net.pth", "--discriminator")
-    line = refusal(*words, tmp_path / "." / "net.pth")
-    assert "expected a file for the generator and another for the discriminator" in line
-    assert not list(tmp_path.iterdir())
-
-
-def test_what_runs_have_made_is_not_replaced(
-    copied: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nor a pipe, by a report; nor by another name of the file."""
-    run, weights, pipe = Run(copied), tmp_path / "net.pth", copied / "pipe"
-    os.mkfifo(pipe)
-    refusal("evaluate", copied, "--data", records, "--json", pipe, about=f"{pipe} exists; ")
-    copy_record(records, copied / "data" / records.name)
-    save_pairs(tmp_path / "images", 4)
-    record = copied / "data" / records.name
-    refusal("prepare", tmp_path / "images", record.parent, about=f"{record} exists; ")
-    output("convert", copied, weights)
-    before = run.last.read_bytes()
-    (tmp_path / "linked").symlink_to(run.last.parent, target_is_directory=True)
-    monkeypatch.chdir(run.last.parent)
-    linked = tmp_path / "linked" / run.last.name
-    for out in (run.last, run.generator_file(2), Path(run.last.name), linked):
-        refusal("convert", weights, out, about=f"{out} exists; ")
-    assert run.last.read_bytes() == before
-
-
 def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> None:
     """At several moments of it; the interpreter could not end by itself with half of it there."""
     program = [sys.executable, "-m", "pix2pix_ms", "translate", "none.png", "--out", "out"]
@@ -285,8 +245,15 @@ def test_a_signal_while_mindspore_is_imported_is_one_line(tmp_path: Path) -> Non
         assert len(said) <= 1, said
 
 
+def python(*words: str, shell: str = '"$@"', **how: Any) -> subprocess.CompletedProcess[str]:
+    """Run the interpreter in a process, by a line of shell that may close its streams."""
+    program = ["sh", "-c", f"exec {shell}", "-", sys.executable, *words]
+    return subprocess.run(program, text=True, env=environment(**how.pop("env", {})), timeout=60,
+                          check=False, stderr=subprocess.PIPE, **how)  # fmt: skip
+
+
 @pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
-def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> None:
+def test_output_never_reaches_files_where_streams_are_closed(closed: str, tmp_path: Path) -> None:
     """A closed stream's number is not a file's: what a library prints would be written there."""
     program = (
         "import os; from pix2pix_ms.cli.console import open_streams\n"
@@ -294,41 +261,41 @@ def test_what_is_printed_never_gets_into_files(closed: str, tmp_path: Path) -> N
         f"with open({str(tmp_path / 'file')!r}, 'w') as file: assert file.fileno() > 2\n"
         "os.write(1, b'1'); os.write(2, b'2'); print('3', flush=True)"
     )
-    shell = " ".join(f"{number}>&-" for number in closed)
-    subprocess.run(["sh", "-c", f'exec "$0" -c "$1" {shell}', sys.executable, program],
-                   check=True, env=environment(), timeout=60)  # fmt: skip
+    closing = " ".join(f"{number}>&-" for number in closed)
+    assert python("-c", program, shell=f'"$@" {closing}').returncode == 0
 
 
-@pytest.mark.parametrize("output", ["closed", "latin-1"])
-def test_help_is_printed_wherever_it_goes(output: str) -> None:
-    program = [sys.executable, "-m", "pix2pix_ms", "--help"]
-    closing = '"$@" >&-' if output == "closed" else '"$@"'
-    found = subprocess.run(
-        ["sh", "-c", f"exec {closing}", "-", *program], capture_output=True, text=True,
-        check=True, env=environment() | {"PYTHONIOENCODING": "latin-1"}, timeout=60,
-    )  # fmt: skip
-    assert found.stderr == ""
+@pytest.mark.parametrize("shell", ['"$@"', '"$@" >&-'])
+def test_help_is_printed_wherever_it_goes(shell: str) -> None:
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    found = python("-m", "pix2pix_ms", "--help", shell=shell, env=latin, stdout=subprocess.DEVNULL)
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 @pytest.mark.linux
 @pytest.mark.parametrize("words", ["info", "--help", "train --help"])
 def test_a_full_standard_output_is_one_line(words: str) -> None:
-    with Path("/dev/full").open("w") as full:
-        program = [sys.executable, "-m", "pix2pix_ms", *words.split()]
-        found = subprocess.run(
-            program, text=True, env=environment(), timeout=60, check=False, stdout=full, stderr=-1
-        )
+    found = python("-m", "pix2pix_ms", *words.split(), shell='"$@" >/dev/full')
     assert found.returncode == 1
     wanted = "error: standard output: expected to write to it, found: No space left on device; "
     assert found.stderr.startswith(wanted) and found.stderr.count("\n") == 1
+
+
+@pytest.mark.linux
+def test_a_lost_rank_ends_also_with_full_standard_output() -> None:
+    program = (
+        "from pix2pix_ms.machine.ranks import leave; import threading, time; print('pending')\n"
+        "threading.Thread(target=leave, args=('a rank',)).start(); time.sleep(60)"
+    )
+    assert python("-c", program, shell='"$@" >/dev/full 2>&1').returncode == 1
 
 
 def test_a_training_with_closed_output_can_be_resumed(
     records: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Where the reader leaves, it stops with what it has saved."""
-    words = ["train", *options(TINY), "--data", str(records), "--out"]
-    program = [sys.executable, "-m", "pix2pix_ms", *words, str(tmp_path / "left")]
+    words = training(tmp_path / "left", records)
+    program = [sys.executable, "-m", "pix2pix_ms", *words]
     with subprocess.Popen(
         program, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as process:
@@ -343,5 +310,5 @@ def test_a_training_with_closed_output_can_be_resumed(
     assert said.startswith("error: standard output: expected to write to it, found: Broken pipe; ")
     assert said.count("\n") == 1
     assert Run(tmp_path / "left").log()[-1]["epoch"] == 2, "it was kept before it was told"
-    output(*words, tmp_path / "left", "--resume")
+    output(*words, "--resume")
     assert result(tmp_path / "left") == result(undisturbed)

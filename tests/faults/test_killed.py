@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import Child, Children, count, wait_until
+from harness import Child, Children, count, training, wait_until
 
-from tests.runs import TINY, options, result
+from tests.runs import result
 
 pytestmark = pytest.mark.linux
 
@@ -40,14 +40,14 @@ def test_killed_anywhere_it_goes_on_to_the_bit(
     for number in range(count(1, 50 // KILLS_A_RUN)):
         draw, folder, kills = random.Random(number), tmp_path / str(number), 0
         while kills < KILLS_A_RUN:
-            child = forked.train(folder, records, slow=True)
+            child = forked.command(*training(folder, records, "--resume"), slow=True)
             kills += kill_somewhere(child, folder, draw)
             assert child.status() in (0, -signal.SIGKILL), child.said()
             inside += any((folder / "checkpoints").glob(".writing-*"))
             if child.status() == 0:  # it has come to its end: kill another
                 assert result(folder) == expected
                 folder = tmp_path / f"{number}-{kills}"
-        last = forked.train(folder, records)
+        last = forked.command(*training(folder, records, "--resume"))
         assert last.status() == 0, last.said()
         assert result(folder) == expected
         left = sorted(path.name for path in (folder / "checkpoints").iterdir())
@@ -66,11 +66,11 @@ def test_a_signal_ends_it_after_the_step_with_everything_saved(
     A terminal that is closed may send SIGHUP twice, which is no second thought of anybody's.
     """
     run = tmp_path / "a run"
-    words = ["train", *options(TINY), "--data", str(records), "--out", str(run)]
+    words = training(run, records)
     pauses = dict.fromkeys(ENDS, 1.0)
     child = forked.command(*words, pauses=pauses)
     for step, numbers in ENDS.items():
-        wait_until(child, child.reached(step))
+        child.wait_for(step)
         for number in numbers:
             os.kill(child.pid, number)
             time.sleep(0.1)
@@ -82,17 +82,16 @@ def test_a_signal_ends_it_after_the_step_with_everything_saved(
             rf"{place} steps more; go on with: pix2pix-ms (train .*) --out '.*' --resume", said
         )
         assert found, said
-        assert found[1] == " ".join(words[:-2])
+        assert found[1] == " ".join(map(str, words[:-2]))
         child = forked.command(*words, "--resume", pauses=pauses)
     assert child.status() == 0, child.said()
     assert result(run) == result(undisturbed)
 
 
 def test_a_second_signal_ends_it_at_once(forked: Children, records: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    words = ["train", *options(TINY | {"epochs": 50}), "--data", str(records), "--out", str(run)]
+    words = training(tmp_path / "run", records, epochs=50)
     child = forked.command(*words, pauses={12: 60})  # nobody waits for such a step
-    wait_until(child, child.reached(12))
+    child.wait_for(12)
     os.kill(child.pid, signal.SIGTERM)
     time.sleep(0.5)
     assert child.is_running(), "the first only asks"
@@ -105,6 +104,28 @@ def test_a_second_signal_ends_it_at_once(forked: Children, records: Path, tmp_pa
     assert "holds epoch 1; go on with" in child.said(), "nothing within the epoch was saved"
     assert "go on with: pix2pix-ms train" in child.said()
     assert "Traceback" not in child.said()
+
+
+@pytest.mark.parametrize("compiling", [True, False])
+def test_ctrl_c_at_a_terminal_is_answered_while_graphs_compile_and_run(
+    compiling: bool, forked: Children, records: Path, tmp_path: Path
+) -> None:
+    """MindSpore makes SIGTERM of it then; only at a terminal is it told from one that was meant.
+
+    The step's graph compiles right after the untrained network is saved.
+    """
+    run = tmp_path / "run"
+    child = forked.command(*training(run, records, jit=True, epochs=500), terminal=True)
+    if compiling:
+        wait_until(child, (run / "checkpoints" / "last.ckpt").is_file)
+        time.sleep(0.4)
+    else:
+        child.wait_for(12)
+    status, line = child.kill(signal.SIGINT), child.said().splitlines()[-1]
+    assert status == 130, child.said()
+    assert "Traceback" not in child.said()
+    epoch = "0" if compiling else r"\d+( and \d+ steps? more)?"
+    assert re.search(rf"last.ckpt holds epoch {epoch}; go on with: pix2pix-ms train ", line), line
 
 
 def flip(file: Path) -> None:
@@ -127,7 +148,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     else:
         last.unlink()
     harmed = last.read_bytes() if last.exists() else b""
-    child = forked.command("train", *options(TINY), "--data", records, "--out", copied, "--resume")
+    child = forked.command(*training(copied, records, "--resume"))
     assert child.status() == 0, child.said()
     state = "missing" if harm == "missing" else "damaged (it is now damaged.ckpt)"
     assert f"{last} is {state}; the run goes on from previous.ckpt" in child.said()
@@ -145,7 +166,6 @@ def test_two_damaged_checkpoints_are_an_error_and_stay(
     for file in files:
         flip(file)
     before = [file.read_bytes() for file in files]
-    child = forked.command("train", *options(TINY), "--data", records, "--out", copied, "--resume")
-    assert child.status() == 1
-    assert child.said().splitlines()[-1].startswith(f"error: {files[1]}: expected a MindSpore")
+    child = forked.command(*training(copied, records, "--resume"))
+    assert child.failed().startswith(f"error: {files[1]}: expected a MindSpore")
     assert [file.read_bytes() for file in files] == before

@@ -7,7 +7,7 @@ process that takes whole batches.
 import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,30 +15,18 @@ from typing import Any
 import numpy as np
 from mindspore import nn
 
-from pix2pix_ms.machine import ranks as distributed
-
 from pix2pix_ms import Pix2Pix
 from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.machine import ranks as distributed
 from pix2pix_ms.machine.device import choose_device
-from pix2pix_ms.config.family import CycleGANConfig, StarGANConfig, WGANConfig
-from pix2pix_ms.family.cyclegan.step import CycleGAN
-from pix2pix_ms.family.stargan.step import StarGAN
-from pix2pix_ms.family.gan.wgan import WGAN
-from pix2pix_ms.machine.ranks import launched
 from pix2pix_ms.pix2pix.optimisers import over
 from pix2pix_ms.pix2pix.step import training_step
-from pix2pix_ms.config.settings import Settings
+from tests.every_model import CONFIGS, LABELS, batch, built
 
 assert pix2pix_ms.__version__
 
-BATCH = 2  # of all ranks together
+BATCH = len(LABELS)  # of all ranks together
 SMALL: dict[str, Any] = {"size": 16, "jitter_size": 16, "ngf": 4, "ndf": 4, "n_layers": 1}
-
-
-def among_ranks(kind: type[Settings], **settings: Any) -> Any:
-    """Return settings of as many ranks as there are, which together take a batch of 2."""
-    ranks = distributed.world().ranks
-    return kind(ranks=ranks, batch_size=BATCH // ranks, **settings)
 
 
 def mine(drawn: np.ndarray) -> np.ndarray:
@@ -47,32 +35,7 @@ def mine(drawn: np.ndarray) -> np.ndarray:
     return np.split(drawn, here.ranks)[here.rank]
 
 
-def images(config: Settings, step: int, channels: int = 3) -> np.ndarray:
-    """Draw a step's images for all ranks and return this rank's, float32 [N, C, H, W]."""
-    shape = (BATCH, channels, *config.shape)
-    drawn = np.random.default_rng(step).uniform(-1, 1, shape).astype(np.float32)
-    return mine(drawn)
-
-
-def labels(step: int, classes: int) -> np.ndarray:
-    """Draw a step's labels likewise, int [N]."""
-    drawn = np.random.default_rng((step, 1)).integers(classes, size=BATCH)
-    return mine(drawn)
-
-
-def weights(parameters: Sequence[Any]) -> np.ndarray:
-    """Return parameters as one vector."""
-    return np.concatenate([p.asnumpy().astype(np.float32).ravel() for p in parameters])
-
-
-def after(model: Any, steps: int, batch: Callable[[int], tuple[np.ndarray, ...]]) -> np.ndarray:
-    """Train a few steps and return all that a checkpoint would hold."""
-    for step in range(steps):
-        model.train_step(*batch(step))
-    return weights(list(model.parameters().values()))
-
-
-def with_sgd(model: Pix2Pix) -> Pix2Pix:
+def with_sgd(model: Pix2Pix) -> None:
     """Give pix2pix plain gradient descent in place of Adam, and its step again."""
     for name in ("generator", "discriminator"):
         network = getattr(model, name)
@@ -80,70 +43,55 @@ def with_sgd(model: Pix2Pix) -> Pix2Pix:
         setattr(model, f"optim_{name[0]}", optimiser)
     both = (model.generator, model.discriminator, model.optim_g, model.optim_d)
     model._train_step = training_step(*both, model.config)
-    return model
 
 
-def pix2pix(steps: int, sgd: bool = False, **settings: Any) -> np.ndarray:
-    config = among_ranks(Config, **SMALL, **settings)
-    model = Pix2Pix(config)
-    model = with_sgd(model) if sgd else model
-    return after(model, steps, lambda step: (images(config, step), images(config, -step - 1 & 999)))
+def trained(
+    config: Any,
+    steps: int,
+    jit: bool = False,
+    prepare: Callable[[Any], None] = lambda _: None,
+    change: Callable[[int, np.ndarray], np.ndarray] = lambda _, x: x,
+) -> np.ndarray:
+    """Train as many ranks as there are, which together take a batch of 2.
+
+    Args:
+        prepare: is given the new model.
+        change: of a step and its first images returns others, this rank's.
+
+    Returns:
+        All that a checkpoint would hold, as one vector.
+    """
+    ranks = distributed.world().ranks
+    model = built(replace(config, ranks=ranks, batch_size=BATCH // ranks, jit=jit))
+    prepare(model)
+    for step in range(steps):
+        x, *rest = map(mine, batch(config, step))
+        model.train_step(change(step, x), *rest)
+    values = [value.asnumpy().astype(np.float32) for value in model.parameters().values()]
+    return np.concatenate([value.ravel() for value in values])
 
 
-def mixed_precision() -> np.ndarray:
-    """In half precision, where an image of the first rank alone overflows in the second step."""
-    config = among_ranks(Config, **SMALL, norm="instance", amp="O2", jit=False)
-
-    def batch(step: int) -> tuple[np.ndarray, ...]:
-        x, y = images(config, step), images(config, step + 500)
-        if step == 1 and distributed.world().rank == 0:
-            x[0] *= 1e9
-        return x, y
-
-    return after(Pix2Pix(config), 3, batch)
+def overflowing(step: int, x: np.ndarray) -> np.ndarray:
+    """In the second step make images of the first rank alone overflow in half precision."""
+    return x * np.float32(1e9) if step == 1 and distributed.world().rank == 0 else x
 
 
-def wgan() -> np.ndarray:
-    small: dict[str, Any] = {"size": 8, "jitter_size": 8, "ngf": 4, "ndf": 4, "channels": 1}
-    config = among_ranks(WGANConfig, **small, critic_steps=2, jit=False)
-    return after(WGAN(config), 4, lambda step: (images(config, step, 1), labels(step, 10)))
-
-
-def cyclegan() -> np.ndarray:
-    config = among_ranks(CycleGANConfig, **SMALL, n_blocks=1, pool_size=3, jit=False)
-    return after(
-        CycleGAN(config), 4, lambda step: (images(config, step), images(config, step + 500))
-    )
-
-
-def stargan() -> np.ndarray:
-    small: dict[str, Any] = {
-        "size": 8, "jitter_size": 8, "ngf": 4, "max_filters": 4, "style_dim": 4, "mapping_dim": 4,
-    }  # fmt: skip
-    config = among_ranks(StarGANConfig, **small, domains=("one", "other"), jit=False)
-
-    def batch(step: int) -> tuple[np.ndarray, ...]:
-        x, one, other = (images(config, step + part) for part in (0, 100, 200))
-        return x, labels(step, 2), one, other, labels(step + 100, 2)
-
-    return after(StarGAN(config), 2, batch)
-
-
+INSTANCE = Config(**SMALL, norm="instance")
 CASES: dict[str, Callable[[], np.ndarray]] = {
-    "sgd": lambda: pix2pix(8, sgd=True, norm="instance"),
-    "adam": lambda: pix2pix(8, norm="instance", jit=False),
-    "mixed_precision": mixed_precision,
-    "cyclegan": cyclegan,
-    "stargan": stargan,
-    "batch": lambda: pix2pix(3, sgd=True, norm="batch", jit=False),
-    "wgan": wgan,
+    "sgd": lambda: trained(INSTANCE, 8, jit=True, prepare=with_sgd),
+    "adam": lambda: trained(INSTANCE, 8),
+    "mixed_precision": lambda: trained(replace(INSTANCE, amp="O2"), 3, change=overflowing),
+    "cyclegan": lambda: trained(CONFIGS["cyclegan"], 4),
+    "stargan": lambda: trained(CONFIGS["stargan"], 2),
+    "batch": lambda: trained(Config(**SMALL), 3, prepare=with_sgd),
+    "wgan": lambda: trained(CONFIGS["wgan-gp"], 4),
 }
 SYNCHRONISED = ("batch", "wgan")  # which normalise batches
 
 
 def main(folder: Path, *names: str) -> None:
     """Run cases as one rank and write the weights it ends with."""
-    launched()
+    distributed.launched()
     choose_device("CPU")
     found = {}
     for name in names:

@@ -29,11 +29,8 @@ STORED: dict[str, dict[str, str]] = json.loads(TABLE.read_text())
 
 # The graph's own: what is loaded, packed, ordered and chosen. No kernel computes it.
 STRUCTURE = {
-    f"prim.{name}"
-    for name in (
-        "Load", "MakeTuple", "Switch", "TensorMove", "TupleGetItem", "UpdateState",
-        "make_list",
-    )
+    "prim.Load", "prim.MakeTuple", "prim.Switch", "prim.TensorMove", "prim.TupleGetItem",
+    "prim.UpdateState", "prim.make_list",
 }  # fmt: skip
 # Listed for fewer or for none, and what keeps that from mattering.
 EXCEPTIONS = {
@@ -54,46 +51,27 @@ def used(compiled: Path) -> set[str]:
     return used_in(compiled / "graphs")
 
 
-def installed() -> dict[str, str]:
-    (place,) = find_spec("mindspore").submodule_search_locations  # type: ignore[union-attr, misc]
-    return documentation(Path(place))
-
-
 def lacking(listed: dict[str, str]) -> dict[str, set[str]]:
     """What lists fewer than all three, and which it lists."""
     found = {n: set(listed.get(STANDS_FOR.get(n, n), "").split()) for n in listed}
     return {n: p for n, p in found.items() if p != ALL and n not in STRUCTURE | EXCEPTIONS.keys()}
 
 
-def test_all_that_trains_is_listed_for_every_device_by_the_installed_release(
-    used: set[str],
-) -> None:
-    documents = installed()
-    names = used | {STANDS_FOR[name] for name in used & STANDS_FOR.keys()}
-    assert not lacking({n: " ".join(platforms(n, documents)) for n in names})
-
-
 @pytest.mark.parametrize("release", STORED)
-def test_and_by_the_oldest_and_the_newest_release_that_were_read(
-    used: set[str], release: str
-) -> None:
+def test_all_that_trains_is_listed_for_every_device(used: set[str], release: str) -> None:
     unknown = used - STORED[release].keys()
     assert not unknown, "read them too: tests/machine/platform_reference.py"
     assert not lacking(STORED[release])
 
 
-def test_the_table_is_what_the_installed_release_says() -> None:
-    release = metadata.version("mindspore")
-    if release not in STORED:
-        pytest.skip(f"the table has {', '.join(STORED)}")
-    documents = installed()
-    assert STORED[release] == {n: " ".join(platforms(n, documents)) for n in STORED[release]}
-
-
-def test_the_table_holds_the_pinned_release_and_the_newest_that_is_supported() -> None:
-    root = PACKAGE.parent
-    pinned = (root / "constraints.txt").read_text().split("mindspore==")[1].split()[0]
+def test_the_table_is_of_the_newest_release_and_the_pinned_as_it_is_installed() -> None:
+    pinned = (PACKAGE.parent / "constraints.txt").read_text().split("mindspore==")[1].split()[0]
     assert set(STORED) == {pinned, "2.10.0"}
+    if (release := metadata.version("mindspore")) not in STORED:
+        pytest.skip(f"the table has {', '.join(STORED)}")
+    (place,) = find_spec("mindspore").submodule_search_locations  # type: ignore[union-attr, misc]
+    documents = documentation(Path(place))
+    assert STORED[release] == {n: " ".join(platforms(n, documents)) for n in STORED[release]}
 
 
 def test_every_exception_is_used_and_needed(used: set[str]) -> None:
