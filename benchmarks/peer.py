@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.comparison_page import PAPER
-from benchmarks.reference_networks import Dropout, UnetGenerator, discriminator
+from benchmarks.reference_networks import Dropout, discriminator, generator
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.pix2pix.measures.scores import mean_scores, score
@@ -82,7 +82,7 @@ class Peer:
     """Both networks, both optimisers and a training step in the order of the authors' code."""
 
     def __init__(self, config: Config) -> None:
-        self.g, self.d = UnetGenerator(config), discriminator(config)
+        self.g, self.d = generator(config), discriminator(config)
         initialise(self.g)
         initialise(self.d)
         drop_half(self.g)

@@ -54,6 +54,51 @@ class UnetGenerator(nn.Module):
             place.mask = mask
 
 
+class ResnetBlock(nn.Module):
+    """The residual block: x plus two convolutions of it, with dropout between them."""
+
+    def __init__(self, config: Config, width: int) -> None:
+        super().__init__()
+        bias = config.norm == "instance"
+
+        def convolved() -> list[nn.Module]:
+            conv = nn.Conv2d(width, width, 3, bias=bias)
+            return [nn.ReflectionPad2d(1), conv, norm_layer(config, width)]
+
+        dropout = [Dropout()] if config.dropout else []
+        self.conv_block = nn.Sequential(*convolved(), nn.ReLU(True), *dropout, *convolved())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x plus its change."""
+        return x + self.conv_block(x)
+
+
+class ResnetGenerator(UnetGenerator):
+    """The ResNet: [N, input channels, H, W] to [N, target channels, H, W], in [-1, 1]."""
+
+    def __init__(self, config: Config) -> None:
+        nn.Module.__init__(self)
+        bias, ngf = config.norm == "instance", config.ngf
+
+        def normed(conv: nn.Module) -> list[nn.Module]:
+            return [conv, norm_layer(config, conv.out_channels), nn.ReLU(True)]
+
+        layers = [nn.ReflectionPad2d(3)]
+        layers += normed(nn.Conv2d(config.input_channels, ngf, 7, bias=bias))
+        for before, after in pairwise((ngf, 2 * ngf, 4 * ngf)):
+            layers += normed(nn.Conv2d(before, after, 3, 2, 1, bias=bias))
+        layers += [ResnetBlock(config, 4 * ngf) for _ in range(config.n_blocks)]
+        for before, after in pairwise((4 * ngf, 2 * ngf, ngf)):
+            layers += normed(nn.ConvTranspose2d(before, after, 3, 2, 1, 1, bias=bias))
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, config.target_channels, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+
+
+def generator(config: Config) -> UnetGenerator:
+    """Return the generator of a config."""
+    return (UnetGenerator if config.generator == "unet" else ResnetGenerator)(config)
+
+
 def skip_block(config: Config, level: int) -> SkipBlock:
     """Return the block at a level counted from the outside, with those inside it."""
     first, last = level == 0, level == config.depth - 1

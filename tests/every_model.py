@@ -48,6 +48,9 @@ CONFIGS: dict[str, Settings] = {
     ),
     "pix2pix wgan-gp": Config(**BOTH, n_layers=1, norm="instance", gan_mode="wgan-gp", skips=False),
     "pix2pix alone": Config(**BOTH, n_layers=0, norm="none", gan_weight=0.0),
+    "pix2pix resnet": Config(
+        **{**BOTH, "size": 16, "jitter_size": 16}, n_layers=1, generator="resnet", n_blocks=1
+    ),
     "pix2pix O2": Config(**BOTH, n_layers=1, amp="O2"),
     "pix2pix auto": Config(**BOTH, n_layers=1, amp="auto"),
     "gan": GANConfig(**BOTH, channels=3, conditional=True, gan_mode="minimax"),

@@ -40,7 +40,7 @@ def test_it_trains_and_its_weights_are_read(facades: Path, tmp_path: Path, tiny:
     convert(tmp_path / "run/latest_net_G.pth", tmp_path / "run/g.ckpt", direction="BtoA")
     generator, found = checkpoints.load_generator(tmp_path / "run/g.ckpt")
     assert (found.ngf, found.size, found.direction) == (config.ngf, config.size, "BtoA")
-    theirs = peer.UnetGenerator(config)
+    theirs = peer.generator(config)
     theirs.load_state_dict(torch.load(tmp_path / "run/latest_net_G.pth", weights_only=True))
     x = to_network(facade(1, 64).label_map, (64, 64))[None]
     wanted = theirs.eval()(torch.from_numpy(x)).detach().numpy()

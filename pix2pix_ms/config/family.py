@@ -122,13 +122,14 @@ class CycleGANConfig(FacadeSettings):
         "norm",
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("generator_AtoB", "generator_BtoA")
-    # Constants here; the PatchGAN and the translator read them from any config.
+    # Constants here; networks and the translator read them from any config.
     conditional: ClassVar[bool] = False
+    dropout: ClassVar[bool] = False
     colours: ClassVar[str] = "rgb"
 
     channels: int = setting(3, "channels of the images: 1 grey, 3 RGB; as in the data", least=1)
     direction: Direction = setting("AtoB", "which generator translates and is measured; both learn")
-    n_blocks: int = setting(9, "residual blocks of a generator; 6 for 128x128", least=1)
+    n_blocks: int = setting(9, "residual blocks of a ResNet; 6 for 128x128", least=1)
     upsampling: Literal["transposed", "composed"] = setting(
         "transposed", "composed: resize, then convolve 3x3, as one 4x4 kernel; no weave"
     )

@@ -39,7 +39,7 @@ NOISE = "family.gan.task:NoiseTask"
 MODELS: dict[str, Entry] = {
     entry.config.model: entry
     for entry in (
-        Entry(Config, PRESETS, "pix2pix.task:PairsTask", "pix2pix.nets.unet:UNet"),
+        Entry(Config, PRESETS, "pix2pix.task:PairsTask", "pix2pix.step:generator_of"),
         Entry(family.GANConfig, family.GAN_PRESETS, NOISE),
         Entry(family.DCGANConfig, family.DCGAN_PRESETS, NOISE),
         Entry(family.LSGANConfig, family.LSGAN_PRESETS, NOISE),

@@ -16,6 +16,7 @@ from pix2pix_ms.config.settings import (
 
 GanMode = Literal["vanilla", "lsgan", "wgan-gp"]
 PixelLoss = Literal["l1", "l2"]
+Generator = Literal["unet", "resnet"]
 
 LAB = (1, 2, "AtoB")  # channels and direction of colourisation: L to a and b
 
@@ -26,8 +27,8 @@ class Config(FacadeSettings):
 
     model: ClassVar[str] = "pix2pix"
     architecture: ClassVar[tuple[str, ...]] = (
-        "levels", "size", "height", "width", "input_channels", "target_channels", "skips",
-        "upsampling", "ngf", "ndf", "n_layers", "conditional", "norm",
+        "generator", "levels", "n_blocks", "size", "height", "width", "input_channels",
+        "target_channels", "skips", "upsampling", "ngf", "ndf", "n_layers", "conditional", "norm",
     )  # fmt: skip
 
     input_channels: int = setting(
@@ -40,6 +41,10 @@ class Config(FacadeSettings):
     )
     direction: Direction = setting("AtoB", "AtoB: input_images to target_images; BtoA: back")
 
+    generator: Generator = setting(
+        "unet", "the paper's U-Net, or the reference's ResNet, of images of any multiple of 4"
+    )
+    n_blocks: int = setting(9, "residual blocks of a ResNet; 6 for 128x128", least=1)
     levels: int | None = setting(None, "U-Net levels; unless given: to 1x1 pixel", least=2, most=14)
     skips: bool = setting(True, "pass features across the U-Net; no: an encoder-decoder")
     upsampling: Upsampling = setting(
@@ -81,7 +86,15 @@ class Config(FacadeSettings):
         self.check_shape()
 
     def check_shape(self) -> None:
-        """Refuse a height or width that the U-Net cannot halve at each of its levels."""
+        """Refuse a height or width that the generator cannot halve as often as it must."""
+        if self.generator == "resnet":
+            for side in self.shape:
+                expect(side % 4 == 0, "size, height, width", "multiples of 4 for a ResNet", side)
+            plain = self.skips and self.levels is None and self.upsampling != "inner"
+            needed = "left alone where generator is resnet: they are the U-Net's"
+            found = f"{self.skips}, {self.levels}, {self.upsampling}"
+            expect(plain, "skips, levels, upsampling inner", needed, found)
+            return
         stride = 2**self.depth
         deepest = min(int(math.log2(side & -side)) for side in self.shape)  # halves both sides
         shallower = f", or levels at most {deepest}" * (deepest >= 2)

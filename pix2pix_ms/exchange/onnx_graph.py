@@ -167,8 +167,10 @@ def _(cell: Layer, graph: Graph, x: str) -> str:
 
 
 @emit.register(Residual)
-def _(cell: Residual, graph: Graph, x: str) -> str:
+def _(cell: Residual, graph: Graph, x: str, *mask: str) -> str:
     inner = emit(cell.first, graph, emit(cell.pad, graph, x))
+    if mask:
+        inner = graph.add("Mul", inner, *mask)
     change = emit(cell.second, graph, emit(cell.pad, graph, inner))
     return graph.add("Add", x, normalised(cell.norm, graph, change, cell.second.out_channels))
 
@@ -176,8 +178,12 @@ def _(cell: Residual, graph: Graph, x: str) -> str:
 @emit.register(ResNet)
 def _(cell: ResNet, graph: Graph, x: str) -> str:
     x = emit(cell.first, graph, emit(cell.pad, graph, x))
-    for part in (*cell.downs, *cell.residuals, *cell.ups):
-        x = emit(part, graph, x)
+    for down in cell.downs:
+        x = emit(down, graph, x)
+    for block, residual in enumerate(cell.residuals):
+        x = emit(residual, graph, x, *graph.masks[block : block + 1])
+    for up in cell.ups:
+        x = emit(up, graph, x)
     return graph.add("Tanh", emit(cell.last, graph, emit(cell.pad, graph, x)))
 
 

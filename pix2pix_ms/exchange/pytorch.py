@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from mindspore import Tensor, nn
 
+from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.exchange.pytorch_names import SEEN, UNET, State, infer, reference_names
+from pix2pix_ms.exchange.pytorch_names import RESNET, SEEN, UNET, State, infer, reference_names
 from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.machine.files import check_new
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
-from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.step import generator_of
 from pix2pix_ms.training import checkpoints, weights
 
 NOT_INFERRED = ("size", "direction", "dropout")
@@ -44,6 +46,7 @@ def convert(
         Pix2PixError: if a file name does not fit, a file exists, or as the functions below raise.
     """
     from_torch = source.suffix in pytorch_file.SUFFIXES
+    direction = None if from_torch else settings.pop("direction", None)  # of CycleGAN's two
     if not source.is_dir():
         check_suffix(source, (*pytorch_file.SUFFIXES, checkpoints.SUFFIX, weights.SUFFIX))
     check_suffix(out, (checkpoints.SUFFIX,) if from_torch else pytorch_file.SUFFIXES)
@@ -59,7 +62,8 @@ def convert(
             f"{name}: expected only where {' or '.join(pytorch_file.SUFFIXES)} is read, found it "
             f"for {source}, which knows its settings; leave it out"
         )
-    return [f"{path}: {kind}" for kind, path in from_checkpoint(source, out, discriminator).items()]
+    files = from_checkpoint(source, out, discriminator, direction)
+    return [f"{path}: {kind}" for kind, path in files.items()]
 
 
 def check_suffix(path: Path, wanted: tuple[str, ...]) -> None:
@@ -137,7 +141,7 @@ def filled(state: State, config: Config, path: Path) -> nn.Cell:
     Raises:
         Pix2PixError: naming the first array that is missing, unknown or of another shape.
     """
-    network = UNet(config) if UNET in state else PatchGAN(config)
+    network = generator_of(config) if UNET in state or RESNET in state else PatchGAN(config)
     names = reference_names(network, config)
     for parameter in network.get_parameters():
         if parameter.name in names:
@@ -163,30 +167,38 @@ def check_equal(path: Path, name: str, expected: object, found: object) -> None:
         )
 
 
-def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict[str, Path]:
+def from_checkpoint(
+    source: Path, out: Path, discriminator: Path | None, direction: Direction | None
+) -> dict[str, Path]:
     """Write the networks of a checkpoint, or of a run's last, to PyTorch files named by kind.
 
-    The generator goes to `out`; without one in the checkpoint, the discriminator does.
+    The generator goes to `out`, of CycleGAN's two that of `direction`; without one in the
+    checkpoint, the discriminator does.
 
     Raises:
         Pix2PixError: if the checkpoint cannot be read or lacks a discriminator asked for.
     """
     path = checkpoints.file_of(source)
-    found, config = checkpoints.plain(*checkpoints.load(path)[:2])
+    loaded, config, _ = checkpoints.load(path)
+    if config.model == CycleGANConfig.model and discriminator is None:
+        network, config = checkpoints.generator_of(loaded, config, path, direction)
+        check_reference_has(config, path)
+        pytorch_file.write(state_dict(network, config), out)
+        return {f"generator {config.direction}": out}
     if config.model != Config.model:
         raise Pix2PixError(
-            f"{path}: expected networks of {Config.model}, found those of {config.model}, which "
-            "are not converted; give another checkpoint"
+            f"{path}: expected networks of {Config.model} or a generator of "
+            f"{CycleGANConfig.model}, found those of {config.model}, which are not converted; give "
+            "another checkpoint"
         )
+    checkpoints.check_direction(direction, config, path)
+    found, config = checkpoints.plain(loaded, config)
     present = {name.split(".")[0] for name in found}
     if "discriminator" not in present:
         checkpoints.check_holds("generator", found, path)
     kind = "generator" if "generator" in present else "discriminator"
-    if kind == "generator" and not config.skips:
-        raise Pix2PixError(
-            f"{path}: expected a U-Net, found an encoder-decoder (skips false), which the "
-            "reference does not have; convert another run"
-        )
+    if kind == "generator":
+        check_reference_has(config, path)
     if discriminator is not None and discriminator.resolve() == out.resolve():
         raise Pix2PixError(
             f"{out}: expected a file for the generator and another for the discriminator, found "
@@ -200,7 +212,7 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
         )
     states = {}
     for name, file in files.items():
-        network = UNet(config) if name == "generator" else PatchGAN(config)
+        network = generator_of(config) if name == "generator" else PatchGAN(config)
         checkpoints.fill(network.parameters_dict(), found, path, (config, config))
         states[file] = state_dict(network, config)
     for file, state in states.items():
@@ -208,7 +220,19 @@ def from_checkpoint(source: Path, out: Path, discriminator: Path | None) -> dict
     return files
 
 
-def state_dict(network: nn.Cell, config: Config) -> dict[str, np.ndarray]:
+def check_reference_has(config: Config | CycleGANConfig, path: Path) -> None:
+    """Refuse a generator that the reference does not have."""
+    foreign = {
+        "an encoder-decoder (skips false)": not getattr(config, "skips", True),
+        "a ResNet with composed upsampling": config.upsampling != "transposed",
+    }
+    for kind in filter(foreign.get, foreign):
+        raise Pix2PixError(
+            f"{path}: expected a generator that the reference has, found {kind}; convert another"
+        )
+
+
+def state_dict(network: nn.Cell, config: Config | CycleGANConfig) -> dict[str, np.ndarray]:
     """Return a network's arrays as the reference names them, step counts at 0 included."""
     names, state = reference_names(network, config), {}
     for parameter in network.get_parameters():

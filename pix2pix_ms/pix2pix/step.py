@@ -13,6 +13,7 @@ from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
+from pix2pix_ms.pix2pix.nets.resnet import ResNet
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.objectives import (
     ADVERSARIAL,
@@ -37,6 +38,11 @@ class Losses(NamedTuple):
     d_fake: float
     g_gan: float
     g_l1: float
+
+
+def generator_of(config: Config) -> UNet | ResNet:
+    """Build the generator that the settings name."""
+    return UNet(config) if config.generator == "unet" else ResNet(config)
 
 
 def training_step(
@@ -106,8 +112,8 @@ class Average:
     four steps: in every step it would take a fifth of a small network's time.
     """
 
-    def __init__(self, followed: UNet, config: Config) -> None:
-        self.generator = UNet(config)
+    def __init__(self, followed: UNet | ResNet, config: Config) -> None:
+        self.generator = generator_of(config)
         self.ema = config.ema
         averages, weights = (list(net.get_parameters()) for net in (self.generator, followed))
         for average, weight in zip(averages, weights, strict=True):
@@ -131,7 +137,7 @@ class Pix2Pix(Model):
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.generator, self.discriminator = networks = UNet(config), PatchGAN(config)
+        self.generator, self.discriminator = networks = generator_of(config), PatchGAN(config)
         for network in networks:
             initialise(network, config)
         self.average = Average(self.generator, config) if config.ema > 0 else None
@@ -148,7 +154,7 @@ class Pix2Pix(Model):
         )
 
     @property
-    def translating(self) -> UNet:
+    def translating(self) -> UNet | ResNet:
         """The generator that translates: the average if there is one."""
         return self.inference[0]
 

@@ -36,6 +36,7 @@ from pix2pix_ms.machine.precision import array_of
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.machine.signals import compiled
 from pix2pix_ms.pix2pix.nets.blocks import Statistics, set_statistics
+from pix2pix_ms.pix2pix.nets.resnet import ResNet
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.training.checkpoints import file_of, generator_of, load
 
@@ -79,12 +80,12 @@ class Translator:
     """
 
     def __init__(
-        self, generator: UNet, config: Config, mode: Mode = "paper",
+        self, generator: UNet | ResNet, config: Config, mode: Mode = "paper",
         seed: Seed | None = None, dropout: bool = True,
     ) -> None:  # fmt: skip
         if mode not in STATISTICS:
             raise Pix2PixError(f"mode: expected one of paper, eval, found {mode!r}")
-        noisy = mode == "paper" and bool(getattr(generator, "mask_of", ()))  # a ResNet has none
+        noisy = mode == "paper" and generator.dropped > 0
         self.dropout, self.masks = noisy and dropout, lru_cache(1)(generator.masks)
         if (seed is not None and not self.dropout) or not (dropout or noisy):
             name = "no-dropout" if seed is None else "seed"

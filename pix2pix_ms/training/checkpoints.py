@@ -157,18 +157,19 @@ def load_exported(path: Path) -> tuple[dict[str, ms.Parameter], Any]:
 def plain(found: Mapping[str, ms.Parameter], config: Any) -> tuple[Mapping[str, ms.Parameter], Any]:
     """Return a checkpoint's parameters as they are exported, with settings to match.
 
-    For pix2pix: the averaged generator instead of the trained one, with composed kernels folded to
-    plain 4x4 ones. Other models are returned unchanged.
+    For pix2pix: the averaged generator instead of the trained one, with a U-Net's composed kernels
+    folded to plain 4x4 ones (a plain ResNet has 3x3 ones). Other models are returned unchanged.
     """
     if config.model != Config.model:
         return found, config
-    plain = {}
+    plain, folds = {}, config.generator == "unet"
     for name in sorted(found, key=lambda name: name.startswith(AVERAGE)):  # averages replace others
         array, trained = found[name].asnumpy(), name.removeprefix(AVERAGE)
-        if trained.startswith("generator.ups.") and array.shape[2:] == (3, 3):
+        if folds and trained.startswith("generator.ups.") and array.shape[2:] == (3, 3):
             array = weights_file.fold(array)
         plain[trained] = ms.Parameter(ms.Tensor(array), name=trained)
-    return plain, replace(config, upsampling="transposed", ema=0.0)
+    upsampling = "transposed" if folds else config.upsampling
+    return plain, replace(config, upsampling=upsampling, ema=0.0)
 
 
 def fill(
@@ -293,17 +294,21 @@ def generator_of(
         )
     found, config = plain(found, config)
     check_holds(config.networks[0], found, path)
-    if direction not in (None, config.direction):
-        if config.model == Config.model:
-            raise Pix2PixError(
-                f"{path}: expected the direction it was trained in, {config.direction}, found "
-                f"{direction}; leave --direction out, or train another"
-            )
-        config = replace(config, direction=direction)
+    check_direction(direction, config, path)
+    config = replace(config, direction=direction or config.direction)
     generator = imported(entry.generator)(config)
     fill(generator.parameters_dict(), found, path, (config, config))
     generator.set_train(False)
     return generator, config
+
+
+def check_direction(direction: Direction | None, config: Any, path: Path) -> None:
+    """Refuse the other direction of a model that has one generator."""
+    if config.model == Config.model and direction not in (None, config.direction):
+        raise Pix2PixError(
+            f"{path}: expected the direction it was trained in, {config.direction}, found "
+            f"{direction}; leave --direction out, or train another"
+        )
 
 
 def has_checksum(path: Path) -> bool:

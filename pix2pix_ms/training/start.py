@@ -127,7 +127,8 @@ def base_settings(
         started_from = not resuming or before.start_from is not None
         same = (*before.architecture, "jitter_size", "start_from") if started_from else ()
         base = preset(preset_name, before.model, **{name: getattr(before, name) for name in same})
-    if not resuming and isinstance(before, Config) and given.keys() & {"size", "height", "width"}:
+    resized = not resuming and given.keys() & {"size", "height", "width"}
+    if resized and isinstance(before, Config) and before.generator == "unet":
         base = replace(base, levels=before.depth)
     return base
 

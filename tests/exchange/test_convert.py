@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,20 +16,25 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
+from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.pix2pix import Config
+from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.export import export
+from pix2pix_ms.family.cyclegan.step import generator as cyclegan_generator
 from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.pix2pix.measures.segmenter import Segmenter
 from pix2pix_ms.pix2pix.nets.blocks import set_statistics
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.step import generator_of
 from pix2pix_ms.training import checkpoints
 from tests.pix2pix.test_parity import NO_TORCH
 from tests.runs import output, refusal, saved, weights
 
 Arrays = dict[str, np.ndarray]
+WAYS: tuple[Direction, ...] = ("AtoB", "BtoA")
 PRINTED = (
     "ngf", "norm", "input_channels", "target_channels", "colours", "n_layers", "ndf",
     "conditional", "size", "direction", "dropout",
@@ -53,6 +59,10 @@ CASES = {
     "RGBA to grey, unconditional": made(
         32, n_layers=1, input_channels=4, target_channels=1, conditional=False
     ),
+    "ResNet": made(32, generator="resnet", n_blocks=3, n_layers=1),
+    "ResNet, instance norm, no dropout": made(
+        16, generator="resnet", n_blocks=1, norm="instance", dropout=False, n_layers=1, ngf=3
+    ),
     "colorization": made(32, n_layers=1, input_channels=1, target_channels=2, colours="lab"),
 }
 
@@ -70,7 +80,7 @@ def randomised(network: nn.Cell, seed: int) -> nn.Cell:
 
 def states(config: Config) -> tuple[Arrays, Arrays]:
     """The state_dicts of a generator and a discriminator with random weights."""
-    networks = randomised(UNet(config), 1), randomised(PatchGAN(config), 2)
+    networks = randomised(generator_of(config), 1), randomised(PatchGAN(config), 2)
     generator, discriminator = (pytorch.state_dict(network, config) for network in networks)
     return generator, discriminator
 
@@ -78,7 +88,8 @@ def states(config: Config) -> tuple[Arrays, Arrays]:
 def given(config: Config) -> dict[str, Any]:
     """What has to be said beside the weights."""
     said = {"direction": config.direction, "dropout": config.dropout}
-    return said | ({"size": config.size} if config.levels else {})
+    sized = config.levels or config.generator == "resnet"
+    return said | ({"size": config.size} if sized else {})
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +119,13 @@ def test_there_and_back(case: str, tmp_path: Path) -> None:
         pytorch_file.write(state, path)
     (line,) = pytorch.convert(g, both, d, **given(config))
     printed = [name for name in PRINTED if name != "colours" or config.colours == "lab"]
-    known = {"levels": config.depth} | {name: getattr(config, name) for name in printed}
-    assert line == f"{both}: {pytorch.listed(known)}"
+    depth = {"levels": config.depth}
+    if config.generator == "resnet":
+        depth = {"generator": "resnet", "n_blocks": config.n_blocks}
+    known = depth | {name: getattr(config, name) for name in printed}
+    path, settings = line.split(": ")
+    assert path == str(both)
+    assert sorted(settings.split(", ")) == sorted(pytorch.listed(known).split(", "))
     assert checkpoints.load_generator(both)[1] == config
     pytorch.convert(both, tmp_path / "G2.pth", tmp_path / "D2.pth")
     assert_equal(pytorch_file.read(tmp_path / "G2.pth"), written[g])
@@ -312,7 +328,7 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
     generator, pixel = small
     first, last = "model.model.0.weight", "model.model.3.bias"
     cases = [
-        ({"model.1.weight": zeros(64, 3, 7, 7)}, "found model.1.weight; other networks"),
+        ({"body.1.weight": zeros(64, 3, 7, 7)}, "found body.1.weight; other networks"),
         ({}, "found none at all"),
         (generator | {first: zeros(2, 5, 4, 4)}, "input_channels: expected at most 4, found 5"),
         ({n: a for n, a in generator.items() if n != last}, "found no such array"),
@@ -340,7 +356,7 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
         ("out.ckpt b.pth", "out.ckpt: expected a checkpoint, found none"),
         ("one.ckpt b.pth --discriminator new.pth", "one.ckpt: expected a generator and a discr"),
         ("one.ckpt b.pth --discriminator ./b.pth", "b.pth: expected a file for the generator and"),
-        ("plain.ckpt b.pth", "plain.ckpt: expected a U-Net, found an encoder-decoder"),
+        ("plain.ckpt b.pth", "plain.ckpt: expected a generator that the reference has, found an"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(
@@ -368,6 +384,28 @@ def test_an_exported_network_is_converted_and_a_segmenter_refused(tmp_path: Path
         assert weights(tmp_path / "back.ckpt") == weights(source)
     with pytest.raises(Pix2PixError, match="with a generator, found one with segmenter"):
         pytorch.convert(tmp_path / "segmenter", tmp_path / "s.pth")
+
+
+def test_cyclegans_generators_become_pytorchs_and_a_resnet_of_pix2pix(tmp_path: Path) -> None:
+    small = {"size": 16, "jitter_size": 16, "ngf": 3, "ndf": 2, "n_blocks": 2}
+    config = CycleGANConfig(**small)
+    ways = {way: randomised(cyclegan_generator(config, way), way == "BtoA") for way in WAYS}
+    both = [p for network in ways.values() for p in network.get_parameters()]
+    checkpoints.save(both, tmp_path / "c.ckpt", config)
+    x = np.random.default_rng(5).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32)
+    for way, network in ways.items():
+        g, ours = tmp_path / f"latest_net_G_{way}.pth", tmp_path / f"{way}.ckpt"
+        said = output("convert", tmp_path / "c.ckpt", g, "--direction", way)
+        assert said == f"{g}: generator {way}\n"
+        output("convert", g, ours, "--size", 16, "--direction", way)
+        again, found = checkpoints.load_generator(ours)
+        known = (found.generator, found.n_blocks, found.norm, found.dropout, found.direction)
+        assert known == ("resnet", 2, "instance", False, way)
+        np.testing.assert_array_equal(again(Tensor(x)).asnumpy(), network(Tensor(x)).asnumpy())
+    config = replace(config, upsampling="composed")
+    saved(cyclegan_generator(config, "AtoB"), config, tmp_path / "composed.ckpt")
+    refusal("convert", tmp_path / "composed.ckpt", tmp_path / "x.pth", about=tmp_path)
+    refusal("convert", tmp_path / "c.ckpt", tmp_path / "x.pth", "--discriminator", "d.pth")
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -405,7 +443,7 @@ def theirs(networks: ModuleType, config: Config) -> tuple[Any, Any]:
     """The reference's two networks with our random weights in them, loaded strictly."""
     import torch
 
-    pair = networks.UnetGenerator(config), networks.discriminator(config)
+    pair = networks.generator(config), networks.discriminator(config)
     for network, state in zip(pair, states(config), strict=True):
         network.load_state_dict({name: torch.from_numpy(state[name]) for name in state})
     return pair
@@ -456,7 +494,7 @@ def test_pytorchs_files_there_and_back(case: str, networks: ModuleType, tmp_path
     assert layouts[0] == layouts[1]
     assert_same_outputs(*pair, ours)
     pytorch.convert(ours, tmp_path / "G.pth", tmp_path / "D.pth")
-    again = networks.UnetGenerator(config), networks.discriminator(config)
+    again = networks.generator(config), networks.discriminator(config)
     for network, name in zip(again, "GD", strict=True):
         state = torch.load(tmp_path / f"{name}.pth", weights_only=True)
         network.load_state_dict(state, strict=True)

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from pix2pix_ms.family.stargan.translate import SHIPPED as SHIPPED_AVERAGES
 from pix2pix_ms.pix2pix.nets.blocks import set_statistics
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import UNet
+from pix2pix_ms.pix2pix.step import generator_of
 from pix2pix_ms.pix2pix.translate import STATISTICS, Mode, Translator, to_network
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.checkpoints import SHIPPED_GENERATOR, SHIPPED_SEGMENTER
@@ -124,10 +126,14 @@ def test_graphs_compute_what_the_network_does(
     assert out.stat().st_mode & 0o400
 
 
+@pytest.mark.parametrize("generator", ["unet", "resnet"])
 def test_the_frozen_masks_are_those_of_every_image(
-    unet: Path, images: np.ndarray, tiny: Config
+    unet: Path, images: np.ndarray, tiny: Config, generator: Any
 ) -> None:
     network, config = checkpoints.load_generator(unet)
+    if generator == "resnet":
+        config = replace(config, generator=generator, n_blocks=2, upsampling="composed")
+        network = alive(generator_of(config), config)
     model = model_of(freeze(network, config, dropout_seed=tiny.seed))
     translator = Translator(network, config)
     expected = np.concatenate([translator(x[None]) for x in images])

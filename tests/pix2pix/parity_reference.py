@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.reference_networks import UnetGenerator, discriminator
+from benchmarks.reference_networks import discriminator, generator
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.pytorch_names import reference_names
@@ -68,7 +68,7 @@ class Reference:
 
     def __init__(self, config: Config, optimiser: Optimiser) -> None:
         self.config, self.ours = config, Pix2Pix(config)
-        self.g, self.d = UnetGenerator(config), discriminator(config)
+        self.g, self.d = generator(config), discriminator(config)
         for theirs, ours in ((self.g, self.ours.generator), (self.d, self.ours.discriminator)):
             state = pytorch.state_dict(ours, config)
             theirs.load_state_dict({name: torch.from_numpy(state[name].copy()) for name in state})

@@ -27,6 +27,7 @@ CASES: dict[str, Config] = {
     "instance, lsgan, l2": preset(
         "paper", **SMALL, norm="instance", gan_mode="lsgan", pixel_loss="l2"
     ),
+    "ResNet": preset("paper", **SMALL, generator="resnet", n_blocks=2),
     "no norm, batch of 2": preset("paper", **SMALL, norm="none", batch_size=2, n_layers=2),
 }
 # Ten steps through a GAN amplify rounding: measured 1e-6 (batch), 1.3e-4 (instance).

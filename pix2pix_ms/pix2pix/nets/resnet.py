@@ -2,7 +2,8 @@
 
 Johnson et al. 2016, as in Zhu et al. 2017, appendix 7.2: two convolutions of stride 2, residual
 blocks, two transposed convolutions. It has no skips, since input and target image need not have the
-same outlines. Convolutions of stride 1 have reflection padding.
+same outlines. Convolutions of stride 1 have reflection padding. The reference offers it for pix2pix
+too, with dropout in every block.
 """
 
 from itertools import pairwise
@@ -11,6 +12,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.family import CycleGANConfig
+from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Norm
 from pix2pix_ms.machine.device import computes_on_cpu
 from pix2pix_ms.machine.randomness import Stream
@@ -80,7 +82,10 @@ class Layer(nn.Cell):
 
 
 class Residual(nn.Cell):
-    """A residual block: x plus two padded 3x3 convolutions of it, [N, C, H, W]."""
+    """A residual block: x plus two padded 3x3 convolutions of it, [N, C, H, W].
+
+    Between them x may be multiplied by a dropout mask.
+    """
 
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
@@ -90,8 +95,11 @@ class Residual(nn.Cell):
         self.second = unpadded(channels, channels, NARROW, bias)
         self.norm = blocks.normalisation(norm, channels)
 
-    def construct(self, x: Tensor) -> Tensor:
-        return x + self.norm(self.second(self.pad(self.first(self.pad(x)))))
+    def construct(self, x: Tensor, *mask: Tensor) -> Tensor:
+        change = self.first(self.pad(x))
+        if len(mask) > 0:
+            change = change * mask[0]
+        return x + self.norm(self.second(self.pad(change)))
 
 
 class ResNet(nn.Cell):
@@ -101,9 +109,11 @@ class ResNet(nn.Cell):
     H and W multiples of 4.
     """
 
-    def __init__(self, config: CycleGANConfig) -> None:
+    def __init__(self, config: Config | CycleGANConfig) -> None:
         super().__init__()
         norm, ngf = config.norm, config.ngf
+        self.dropped = config.n_blocks if config.dropout else 0  # blocks with dropout
+        self.width = 4 * ngf
         bias = blocks.has_bias(norm)
         self.pad = nn.ReflectionPad2d(WIDE // 2)
         self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
@@ -116,12 +126,13 @@ class ResNet(nn.Cell):
         self.last = ToImage(ngf, config.target_channels)
         self.update_parameters_name("generator.")
 
-    def construct(self, x: Tensor) -> Tensor:
+    def construct(self, x: Tensor, *masks: Tensor) -> Tensor:
+        """Return G(x): with a mask for each block that has dropout, or without dropout."""
         x = self.first(self.pad(x))
         for down in self.downs:
             x = down(x)
-        for residual in self.residuals:
-            x = residual(x)
+        for block in range(len(self.residuals)):
+            x = self.residuals[block](x, *masks[block : block + 1])
         for up in self.ups:
             x = up(x)
         return ops.tanh(self.last(self.pad(x)))
@@ -129,6 +140,10 @@ class ResNet(nn.Cell):
     def masks(
         self, images: tuple[int, ...], seed: int, stream: Stream, *position: int
     ) -> tuple[Tensor, ...]:
-        """Return no masks: unlike the U-Net it has no dropout."""
-        del images, seed, stream, position
-        return ()
+        """Draw the dropout masks of one forward pass, as `UNet.masks` does."""
+        batch, _, height, width = images
+        shape = (batch, self.width, height // 4, width // 4)
+        return tuple(
+            blocks.dropout_mask(shape, seed, stream, *position, number)
+            for number in range(self.dropped)
+        )

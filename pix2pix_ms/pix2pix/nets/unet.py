@@ -75,6 +75,7 @@ class UNet(nn.Cell):
         # As in the reference, the innermost block has no dropout and the next levels - 5 do: three
         # at 256x256, none at 32x32.
         dropped = range(1, self.levels - 4) if config.dropout else range(0)
+        self.dropped = len(dropped)
         self.mask_of = {block: number for number, block in enumerate(dropped)}
         self.mask_channels = [outputs[innermost - block] for block in dropped]
         self.update_parameters_name("generator.")
