@@ -181,9 +181,9 @@ def test_height_and_width_stand_beside_size() -> None:
 
 
 def test_settings_and_runs_of_another_model_are_refused(tmp_path: Path) -> None:
-    with refused("n_blocks: expected a setting of pix2pix, found one of cyclegan; leave it out"):
-        refuse_foreign(["ngf", "n_blocks"], "pix2pix")
-    refuse_foreign(["ngf", "n_blocks"], "cyclegan")
+    with refused("pool_size: expected a setting of pix2pix, found one of cyclegan; leave it out"):
+        refuse_foreign(["ngf", "pool_size"], "pix2pix")
+    refuse_foreign(["ngf", "pool_size"], "cyclegan")
     with refused("expected a run of cyclegan, found one of pix2pix; give --model pix2pix, or"):
         check_same(Config(), preset("paper", "cyclegan"), Run(tmp_path).config_file)
     apart = "the network is of pix2pix, the checkpoint of gan"
