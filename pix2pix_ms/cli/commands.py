@@ -133,8 +133,8 @@ def translate(
     side_by_side: Annotated[bool, "Put the input to the left of the result."] = False,
     pairs: Annotated[bool, "Inputs are side-by-side pairs: take the input half."] = False,
     fit: Annotated[
-        Literal["resize", "pad"] | None,
-        "Images of another shape: squeeze, or mirror edges [resize, or pad if trained so].",
+        Literal["resize", "pad", "whole"] | None,
+        "Images of another size: squeeze, mirror edges, or run on all pixels [as trained].",
     ] = None,
     direction: Direction = None,
     domain: Annotated[str | None, "stargan: what to turn images into."] = None,
@@ -166,7 +166,7 @@ def translate(
     style = Style(domain, reference) if domain is not None else None
     written = translate_files(
         inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style, seed,
-        not no_dropout, force,
+        not no_dropout, force, say,
     )  # fmt: skip
     say(f"{len(written)} images in {out}")
 

@@ -193,7 +193,10 @@ class StarGANConfig(FacadeSettings):
     lambda_cycle: float = setting(1.0, "weight of the cycle loss", least=0)
     lambda_r1: float = setting(1.0, "weight of R1, D's gradient penalty at real images", least=0)
 
-    check = check_square
+    def check(self) -> None:
+        """Refuse images that cannot be halved to 4x4, and crops that translation has no way for."""
+        expect(self.fit != "random-crop", "fit", "resize, pad or crop for stargan", self.fit)
+        check_square(self)
 
     def diversity_at(self, epoch: int) -> float:
         """Return the diversity loss's weight in `epoch`, counted from 1, falling linearly to 0.

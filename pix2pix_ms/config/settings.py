@@ -20,7 +20,7 @@ InitType = Literal["normal", "xavier", "kaiming", "constant"]
 Device = Literal["auto", "Ascend", "GPU", "CPU"]
 Direction = Literal["AtoB", "BtoA"]
 Colours = Literal["rgb", "lab"]
-Fit = Literal["resize", "pad", "crop"]
+Fit = Literal["resize", "pad", "crop", "random-crop"]
 Amp = Literal["O0", "O2", "O3", "auto"]
 Half = Literal["float16", "bfloat16"]
 
@@ -100,7 +100,9 @@ class Settings:
     height: int | None = setting(None, "their height, where it is not size", least=8)
     width: int | None = setting(None, "their width, where it is not size", least=8)
     fit: Fit = setting(
-        "resize", "images of another shape: resize both sides; pad to the shape; crop the middle"
+        "resize",
+        "images of another shape: resize both sides; pad to the shape; crop the middle; "
+        "random-crop: train on crops of the full resolution",
     )
     jitter_size: int | None = setting(
         None,
@@ -147,7 +149,7 @@ class Settings:
             check_value(entry, getattr(self, entry.name))
         grown = self.jitter >= self.size
         expect(grown, "jitter_size", f"at least {self.size}, which is size", self.jitter_size)
-        if self.jitter_size == round(self.size * self.grows):  # so that it follows another size
+        if self.jitter_size == round(self.size * self.growth):  # so that it follows another size
             object.__setattr__(self, "jitter_size", None)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
         needed = "O0 where a loss has a gradient penalty, as with stargan and gan_mode wgan-gp"
@@ -176,7 +178,12 @@ class Settings:
     @property
     def jitter(self) -> int:
         """The side that `size` is resized to before the random crop."""
-        return round(self.size * self.grows) if self.jitter_size is None else self.jitter_size
+        return round(self.size * self.growth) if self.jitter_size is None else self.jitter_size
+
+    @property
+    def growth(self) -> float:
+        """`jitter_size` as a multiple of `size`, unless given; 1 for crops of whole images."""
+        return 1.0 if self.fit == "random-crop" else self.grows
 
     @property
     def jitter_shape(self) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.domains import Domain, DomainData
-from pix2pix_ms.data.images import decode, fitted, from_pixels
+from pix2pix_ms.data.images import decode, fitted, from_pixels, still
 from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut, jitter
 from pix2pix_ms.data.records import IMAGE, rows_of
 from pix2pix_ms.errors import Pix2PixError
@@ -151,4 +151,4 @@ def plain_images(
     sampler = ds.SubsetSampler(list(domain.indices[:count]))
     for row in rows_of(ds.MindDataset(str(path), [domain.column], sampler=sampler), path):
         picture = decode(row[domain.column].tobytes(), domain.channels)
-        yield from_pixels(fitted(picture, config.shape, config.fit))[None]
+        yield from_pixels(still(picture, config.shape, config.fit))[None]

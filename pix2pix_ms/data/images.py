@@ -249,10 +249,14 @@ def window(
 def fitted(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
     """Bring uint8 [H, W, C] to `shape`, (height, width).
 
-    "resize" changes its proportions, "pad" keeps them and mirrors it beyond its edges, "crop" keeps
-    them and cuts out the middle.
+    "resize" changes the proportions, "pad" keeps them and mirrors the image beyond its edges,
+    "crop" keeps them and cuts out the middle. "random-crop", which is cut later, only enlarges an
+    image that is smaller.
     """
     size = pixels.shape[:2]
+    if fit == "random-crop":
+        scale = max(1.0, *(wanted / side for wanted, side in zip(shape, size, strict=True)))
+        return resized(pixels, *(round(side * scale) for side in size))
     if fit == "pad":
         (tall, wide), (top, left) = window(size, shape)
         around = (top, shape[0] - tall - top), (left, shape[1] - wide - left), (0, 0)
@@ -261,6 +265,13 @@ def fitted(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
         (tall, wide), (top, left) = window(shape, size)
         pixels = pixels[top : top + tall, left : left + wide]
     return resized(pixels, *shape)
+
+
+def still(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
+    """Bring uint8 [H, W, C] to `shape` without chance: `fitted`, of random crops the middle one."""
+    pixels = fitted(pixels, shape, fit)
+    top, left = ((side - wanted) // 2 for side, wanted in zip(pixels.shape[:2], shape, strict=True))
+    return pixels[top : top + shape[0], left : left + shape[1]]
 
 
 class Pair(NamedTuple):

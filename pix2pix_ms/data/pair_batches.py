@@ -20,7 +20,7 @@ from mindspore.dataset import vision
 from pix2pix_ms.config.pix2pix import LAB, Config
 from pix2pix_ms.config.settings import Direction, Settings
 from pix2pix_ms.data.facades import is_label_map
-from pix2pix_ms.data.images import HALF, Pixels, fitted, shown
+from pix2pix_ms.data.images import HALF, Pixels, fitted, shown, still
 from pix2pix_ms.data.integrity import index_of
 from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, rows_of
@@ -30,6 +30,7 @@ from pix2pix_ms.machine.ranks import share
 
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split
 JITTER = ("top", "left", "mirror")
+ANYWHERE = 2**31  # the room for crops of images of any size; `cut` takes it modulo theirs
 DECIDED = ("input_channels", "target_channels", "colours")  # settings that the pairs decide
 # The network's side of the pipeline: x is the input image, y the target image.
 NETWORK_COLUMNS: dict[Direction, tuple[str, str]] = {"AtoB": ("x", "y"), "BtoA": ("y", "x")}
@@ -154,6 +155,8 @@ def jitter(
 ) -> dict[str, np.ndarray]:
     """Draw crops and mirrorings for `count` images; return those of the images `mine`."""
     room = np.subtract(config.jitter_shape, config.shape) + 1
+    if config.fit == "random-crop":
+        room[:] = ANYWHERE
     drawn = {
         "top": rng.integers(room[0], size=count),
         "left": rng.integers(room[1], size=count),
@@ -221,7 +224,7 @@ def network_rows(
         resize = (
             vision.Resize(shape, vision.Inter.PILCUBIC)
             if channels == 3 and config.fit == "resize"
-            else partial(fitted, shape=shape, fit=config.fit)
+            else partial(still if crops is None else fitted, shape=shape, fit=config.fit)
         )
         rows = rows.map(resize, column, num_parallel_workers=workers)
     if crops is not None:
@@ -242,6 +245,10 @@ def network_rows(
 
 
 def cut(image: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]) -> Pixels:
-    """Return the window of a shape at (top, left), mirrored if `mirror` is 1."""
-    rows, columns = slice(int(top), int(top) + shape[0]), slice(int(left), int(left) + shape[1])
+    """Return the window of a shape at (top, left), modulo the room, mirrored if `mirror` is 1."""
+    places = (int(top), int(left))
+    rows, columns = (
+        slice(start := place % (side - length + 1), start + length)
+        for place, side, length in zip(places, image.shape[:2], shape, strict=True)
+    )
     return np.ascontiguousarray(image[rows, columns][:, :: -1 if mirror else 1])

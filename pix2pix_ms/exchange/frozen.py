@@ -10,12 +10,10 @@ from pix2pix_ms import __version__
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream
 from pix2pix_ms.pix2pix.nets.blocks import set_statistics
-from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import STATISTICS, Mode
 
 INPUT, OUTPUT = "input_image", "generated_image"
-RESNET_MULTIPLE = 4  # its residual blocks see a quarter of the image
-SMALLEST = 8  # what the reflection padding of that quarter needs
+SMALLEST = 8  # what a ResNet's reflection padding, of a quarter of the image, needs
 LARGEST = 2**30  # bytes; MindSpore splits larger files, and protobuf has a limit of 2 GiB
 
 
@@ -112,7 +110,7 @@ def check_weight(generator: nn.Cell) -> None:
 
 def check_sides(generator: Any, name: str, side: int) -> None:
     """Refuse a side that the generator cannot halve at each of its levels."""
-    step = 2**generator.levels if isinstance(generator, UNet) else RESNET_MULTIPLE
+    step = generator.multiple
     least = max(step, SMALLEST)
     if side < least or side % step:
         near = sorted({max(least, side // step * step), max(least, -(-side // step) * step)})

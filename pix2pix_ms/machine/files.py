@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from zlib import crc32
 
 from filelock import FileLock, Timeout
 
 from pix2pix_ms.errors import Pix2PixError
 
 LOCK = ".pix2pix_ms.lock"
+LONGEST_NAME = 255  # bytes, on the file systems in use
 
 
 def check_new(
@@ -54,6 +56,8 @@ def appearing_whole(path: Path, older: Path | None = None) -> Iterator[Path]:
         OSError: if it cannot be written; it names `path`.
     """
     writing = path.with_name(f".writing-{path.name}")
+    if len(os.fsencode(writing.name)) > LONGEST_NAME:
+        writing = path.with_name(f".writing-{crc32(path.name.encode())}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         writing.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Images in, images out: the generator at work on files (paper, section 3.3, inference)."""
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from pix2pix_ms.config.models import MODELS, imported
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.config.settings import Direction, Fit, Settings
+from pix2pix_ms.config.settings import Direction, Fit, Settings, check_choice
 from pix2pix_ms.data.images import (
     Pixels,
     channelled,
@@ -28,7 +29,7 @@ from pix2pix_ms.data.images import (
 )
 from pix2pix_ms.data.lab import coloured, lab_of, lightness
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
-from pix2pix_ms.data.prepare.folders import check_halves, entries, halves
+from pix2pix_ms.data.prepare.folders import check_halves, entries, halves, some
 from pix2pix_ms.data.records import rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole, check_new
@@ -43,7 +44,10 @@ from pix2pix_ms.training.checkpoints import file_of, generator_of, load
 Mode = Literal["paper", "eval"]
 Seed = int | Literal["each"]  # of masks or a style: one for all images, or one for each
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]  # input, generated, target: [C, H, W] each
-WHOLE: tuple[Fit, ...] = ("resize", "pad")  # these cut nothing off
+View = Literal["resize", "pad", "whole"]  # how a network sees a picture; none cuts a part off
+# Bytes that translating a whole picture takes for each pixel, by ngf (MindSpore 2.8 on a CPU).
+BYTES = {UNet: 16, ResNet: 41}
+MEMORY = 8 << 30  # bytes that it may take
 STATISTICS: dict[Mode, Statistics] = {"paper": "batch", "eval": "moving"}
 
 
@@ -106,36 +110,55 @@ class Translator:
         set_statistics(self.generator, STATISTICS[self.mode])
         return array_of(self.forward(Tensor(x), *masks))
 
-    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
+    def image(self, image: Pixels, index: int = 0, fit: View | None = None) -> Pixels:
         """Translate one picture, uint8 [H, W, C], to one of the same height and width.
 
         `fit`, "resize" or "pad", brings it to the network's size and the generated image back;
-        unless given, it is padded if the network was trained on padded or cropped pictures. A
-        network that colours keeps the picture's lightness and returns RGB.
+        "whole" runs the network on all of it, mirrored beyond its edges to sides that it can halve.
+        Unless given, it is as in training: "pad" after padded or cropped pictures, "whole" after
+        random crops. A network that colours keeps the picture's lightness and returns RGB.
+
+        Raises:
+            Pix2PixError: if there is no such fit, or the whole picture takes too much memory.
         """
         config, lab = self.config, self.config.colours == "lab"
-        fit = check_fit(fit, config)
+        fit = view_of(fit, config)
         seen = lightness(image) if lab else channelled(image, config.input_channels)
-        generated = self(from_pixels(fitted(seen, config.shape, fit))[None], index)[0]
-        generated = unfitted(generated, image.shape[:2], fit)
+        seen = self.whole(seen) if fit == "whole" else fitted(seen, config.shape, fit)
+        generated = unfitted(self(from_pixels(seen)[None], index)[0], image.shape[:2], fit)
         return to_pixels(coloured(lab_of(image)[:1], generated) if lab else generated)
 
+    def whole(self, image: Pixels) -> Pixels:
+        """Mirror a picture beyond its right and lower edge, to sides that the network can halve."""
+        height, width = image.shape[:2]
+        most = MEMORY // (BYTES[type(self.generator)] * self.config.ngf)
+        if height * width > most:
+            raise Pix2PixError(
+                f"fit: expected at most {most / 1e6:.1f} million pixels for this network with "
+                f"whole, found {width}x{height}; shrink the picture, or leave --fit whole out"
+            )
+        multiple = self.generator.multiple
+        tall, wide = (max(-(-side // multiple), 2) * multiple for side in (height, width))
+        return np.pad(image, ((0, tall - height), (0, wide - width), (0, 0)), "symmetric")
 
-def check_fit(fit: Fit | None, config: Settings) -> Fit:
-    """Return how pictures are brought to the network's size: as given, or as in training.
+
+def view_of(fit: View | None, config: Settings) -> View:
+    """Return how a network sees pictures: as given, or as in training.
 
     Raises:
-        Pix2PixError: if a part would be cut off.
+        Pix2PixError: if there is no such way.
     """
-    fit = fit or ("resize" if config.fit == "resize" else "pad")
-    if fit not in WHOLE:
-        raise Pix2PixError(f"fit: expected one of {', '.join(WHOLE)}, found {fit!r}")
+    trained: dict[Fit, View] = {"resize": "resize", "random-crop": "whole"}
+    fit = fit or trained.get(config.fit, "pad")
+    check_choice("fit", View, fit)
     return fit
 
 
-def unfitted(generated: np.ndarray, shape: tuple[int, ...], fit: Fit) -> np.ndarray:
+def unfitted(generated: np.ndarray, shape: tuple[int, ...], fit: View) -> np.ndarray:
     """Bring a generated image, float32 [C, h, w], back to its input's (height, width), bicubic."""
     height, width = shape
+    if fit == "whole":
+        generated = generated[:, :height, :width]
     if fit == "pad":
         (tall, wide), (top, left) = window((height, width), generated.shape[1:])
         generated = generated[:, top : top + tall, left : left + wide]
@@ -170,14 +193,17 @@ def translate(
     mode: Mode | None = None,
     side_by_side: bool = False,
     pairs: bool = False,
-    fit: Fit | None = None,
+    fit: View | None = None,
     direction: Direction | None = None,
     style: Style | None = None,
     seed: Seed | None = None,
     dropout: bool = True,
     force: bool = False,
+    report: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Translate images, or all images in folders, to PNG files of equal names and sizes in `out`.
+
+    Subfolders are kept.
 
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
@@ -189,6 +215,7 @@ def translate(
         style: for StarGAN, the domain to translate to.
         seed, dropout: as `Translator` takes them; StarGAN's seed draws the style.
         force: replace existing files.
+        report: called with a line if what the network generated was enlarged.
 
     Raises:
         Pix2PixError: if something cannot be read or has no effect, or a file exists.
@@ -197,18 +224,26 @@ def translate(
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
     if pairs and style is not None:
         raise Pix2PixError("pairs: expected single images for another domain; leave --pairs out")
-    check_readable(sources, pairs)
-    written = [out / f"{source.stem}.png" for source in sources]
-    check_new(*written, force=force, inputs=sources)
+    check_readable(sources.values(), pairs)
+    check_new(*(out / name for name in sources), force=force, inputs=sources.values())
     out.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(sources, "images", unit="image", disable=None, leave=False)
-    for index, (source, path) in enumerate(zip(bar, written, strict=True)):
+    bar = tqdm(sources.items(), "images", unit="image", disable=None, leave=False)
+    seen, enlarged = np.prod(translator.config.shape), []
+    for index, (name, source) in enumerate(bar):
         image = input_image(source, translator.config, pairs)
         generated = translator.image(image, index, fit)
         pictures = [shown(image), shown(generated)] if side_by_side else [generated]
-        with appearing_whole(path) as writing:
+        if view_of(fit, translator.config) != "whole" and np.prod(image.shape[:2]) > seen:
+            enlarged.append(source)
+        with appearing_whole(out / name) as writing:
             to_image(np.hstack(pictures)).save(writing, "PNG")
-    return written
+    if enlarged:
+        size = "{1}x{0}".format(*translator.config.shape)
+        report(
+            f"{some(enlarged)}: larger than the {size} that the network sees, so what it generated "
+            "was enlarged; --fit whole runs it on all pixels"
+        )
+    return [out / name for name in sources]
 
 
 def open_translator(
@@ -232,21 +267,30 @@ def open_translator(
     return Translator(*generator_of(found, config, path, direction), mode or "paper", **noise)
 
 
-def input_files(inputs: Iterable[Path]) -> list[Path]:
-    """Return the files among the inputs, and those in its folders; their names must differ."""
-    sources: dict[str, Path] = {}
+def input_files(inputs: Iterable[Path]) -> dict[Path, Path]:
+    """Return the files among the inputs, and those in folders, by where their outputs go."""
+    sources: dict[Path, Path] = {}
     for place in inputs:
-        found = entries(place)[0] if place.is_dir() else [place]
+        found = images_below(place) if place.is_dir() else [place]
         if not found:
             raise Pix2PixError(f"{place}: expected images in this folder, found none")
         for source in found:
-            if source.stem in sources:
+            folder = source.parent.relative_to(place) if place.is_dir() else Path()
+            name = folder / f"{unicodedata.normalize('NFC', source.stem)}.png"
+            if name in sources:
                 raise Pix2PixError(
-                    f"{source}: expected one input called {source.stem}, found also "
-                    f"{sources[source.stem]}; translate them into different folders"
+                    f"{source}: expected one input called {name.with_suffix('')}, found also "
+                    f"{sources[name]}; translate them into different folders"
                 )
-            sources[source.stem] = source
-    return [*sources.values()]
+            sources[name] = source
+    return sources
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the images in a folder, then those of its subfolders; hidden ones are left out."""
+    images, others = entries(folder)
+    below = [path for path in others if path.is_dir() and path.name[0] != "."]
+    return images + [image for path in below for image in images_below(path)]
 
 
 def check_readable(sources: Iterable[Path], pairs: bool) -> None:

@@ -167,7 +167,7 @@ def test_an_image_of_any_size_comes_back_in_its_size(tiny: Config, channels: int
 
 @pytest.mark.parametrize("fit", ["crop", "foo"])
 def test_a_fit_that_would_lose_a_part_is_refused(tiny: Config, fit: Any) -> None:
-    with pytest.raises(Pix2PixError, match="fit: expected one of resize, pad, found"):
+    with pytest.raises(Pix2PixError, match="fit: expected one of resize, pad, whole, found"):
         echo(tiny).image(np.zeros((40, 20, 3), np.uint8), fit=fit)
 
 

@@ -17,7 +17,7 @@ from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.pix2pix.optimisers import move_average
-from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, check_fit, forward, unfitted
+from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, View, forward, unfitted, view_of
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.task import parameters_of
 
@@ -106,12 +106,14 @@ class StyleTranslator:
         image = channelled(image, self.config.channels)
         return from_pixels(fitted(image, self.config.shape, fit))[None]
 
-    def image(self, image: Pixels, index: int = 0, fit: Fit | None = None) -> Pixels:
+    def image(self, image: Pixels, index: int = 0, fit: View | None = None) -> Pixels:
         """Translate an image, uint8 [H, W, C], to RGB of the same height and width.
 
-        `fit` is as for `Translator.image`.
+        `fit` is as for `Translator.image`, but for "whole".
         """
-        fit = check_fit(fit, self.config)
+        fit = view_of(fit, self.config)
+        if fit not in ("resize", "pad"):
+            raise Pix2PixError(f"fit: expected resize or pad for {self.config.model}, found {fit}")
         style = self.draw_style(self.config.seed, index) if self.style is None else self.style
         generated = self.averages.generate(self.network_input(image, fit), style)[0]
         return to_pixels(unfitted(generated, image.shape[:2], fit))

@@ -113,7 +113,7 @@ class ResNet(nn.Cell):
         super().__init__()
         norm, ngf = config.norm, config.ngf
         self.dropped = config.n_blocks if config.dropout else 0  # blocks with dropout
-        self.width = 4 * ngf
+        self.width, self.multiple = 4 * ngf, 4  # sides that it can halve twice
         bias = blocks.has_bias(norm)
         self.pad = nn.ReflectionPad2d(WIDE // 2)
         self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
