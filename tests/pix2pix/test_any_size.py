@@ -69,7 +69,8 @@ def test_enlarged_results_are_reported_and_memory_is_limited(
     assert "32x32" in line and "--fit whole" in line
     assert count.startswith("3 images")
     assert len(output(*words, "--fit", "whole").splitlines()) == 1
-    monkeypatch.setattr(translating, "MEMORY", 60 * 60 * 16 * 4)
+    each = translating.BYTES[type(load_generator(checkpoint)[0])]
+    monkeypatch.setattr(translating, "MEMORY", 60 * 60 * each * SMALL["ngf"])
     assert "64x64" in refusal(*words, "--fit", "whole", about="fit: expected at most 0.0 million")
 
 
