@@ -18,6 +18,7 @@ from pix2pix_ms.cli.options import (
     AT_LEAST_0,
     AT_LEAST_1,
     FROM,
+    Best,
     Device,
     Direction,
     Force,
@@ -129,6 +130,7 @@ def translate(
     *,
     out: Annotated[Path, "Folder for the PNG files."],
     checkpoint: Annotated[Path | None, "File, run or export [checkpoints/facades-256]."] = None,
+    best: Best = False,
     mode: Mode = None,
     side_by_side: Annotated[bool, "Put the input to the left of the result."] = False,
     pairs: Annotated[bool, "Inputs are side-by-side pairs: take the input half."] = False,
@@ -155,7 +157,7 @@ def translate(
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.pix2pix.translate import Style
     from pix2pix_ms.pix2pix.translate import translate as translate_files
-    from pix2pix_ms.training.checkpoints import shipped_generator
+    from pix2pix_ms.training.checkpoints import kept_best, shipped_generator
 
     if domain is None and reference is not None:
         raise Pix2PixError(
@@ -163,6 +165,7 @@ def translate(
         )
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
+    checkpoint = kept_best(checkpoint) if best else checkpoint
     style = Style(domain, reference) if domain is not None else None
     written = translate_files(
         inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style, seed,
@@ -261,6 +264,7 @@ def evaluate(
     checkpoint: Path,
     *,
     data: Annotated[Path, "Pairs, as records or images."],
+    best: Best = False,
     json: Annotated[Path | None, "Write the numbers to this file."] = None,
     save_images: Annotated[Path | None, "New folder for PNGs: input, generated, target."] = None,
     segmenter: Annotated[Path | None, "To segment photos with [checkpoints/segmenter]."] = None,
@@ -281,10 +285,12 @@ def evaluate(
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.machine.files import check_new, replace_text
     from pix2pix_ms.pix2pix.measures.evaluate import evaluate_checkpoint
+    from pix2pix_ms.training.checkpoints import kept_best
 
     if json is not None:
         check_new(json, force=force)
     choose_device(device)
+    checkpoint = kept_best(checkpoint) if best else checkpoint
     report = evaluate_checkpoint(
         checkpoint, data, mode or "paper", segmenter, target, save_images, direction, force
     )

@@ -37,6 +37,7 @@ Mode = Annotated[
 ]
 Direction = Annotated[settings.Direction | None, "Which of cyclegan's two generators [as trained]."]
 Device = Annotated[str, "auto, CPU, GPU or Ascend."]
+Best = Annotated[bool, "The best of a run, as --keep-best has kept it, not the last."]
 Force = Annotated[bool, "Replace what is there."]
 FROM = {"flag": "--from", "type": Place(path_type=str)}  # the settings have it as text
 AT_LEAST_0, AT_LEAST_1 = {"type": click.IntRange(0)}, {"type": click.IntRange(1)}

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from types import UnionType
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pix2pix_ms.errors import Pix2PixError
 
@@ -21,6 +21,7 @@ Device = Literal["auto", "Ascend", "GPU", "CPU"]
 Direction = Literal["AtoB", "BtoA"]
 Colours = Literal["rgb", "lab"]
 Fit = Literal["resize", "pad", "crop", "random-crop"]
+KeepBest = Literal["l1", "psnr", "ssim", "kid"]
 Amp = Literal["O0", "O2", "O3", "auto"]
 Half = Literal["float16", "bfloat16"]
 
@@ -50,7 +51,8 @@ def check_value(entry: Field[Any], value: Any) -> None:
     Raises:
         Pix2PixError: naming the field.
     """
-    kind, *none = get_args(entry.type) if isinstance(entry.type, UnionType) else (entry.type,)
+    union = get_origin(entry.type) in (Union, UnionType)
+    kind, *none = get_args(entry.type) if union else (entry.type,)
     if value is None and none:
         return
     if get_origin(kind) is Literal:
@@ -134,7 +136,11 @@ class Settings:
 
     save_every: int = setting(10, "epochs between checkpoints for inference", least=1)
     sample_every: int = setting(1, "epochs between sample grids; the last has one too", least=1)
+    keep_best: KeepBest | None = setting(
+        None, "keep the best checkpoint beside the last, by a held-out measure: l1, psnr, ssim, kid"
+    )
     samples: int = setting(4, "held-out images in the sample grid", least=1)
+    generator_only: bool = setting(False, "with --from: start with its generator alone")
     start_from: str | None = setting(None, "run or network to start with: option --from")
 
     def __init_subclass__(cls) -> None:

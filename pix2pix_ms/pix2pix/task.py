@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.builtin import paired_facades
+from pix2pix_ms.data.images import to_pixels
 from pix2pix_ms.data.pair_batches import (
     DECIDED,
     Subset,
@@ -21,6 +22,7 @@ from pix2pix_ms.data.pair_batches import (
     settings_of,
     training_data,
 )
+from pix2pix_ms.pix2pix.measures import quality
 from pix2pix_ms.pix2pix.measures.scores import Scores, evaluate
 from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, Triple, triples
@@ -32,7 +34,7 @@ class PairsTask(Task):
     """pix2pix on pairs of an input and a target image."""
 
     losses = Losses._fields
-    measures = Scores._fields
+    measures: tuple[str, ...] = Scores._fields
     sample_words = "input, generated and target images"
     make = staticmethod(paired_facades)
     decides = DECIDED
@@ -50,6 +52,9 @@ class PairsTask(Task):
         for subset in (data.train, data.held_out):
             check_channels(subset.record, config)
         self.config, self.data = config, data
+        if config.keep_best == "kid":  # it takes longer than all others
+            self.measures = (*Scores._fields, "kid")
+            quality.check(len(data.held_out))
         self.model = Pix2Pix(config)
         self.generate = Translator(self.model.translating, config)  # compiles
         self.shown, self.others = (
@@ -65,9 +70,15 @@ class PairsTask(Task):
         train = self.data.train
         yield from pairs_of(epoch_data(train, self.config, epoch), train)
 
-    def measure(self) -> Scores:
+    def measure(self) -> Sequence[float]:
         others = triples(self.generate, self.others) if len(self.others) else ()
-        return evaluate(chain(self.samples(), others))
+        found = chain(self.samples(), others)
+        if "kid" not in self.measures:
+            return evaluate(found)
+        held_out = list(found)
+        pictures = ([to_pixels(triple[side]) for triple in held_out] for side in (1, 2))
+        kid = quality.kid(*map(quality.features, pictures)).mean
+        return (*evaluate(held_out), kid)
 
     def generate_samples(self) -> list[Triple]:
         """Return input, generated and target image of some held-out pairs."""

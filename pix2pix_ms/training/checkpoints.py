@@ -46,6 +46,24 @@ def previous_of(run_folder: Path) -> Path:
     return last_of(run_folder).with_name(f"previous{SUFFIX}")
 
 
+def best_of(run_folder: Path) -> Path:
+    return last_of(run_folder).with_name(f"best{SUFFIX}")
+
+
+def kept_best(run_folder: Path) -> Path:
+    """Return the best checkpoint of a run, as `keep_best` has kept it.
+
+    Raises:
+        Pix2PixError: if there is none.
+    """
+    if not (path := best_of(run_folder)).is_file():
+        raise Pix2PixError(
+            f"{path}: expected the best checkpoint of a run, found none; train with --keep-best, "
+            "or leave --best out"
+        )
+    return path
+
+
 def file_of(place: Path) -> Path:
     """Return a file itself; of a folder, its run's last checkpoint or its exported network."""
     if not place.is_dir():

@@ -31,6 +31,8 @@ from pix2pix_ms.training.figures import LogRow
 from pix2pix_ms.training.run import Run, check_data, check_free, check_same, checked_log, log_sum
 from pix2pix_ms.training.task import Task
 
+LOWER_IS_BETTER = ("l1", "kid")
+
 
 def train(
     config: Settings,
@@ -109,6 +111,11 @@ class Trainer:
             check_data(run, data)
         self.task: Task = MODELS[config.model].task_class()(config, data)
         self.model = self.task.model
+        if config.keep_best not in (None, *self.task.measures):
+            raise Pix2PixError(
+                f"keep_best: expected one of {', '.join(self.task.measures)}, which {config.model} "
+                f"measures, found {config.keep_best}; change it, or leave it out"
+            )
         self.log: list[LogRow] = []
         self.losses: list[Sequence[float]] = []
         parameters = self.model.parameters()
@@ -170,7 +177,9 @@ class Trainer:
             self.draw(epoch)
             self.run.write_log(self.log)
             if epoch and self.is_due(epoch, self.config.save_every):
-                self.save_generator(epoch)
+                self.save_generator(self.run.generator_file(epoch), epoch)
+            if epoch and self.is_best():
+                self.save_generator(self.run.best, epoch)
             self.save()
             give_back()
             for line in (self.line(self.log[-1]), *(f"warning: {sign}" for sign in signs)):
@@ -210,10 +219,19 @@ class Trainer:
             with appearing_whole(self.run.curves_file) as writing:
                 self.task.loss_curves(self.log).savefig(writing)
 
-    def save_generator(self, epoch: int) -> None:
+    def is_best(self) -> bool:
+        """Tell whether this epoch is the first with the best of the measure in `keep_best`."""
+        if self.config.keep_best is None:
+            return False
+        column = f"held_out_{self.config.keep_best}"
+        sign = 1 if self.config.keep_best in LOWER_IS_BETTER else -1
+        *before, now = (sign * row[column] for row in self.log[1:])
+        return now < min(before, default=math.inf)
+
+    def save_generator(self, path: Path, epoch: int) -> None:
         parameters, config = checkpoints.plain(self.model.inference_parameters(), self.config)
         position = {"epoch": epoch, "step": self.model.step}
-        checkpoints.save(parameters.values(), self.run.generator_file(epoch), config, **position)
+        checkpoints.save(parameters.values(), path, config, **position)
 
     def save(self, **within: np.ndarray) -> None:
         """Save everything a resume needs as the last checkpoint; that becomes the previous one."""

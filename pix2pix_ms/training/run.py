@@ -40,6 +40,7 @@ class Run:
         curves_file: the loss plot.
         warnings_file: a line for each warning; it exists only if there was one.
         last: the checkpoint with everything a resume needs.
+        best: the best network alone, by the held-out measure in `keep_best`.
         previous: the one before.
         saved: the checkpoint that this process last saved or loaded, and its position.
     """
@@ -50,6 +51,7 @@ class Run:
         self.log_file, self.curves_file = folder / "log.csv", folder / "losses.png"
         self.warnings_file = folder / "warnings.txt"
         self.last, self.previous = checkpoints.last_of(folder), checkpoints.previous_of(folder)
+        self.best = checkpoints.best_of(folder)
         self.saved: tuple[Path, Mapping[str, Any]] | None = None
 
     def sample_file(self, epoch: int) -> Path:

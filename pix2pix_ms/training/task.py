@@ -75,7 +75,7 @@ class Task(ABC):
 
     losses: ClassVar[tuple[str, ...]]
     """The terms of a step, as in the model's NamedTuple; columns `loss_…` of the log."""
-    measures: ClassVar[tuple[str, ...]]
+    measures: tuple[str, ...]
     """What is measured on held-out data; columns `held_out_…` of the log."""
     sample_words: ClassVar[str]
     """What a sample grid shows, from left to right, for the command's last line."""

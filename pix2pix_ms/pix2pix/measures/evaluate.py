@@ -12,7 +12,14 @@ from tqdm import tqdm
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.data.images import to_image, to_pixels
-from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, label_maps, whole
+from pix2pix_ms.data.integrity import index_of
+from pix2pix_ms.data.pair_batches import (
+    NETWORK_COLUMNS,
+    Subset,
+    held_out_beside,
+    label_maps,
+    whole,
+)
 from pix2pix_ms.data.prepare.prepare import write_splits
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits
@@ -23,6 +30,7 @@ from pix2pix_ms.pix2pix.measures.report import Report, Target, measures_of
 from pix2pix_ms.pix2pix.measures.segmenter import load_segmenter
 from pix2pix_ms.pix2pix.translate import Mode, Translator, Triple, triples
 from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training.run import Run
 
 HELD_OUT = ("val", "test")  # the first of them that is there
 WHOLE = "images"  # the name of a folder without splits
@@ -57,6 +65,8 @@ def evaluate_checkpoint(
     translator = Translator(generator, config, mode)
     with new_folder(images, force) as writing, tempfile.TemporaryDirectory() as made:
         path, description = held_out_record(data, Path(made), recipe_for(config))
+        if chose(path, checkpoint):
+            description += ", which chose this checkpoint, so that the scores flatter it"
         pairs = whole(open_record(path))
         seen = target_of(pairs, config.direction)
         target = target or seen
@@ -72,6 +82,16 @@ def evaluate_checkpoint(
         height=config.shape[0], width=config.shape[1], direction=config.direction, mode=mode,
         target=target, segmenter=str(segmenter) if segmenter else None, **measures,
     )  # fmt: skip
+
+
+def chose(record: Path, checkpoint: Path) -> bool:
+    """Tell whether a run has kept its best checkpoint by the pairs of this record."""
+    run = Run(checkpoint.absolute().parents[1])
+    if checkpoint.absolute() != run.best or not run.data_file.is_file():
+        return False
+    train, val = held_out_beside(Path(run.data()["train"]))
+    held_out = index_of(val or train)
+    return held_out.is_file() and held_out.read_bytes() == index_of(record).read_bytes()
 
 
 def recipe_for(config: Config) -> Recipe:

@@ -41,6 +41,16 @@ def available() -> bool:
     return weights_file() is not None
 
 
+def check(count: int) -> None:
+    """Refuse fewer held-out pairs than a KID needs, and an installation without its weights."""
+    if count < FEWEST:
+        raise Pix2PixError(
+            f"keep_best: expected {FEWEST} held-out pairs or more for kid, found {count}; "
+            "choose l1 or ssim"
+        )
+    extractor()
+
+
 @cache
 def extractor() -> Any:
     file = weights_file()
