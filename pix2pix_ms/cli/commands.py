@@ -86,7 +86,7 @@ def train(
     preset: Annotated[str | None, "[quick]", {"type": click.Choice(PRESETS)}] = None,
     data: Annotated[Path | None, "Records or images [made on the spot]."] = None,
     out: Annotated[Path | None, "Run folder [runs/PRESET, or runs/MODEL-PRESET]."] = None,
-    start_from: Annotated[str | None, "Run or network to start a new run with.", FROM] = None,
+    start_from: Annotated[str | None, "Run, network or .pth to start a new run with.", FROM] = None,
     resume: Annotated[bool, "Continue the run in --out, or start it."] = False,
     distributed: Annotated[bool, "Train together with others, started by msrun."] = False,
     **settings: Any,
@@ -101,6 +101,7 @@ def train(
     architecture alone. With --distributed this is one of the workers of MindSpore's msrun, each
     with a device and a part of every batch.
     """
+    from pix2pix_ms.machine.pytorch_file import SUFFIXES
     from pix2pix_ms.machine.ranks import launched
     from pix2pix_ms.training.run import Run
     from pix2pix_ms.training.start import start
@@ -108,9 +109,24 @@ def train(
     folder = out or Path("runs") / "-".join(filter(None, (model, preset or "quick")))
     if start_from is not None:
         settings["start_from"] = start_from
+        if Path(start_from).suffix in SUFFIXES:
+            settings["start_from"] = str(converted(Path(start_from), folder, settings))
     if distributed:
         settings["ranks"] = launched()
     start(Run(folder), model, preset, data, resume, settings, resume_command(sys.argv[1:]), say)
+
+
+def converted(weights: Path, folder: Path, settings: dict[str, Any]) -> Path:
+    """Convert PyTorch's weights to a checkpoint beside a run's folder, unless that is there."""
+    from pix2pix_ms.exchange.pytorch import NOT_INFERRED, convert
+    from pix2pix_ms.machine.device import choose_device
+
+    checkpoint = folder.with_name(f"{folder.name}-from.ckpt")
+    if not checkpoint.exists():
+        choose_device(settings.get("device", Config.device))
+        given = {name: settings[name] for name in NOT_INFERRED if name in settings}
+        convert(weights, checkpoint, **given)
+    return checkpoint
 
 
 def resume_command(words: list[str]) -> str:

@@ -166,6 +166,8 @@ class Settings:
             expect(self.ranks > 1, "sync_batch_norm", "--distributed beside it", "one process")
             norm = getattr(self, "norm", "batch")
             expect(norm == "batch", "sync_batch_norm", "norm batch beside it", f"norm {norm}")
+        alone = self.generator_only and self.start_from is None
+        expect(not alone, "generator_only", "--from beside it", "it alone")
         self.check()
 
     @property

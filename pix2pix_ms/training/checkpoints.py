@@ -236,7 +236,7 @@ def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Sett
     """Copy the networks of another run to a new model's parameters; return a line to report.
 
     A missing network is copied from its average, and a missing average from its network. A
-    discriminator of other shapes stays as it was initialised.
+    discriminator of other shapes, or with `generator_only` any, stays as it was initialised.
     """
     path = file_of(place)
     found, theirs, position = load(path)
@@ -249,7 +249,7 @@ def start_from(place: Path, parameters: Mapping[str, ms.Parameter], config: Sett
             there[name] = found[sources[0]]
     networks = dict.fromkeys(name.split(".")[0] for name in there)
     for name, parameter in parameters.items():  # one parameter that differs is enough
-        fits = name in there and there[name].shape == parameter.shape
+        fits = name in there and there[name].shape == parameter.shape and not config.generator_only
         if name.startswith("discriminator") and not fits:
             networks.pop(name.split(".")[0], None)
     check_holds(next(iter(parameters)).split(".")[0], networks or found, path)

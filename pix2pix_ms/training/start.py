@@ -122,7 +122,8 @@ def base_settings(
     where = run.config_file if resuming or place is None else checkpoints.file_of(place)
     before = run.config() if resuming else checkpoints.load(where)[1]
     check_model(before, model or before.model, where)
-    base = before if resuming else replace(before, ranks=1, sync_batch_norm=False, device="auto")
+    fresh = {"ranks": 1, "sync_batch_norm": False, "device": "auto", "generator_only": False}
+    base = before if resuming else replace(before, **fresh)
     if preset_name is not None:
         started_from = not resuming or before.start_from is not None
         same = (*before.architecture, "jitter_size", "start_from") if started_from else ()
