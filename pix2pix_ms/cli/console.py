@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import click
@@ -86,6 +87,9 @@ def settled() -> Iterator[None]:
     """Run a command and exit with its status, also where its output cannot be written."""
     open_streams()
     try:
+        if (reason := unfit()) is not None:
+            complain(reason)
+            sys.exit(1)
         yield
     except OSError as error:  # while printing the help
         complain(unwritten(error))
@@ -97,6 +101,17 @@ def settled() -> Iterator[None]:
         raise
     finally:
         flush()
+
+
+def unfit() -> str | None:
+    """Return why no command can run here, if so."""
+    if sys.platform == "win32":
+        return "Windows: expected Linux or macOS, for their signals and locks; use it in WSL 2"
+    try:
+        Path.cwd()
+    except FileNotFoundError:  # MindSpore (2.8) crashes while it is imported
+        return "working folder: expected one that exists, found it deleted; change to another"
+    return None
 
 
 def open_streams() -> None:

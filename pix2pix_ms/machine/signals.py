@@ -22,6 +22,10 @@ class Stopped(KeyboardInterrupt):
         super().__init__(message)
         self.number = number
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints of an interrupted cell: one line."""
+        return [f"interrupted: {self}" if str(self) else "interrupted"]
+
 
 class Handler:
     """Raises Stopped, a KeyboardInterrupt, at SIGINT, SIGTERM and SIGHUP.

@@ -148,12 +148,12 @@ class Trainer:
                 if signals.noted is not None:
                     health.check_weights(self.task, epoch, self.run.last)
                     self.save(losses=np.array(self.losses))
-                    raise Stopped(number=signals.noted)
+                    raise Stopped(f"{self.run.last} is saved; resume from it", signals.noted)
 
             # measure, log, draw, save
             self.end_epoch(epoch, time.perf_counter() - began)
             if signals.noted is not None:
-                raise Stopped(number=signals.noted)
+                raise Stopped(f"{self.run.last} is saved; resume from it", signals.noted)
 
     def batches(self, epoch: int) -> Any:
         """Return the remaining batches of an epoch, with a progress bar; epoch 0 has none."""
