@@ -1,4 +1,4 @@
-"""What a training learns from where no data are given: made on the spot, no download."""
+"""Training data that need no download: procedural facades, and scikit-learn's digits."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +16,7 @@ from pix2pix_ms.data.writing import LabelledImage, write_images, write_record
 from pix2pix_ms.errors import Pix2PixError
 
 DAY_NIGHT = ("stucco", "night")  # the looks of A and B
-BRIGHTEST = 16  # of the digits, which are counts of ink in cells of 4x4 pixels
-
+BRIGHTEST = 16  # of the digits, whose values count the ink in cells of 4x4 pixels
 
 Make = Callable[[Path, Any], None]
 
@@ -30,7 +29,7 @@ def paired_facades(folder: Path, config: FacadeSettings) -> None:
 
 
 def unpaired_facades(folder: Path, config: FacadeSettings) -> None:
-    """Write photos in stucco (A) and at night (B) of different buildings; held out are true pairs.
+    """Write photos in stucco (A) and at night (B) of different buildings, and pairs to hold out.
 
     `config.facades` images in all, half of each; a tenth as many pairs are val.
     """
@@ -81,7 +80,7 @@ def digits(folder: Path, config: Settings) -> None:
 
 
 def facade_size(config: Settings) -> int:
-    """Return the size to grow facades at: the smallest that the networks' images do not exceed."""
+    """Return the smallest size of facades that is not below that of the networks' images."""
     size = next((size for size in SIZES if size >= max(config.shape)), None)
     if size is None:
         raise Pix2PixError(

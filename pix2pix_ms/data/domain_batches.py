@@ -1,7 +1,7 @@
 """Batches of images from named domains.
 
-The idea: an epoch is a table drawn from (seed, epoch): for each column of a batch, which image of
-which domain. Images are decoded, jittered and batched by the table.
+The idea: the images of an epoch and their order are drawn first, from (seed, epoch); then they are
+decoded, jittered and batched.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,23 +14,23 @@ from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.domains import Domain, DomainData
 from pix2pix_ms.data.images import decode, fitted, from_pixels, still
 from pix2pix_ms.data.pair_batches import JITTER, check_batch, cut, jitter
-from pix2pix_ms.data.records import IMAGE, rows_of
+from pix2pix_ms.data.records import DOMAIN, IMAGE, rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.machine.ranks import share
 
-TABLE = 1  # its random numbers; those of the jitter have no such number
+CHOICE = 1  # the random stream of which images are in an epoch; that of the jitter has no number
 WHICH = "which"
 Chosen = Sequence[tuple[int, int]]  # (number of a domain, number of an image in it)
 Batches = Iterator[tuple[np.ndarray, ...]]
 
 
 def unpaired(data: DomainData, config: Settings, epoch: int) -> Batches:
-    """Yield an epoch's (x, y) of the first two domains, float32 [N, C, H, W], in no pairs.
+    """Yield an epoch's (x, y) of the first two domains, float32 [N, C, H, W], in random pairs.
 
-    Every image of the larger domain comes once, those of the smaller again and again.
+    Every image of the larger domain comes once, those of the smaller repeat.
     """
-    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
+    rng = random(config.seed, Stream.PIPELINE, epoch, CHOICE)
     length = larger(data)
     columns = []
     for number, domain in enumerate(data.train[:2]):
@@ -41,13 +41,13 @@ def unpaired(data: DomainData, config: Settings, epoch: int) -> Batches:
 
 
 def larger(data: DomainData) -> int:
-    """Return how many images of either domain an epoch of `unpaired` has."""
+    """Return the number of images of either domain in an epoch of `unpaired`."""
     return max(map(len, data.train[:2]))
 
 
 def labelled(data: DomainData, config: Settings, epoch: int) -> Batches:
     """Yield an epoch's (images, numbers of their domains), float32 [N, C, H, W] and int32 [N]."""
-    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
+    rng = random(config.seed, Stream.PIPELINE, epoch, CHOICE)
     for (batch,) in epoch_images([shuffled(data, rng)], data, config, epoch):
         yield batch
 
@@ -55,10 +55,10 @@ def labelled(data: DomainData, config: Settings, epoch: int) -> Batches:
 def with_references(data: DomainData, config: Settings, epoch: int) -> Batches:
     """Yield an epoch's (x, its domain, reference, another reference, their domain).
 
-    Images are float32 [N, C, H, W], domains int32 [N]. The domain to turn an image into is drawn
-    from all, two different images of it as references (the same twice where it has but one).
+    Images are float32 [N, C, H, W], domains int32 [N]. The target domain of each image is drawn
+    from all, and two different images of it as references (the same twice if it has only one).
     """
-    rng = random(config.seed, Stream.PIPELINE, epoch, TABLE)
+    rng = random(config.seed, Stream.PIPELINE, epoch, CHOICE)
     sources = shuffled(data, rng)
     targets = rng.integers(len(data.train), size=len(sources)).tolist()
     sizes = [len(data.train[target]) for target in targets]
@@ -70,21 +70,17 @@ def with_references(data: DomainData, config: Settings, epoch: int) -> Batches:
 
 
 def every(data: DomainData) -> int:
-    """Return how many images an epoch of `labelled` or `with_references` has."""
+    """Return the number of images in an epoch of `labelled` or `with_references`."""
     return sum(map(len, data.train))
 
 
 def shuffled(data: DomainData, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Return every image of every domain once, in a random order."""
     images = [(number, place) for number, d in enumerate(data.train) for place in range(len(d))]
     return [images[index] for index in rng.permutation(len(images)).tolist()]
 
 
 def check_images(data: DomainData, config: Any, count: int) -> None:
-    """Raise Pix2PixError for images whose channels are not the config's, or fewer than a batch.
-
-    `count` is how many an epoch has.
-    """
+    """Refuse images with other channels than the config's, or fewer in an epoch than a batch."""
     if data.channels != config.channels:
         raise Pix2PixError(
             f"{data.records[0]}: expected images with {config.channels} channels, as the settings "
@@ -96,31 +92,30 @@ def check_images(data: DomainData, config: Any, count: int) -> None:
 def epoch_images(
     columns: Sequence[Chosen], data: DomainData, config: Settings, epoch: int
 ) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
-    """Yield batches of a rank's part of chosen images: (images, their domains) for each column.
+    """Yield batches of this rank's part of chosen images: (images, their domains) for each column.
 
     Images are float32 [N, C, H, W] in [-1, 1], domains int32 [N]. Each image is cropped and
-    mirrored by itself, the same for any number of ranks; an incomplete last batch is left out.
+    mirrored independently, alike for any number of ranks; an incomplete last batch is left out.
     """
     length = len(columns[0])
     check_batch(length, config, "images")
     rng, mine = random(config.seed, Stream.PIPELINE, epoch), share(length, config)
-    streams, labels = [], []
-    for number, chosen in enumerate(columns):
+    names = [(f"{IMAGE}{number}", f"{DOMAIN}{number}") for number in range(len(columns))]
+    streams = []
+    for chosen, both in zip(columns, names, strict=True):
         crops = jitter(rng, length, config, mine)
-        rows = [chosen[place] for place in mine]
-        streams.append(jittered(rows, data, config, crops).rename([IMAGE], [str(number)]))
-        labels.append(np.array([domain for domain, _ in rows], np.int32))
+        rows = jittered([chosen[place] for place in mine], data, config, crops)
+        streams.append(rows.rename([IMAGE, DOMAIN], [*both]))
     together = streams[0] if len(streams) == 1 else ds.zip(tuple(streams))
     batches = together.batch(config.batch_size, drop_remainder=True)
-    for count, batch in enumerate(rows_of(batches, data.records[0])):
-        some = slice(count * config.batch_size, (count + 1) * config.batch_size)
-        yield [(batch[str(number)], domains[some]) for number, domains in enumerate(labels)]
+    for batch in rows_of(batches, data.records[0]):
+        yield [(batch[image], batch[domain]) for image, domain in names]
 
 
 def jittered(
     chosen: Chosen, data: DomainData, config: Settings, crops: dict[str, np.ndarray]
 ) -> ds.Dataset:
-    """Return chosen training images, cropped and mirrored as drawn, in a column `image`."""
+    """Return chosen training images, cropped and mirrored as drawn, and their domains."""
     kinds = list(dict.fromkeys(domain.column for domain in data.train))
     places = [data.train[number].indices[place] for number, place in chosen]
     which = np.array([kinds.index(data.train[number].column) for number, _ in chosen])
@@ -137,16 +132,17 @@ def jittered(
         grown = fitted(picture, config.jitter_shape, config.fit)
         return from_pixels(cut(grown, top, left, mirror, config.shape))
 
-    drawn = ds.NumpySlicesDataset({WHICH: which, **crops}, shuffle=False)
+    domains = np.array([number for number, _ in chosen], np.int32)
+    drawn = ds.NumpySlicesDataset({DOMAIN: domains, WHICH: which, **crops}, shuffle=False)
     rows = sum(more, first).zip(drawn)
     rows = rows.map(draw, [WHICH, *JITTER, *kinds], [IMAGE], num_parallel_workers=1)
-    return rows.project([IMAGE])
+    return rows.project([IMAGE, DOMAIN])
 
 
 def plain_images(
     domain: Domain, config: Settings, count: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yield images of a domain without jitter, float32 [1, C, H, W]; all, or the first `count`."""
+    """Yield all or the first `count` images of a domain without jitter, float32 [1, C, H, W]."""
     path = domain.record.path
     sampler = ds.SubsetSampler(list(domain.indices[:count]))
     for row in rows_of(ds.MindDataset(str(path), [domain.column], sampler=sampler), path):

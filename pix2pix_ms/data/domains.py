@@ -1,8 +1,7 @@
-"""Images that are no pairs: named domains, those to train on and those held out.
+"""Images without partners: named domains, those to train on and those held out.
 
-The idea: a domain is a named set of images, wherever they lie. CycleGAN learns between two of
-them, StarGAN between many, and to a generator from noise they are labels. What an epoch consists
-of is drawn in `domain_batches`.
+The idea: a domain is a named set of images. CycleGAN translates between two of them, StarGAN
+between many, and to a generator from noise they are class labels.
 """
 
 from dataclasses import dataclass
@@ -26,22 +25,21 @@ from pix2pix_ms.errors import Pix2PixError
 
 @dataclass(frozen=True)
 class Domain(Subset):
-    """Some images of one kind: rows of a column of a record."""
+    """Some images of a domain: rows of a column of a record."""
 
     name: str
     column: str
 
     @property
     def channels(self) -> int:
-        """Channels of the images."""
         return self.record.channels[0]
 
 
 @dataclass(frozen=True)
 class DomainData(Data):
-    """What a run trains on and what it holds out, domain by domain in the same order.
+    """The images a run trains on and those it holds out, by domain in the same order.
 
-    `pairs` are held-out pairs of the first two domains, where such are known.
+    `pairs` are held-out pairs of the first two domains, if any are known.
     """
 
     train: tuple[Domain, ...]
@@ -50,12 +48,10 @@ class DomainData(Data):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the domains."""
         return tuple(domain.name for domain in self.train)
 
     @property
     def channels(self) -> int:
-        """Channels of the images."""
         return self.train[0].channels
 
 
@@ -63,8 +59,8 @@ def domain_data(path: Path, seed: int) -> DomainData:
     """Return the domains of a MindRecord file, or of a folder with records.
 
     A record of images has the domains it names, in alphabetical order; a record of pairs has A and
-    B. Held out is `val.mindrecord` beside the record if there is one, else a tenth of each domain
-    (of pairs: of the pairs) drawn with the seed.
+    B. Held out is `val.mindrecord` beside the record if there is one, else a tenth of each domain,
+    or of the pairs, drawn with the seed.
 
     Raises:
         Pix2PixError: if there is no record, it is unfit, a domain is too small to hold an image
@@ -72,6 +68,7 @@ def domain_data(path: Path, seed: int) -> DomainData:
     """
     path, val = held_out_beside(path)
     train = domains_of(path)
+    paired = train[0].column != IMAGE
     if val is not None:
         held_out, origin = domains_of(val), str(val)
         ours, theirs = (
@@ -83,16 +80,15 @@ def domain_data(path: Path, seed: int) -> DomainData:
                 f"{val}: expected domains {ours} channels as in {path.name}, found {theirs}; "
                 "prepare both again"
             )
-    elif train[0].column == IMAGE:
+    else:
         divided = [
-            without_tenth(domain, f"images of {domain.name}", seed, number)
+            without_tenth(domain, "pairs", seed)  # the same rows for both
+            if paired
+            else without_tenth(domain, f"images of {domain.name}", seed, number)
             for number, domain in enumerate(train)
         ]
         train, held_out = zip(*divided, strict=True)
-        origin = "a tenth of each by seed"
-    else:
-        train, held_out = zip(*(without_tenth(side, "pairs", seed) for side in train), strict=True)
-        origin = "the last tenth by seed"
+        origin = "the last tenth by seed" if paired else "a tenth of each by seed"
     first = held_out[0]
     pairs = None if first.column == IMAGE else Subset(first.record, first.indices)
     counts = ", ".join(f"{domain.name} {len(domain)}" for domain in train)
@@ -102,7 +98,6 @@ def domain_data(path: Path, seed: int) -> DomainData:
 
 
 def domains_of(path: Path) -> tuple[Domain, ...]:
-    """Return all images of a record by domain."""
     found = inspect(path)
     if IMAGE not in found.schema:  # of pairs
         record = open_record(path)

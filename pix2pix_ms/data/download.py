@@ -1,9 +1,9 @@
 """Download a published data set once: fetch, check, unpack.
 
-Each step may be killed at any moment. An interrupted fetch leaves `ARCHIVE.part`, and beside it the
-version of the file, to resume from. The sha256 is compared with the one recorded when the archive
-first unpacked. It is unpacked in a temporary folder, which is renamed last. An archive put in place
-by hand is checked and unpacked likewise.
+Each step may be killed at any moment. An interrupted download leaves `ARCHIVE.part`, and beside it
+the version of the file, to resume from. The sha256 is compared with the one recorded when the
+archive was first unpacked. It is unpacked in a temporary folder, which is renamed last. An archive
+put there by hand is checked and unpacked likewise.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from tqdm import tqdm
 from pix2pix_ms.errors import DownloadError
 from pix2pix_ms.machine.files import replace_text
 
-MOST_GROWTH = 10  # times its size that an archive, which may be hostile, unpacks to
+MOST_GROWTH = 10  # times its size to which an archive, which may be hostile, may unpack
 TIMEOUT: tuple[float, float] = (10, 60)  # seconds: to connect, between two pieces of data
 RANGED = (HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 CHUNK = 1 << 18  # bytes
@@ -34,12 +34,12 @@ class Archive(NamedTuple):
 
     url: str
     megabytes: int  # to download, rounded
-    folder: str  # the one in it
+    folder: str  # its only folder
     holds: str = "train"  # something in that folder
 
 
 BERKELEY = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"  # of the original release
-# Cityscapes is missing on purpose: its licence does not allow the release to pass it on.
+# Without Cityscapes, whose licence does not allow the release to pass it on.
 MEGABYTES = {"facades": 29, "maps": 239, "edges2shoes": 2000, "edges2handbags": 8000,
              "night2day": 1900}  # fmt: skip
 ARCHIVES = {
@@ -95,7 +95,6 @@ def download(name: str, into: Path, *, url: str | None = None, progress: bool = 
 
 
 def install(name: str, file: Path, target: Path, holds: str) -> None:
-    """Check an archive, unpack it, record its checksum."""
     record = file.with_name("checksums.json")
     known = checksums(record)
     with file.open("rb") as stream:
@@ -106,14 +105,14 @@ def install(name: str, file: Path, target: Path, holds: str) -> None:
             f"again, or, if its publisher changed it for good, also delete {name} in {record}"
         )
     unpack(file, target, holds)
-    # Only now: an archive that does not unpack must never become the reference. Read again: another
+    # Only now: an archive that does not unpack must not become the reference. Read again: another
     # process may have added one.
     text = json.dumps(checksums(record) | {name: found}, indent=2, sort_keys=True)
     replace_text(record, text + "\n")
 
 
 def checksums(record: Path) -> dict[str, str]:
-    """Return the recorded checksums; an unreadable record is an error, or anything were trusted."""
+    """Return the recorded checksums; an unreadable file is an error, or anything would pass."""
     try:
         return {**json.loads(record.read_text())} if record.exists() else {}
     except (ValueError, TypeError) as error:
@@ -124,14 +123,14 @@ def checksums(record: Path) -> dict[str, str]:
 
 
 def fetch(url: str, file: Path, progress: bool) -> None:
-    """Download a file, resuming what an earlier call left."""
+    """Download a file, resuming an interrupted download."""
     part, note = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.part.version")
     try:
         while not transfer(url, part, note, progress):
             note.unlink()
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         cause: BaseException = error
-        while inner := cause.__cause__ or cause.__context__:  # which is wrapped many times
+        while inner := cause.__cause__ or cause.__context__:  # requests wraps it many times
             cause = inner
         reason = " ".join(str(cause).split()) or type(cause).__name__
         arrived = part.stat().st_size if note.exists() and part.exists() else 0
@@ -145,10 +144,10 @@ def fetch(url: str, file: Path, progress: bool) -> None:
 
 
 def transfer(url: str, part: Path, note: Path, progress: bool) -> bool:
-    """Append what is missing to the part; return False if it is of another version of the file."""
+    """Download the rest of a part; return False if it is of another version of the file."""
     known = note.read_text() if note.exists() and part.exists() else ""
     start = part.stat().st_size if known else 0
-    headers = {"Accept-Encoding": "identity"}  # compressed, the number of bytes would not fit
+    headers = {"Accept-Encoding": "identity"}  # compression would change the number of bytes
     if known:
         headers |= {"Range": f"bytes={start}-", "If-Range": known}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
@@ -156,13 +155,13 @@ def transfer(url: str, part: Path, note: Path, progress: bool) -> bool:
         if not resumed and response.status_code != HTTPStatus.OK:
             raise requests.HTTPError(f"{response.status_code} {response.reason}")
         version, size = (response.headers.get(name, "") for name in ("ETag", "Content-Length"))
-        if not version.startswith('"'):  # a weak one promises the same meaning, not the same bytes
+        if not version.startswith('"'):  # a weak ETag does not promise the same bytes
             version = response.headers.get("Last-Modified", "")
         start *= resumed
         total = start + int(size) if size.isdecimal() else 0
         rest = f"bytes {start}-{total - 1}/{total}"
         if resumed and (version, response.headers.get("Content-Range")) != (known, rest):
-            return False  # not every server heeds If-Range
+            return False  # some servers ignore If-Range
         if not resumed:
             note.unlink(missing_ok=True)  # first: it must never describe another part
             part.write_bytes(b"")
@@ -177,7 +176,7 @@ def transfer(url: str, part: Path, note: Path, progress: bool) -> bool:
 
 
 def unpack(file: Path, target: Path, holds: str) -> None:
-    """Unpack the folder of the archive that is called like the target, all of it or nothing.
+    """Unpack the folder of the archive with the target's name, all of it or nothing.
 
     Links are refused too: data sets need none, and tarfile's filter has been fooled by them.
     """
@@ -190,7 +189,7 @@ def unpack(file: Path, target: Path, holds: str) -> None:
             tarfile.open(fileobj=stream, mode="r:") as tar,
         ):
             for member in tar:
-                left -= member.size + tarfile.BLOCKSIZE  # its header, however empty
+                left -= member.size + tarfile.BLOCKSIZE  # for its header
                 if left < 0:
                     raise tarfile.TarError(f"it unpacks to more than {MOST_GROWTH} times its size")
                 plain = (member.isfile() or member.isdir()) and member.size >= 0
@@ -203,7 +202,7 @@ def unpack(file: Path, target: Path, holds: str) -> None:
         if not (room / target.name / holds).exists():
             raise tarfile.TarError(f"no {target.name}/{holds} in it")
         (room / target.name).rename(target)
-    # ValueError: names that no file can have, such as one with a NUL in it.
+    # ValueError: impossible names, such as one with a NUL in it.
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
         raise DownloadError(
             f"{file}: expected a sound tar archive, found: {error}; "

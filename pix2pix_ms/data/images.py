@@ -1,7 +1,7 @@
-"""One image: from a file to pixels, from any channels to those wanted, and to what people look at.
+"""Single images: read from files, converted to other channels and sizes, encoded.
 
 Outside the pipeline an image is uint8 [H, W, C] in 0..255, everywhere: C is 1 (grey), 2 (grey and
-alpha), 3 (RGB) or 4 (RGBA), 3 unless something else is asked for.
+alpha), 3 (RGB, the default) or 4 (RGBA).
 """
 
 import io
@@ -20,18 +20,17 @@ from pix2pix_ms.config.settings import Colours, Fit
 from pix2pix_ms.errors import Pix2PixError
 
 Pixels = npt.NDArray[np.uint8]
-HALF = 127.5  # a network's -1 to 1 stands for 0 to twice this
+HALF = 127.5  # pixels 0..255 become -1..1: divide by this, subtract 1
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2",
 )  # fmt: skip
-# The same as Pillow calls them (MPO is JPEG there); of its other formats some start programs.
+# Pillow's names of these (MPO is JPEG there); for some of its other formats it starts programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000")
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # what Pillow calls these channels
-# What can be turned into those without loss; palettes become the colours they stand for.
-READABLE = ("1", "P", "PA", *MODES.values())
-ORIENTATION = 0x0112  # the EXIF entry that says which side is up; 1: as it is
-# How to turn an image so. Pillow's exif_transpose also writes the EXIF anew, of which some is odd.
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's name of so many channels
+READABLE = ("1", "P", "PA", *MODES.values())  # modes that convert to those without loss
+ORIENTATION = 0x0112  # the EXIF tag of the side that is up; 1: as it is
+# Not Pillow's exif_transpose: that also rewrites the EXIF, which may be malformed.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
@@ -40,26 +39,22 @@ UPRIGHT = {
 
 
 class Header(NamedTuple):
-    """What is known of an image before its pixels are decoded; the size is as it will be read."""
+    """What is known of an image before its pixels are decoded.
+
+    `mode` is Pillow's, such as RGB or P; `transparent` an alpha channel, or a palette with a
+    transparent colour; `turned` an EXIF orientation other than upright. Width and height are those
+    of the upright image.
+    """
 
     width: int
     height: int
     mode: str
-    """Pillow's name of its channels, such as RGB or P."""
     transparent: bool
-    """Whether it has an alpha channel, or a palette with a transparent colour."""
     turned: bool
-    """Whether its EXIF orientation asks for it to be turned."""
 
     @property
     def size(self) -> str:
-        """Say the size as people write it: width x height."""
         return f"{self.width}x{self.height}"
-
-
-def dimensions(image: Pixels) -> str:
-    """Say an image's size as people write it: width x height."""
-    return f"{image.shape[1]}x{image.shape[0]}"
 
 
 @contextmanager
@@ -67,14 +62,14 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """Open an image file that this project can read; its pixels are not decoded yet.
 
     Raises:
-        Pix2PixError: if it is missing, empty, no image, damaged (also where that shows only while
-            the block decodes it), animated, of 16 bits, CMYK, or so large that Pillow warns of it.
+        Pix2PixError: if it is missing, empty, no image, damaged (also if that shows only when the
+            block decodes it), animated, of 16 bits, CMYK, or so large that Pillow warns of it.
     """
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise Pix2PixError(f"{path}: expected an image, found a pipe or a device; remove it")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd EXIF is not our concern
+            warnings.simplefilter("ignore")  # about malformed EXIF
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 check(image, path)
@@ -86,7 +81,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
 
 def mismatch(error: Exception, path: Path) -> str:
-    """Return what was expected of a file that does not open, what was found, and what to do."""
+    """Return the end of the message about a file that does not open."""
     match error:
         case UnidentifiedImageError():
             found = "something else" if path.stat().st_size else "an empty file"
@@ -99,13 +94,13 @@ def mismatch(error: Exception, path: Path) -> str:
             return "an image, found no permission to read it; change its permissions"
         case Image.DecompressionBombError() | Image.DecompressionBombWarning():
             return "at most 89 million pixels, found more; shrink it"
-        case _:  # each of Pillow's decoders raises others for a damaged file
+        case _:  # Pillow's decoders raise all kinds of errors for a damaged file
             reason = " ".join(str(error).split()) or type(error).__name__
             return f"a whole image, found a damaged one ({reason}); fetch it again"
 
 
 def check(image: Image.Image, path: Path) -> None:
-    """Refuse what would lose something without a word."""
+    """Refuse images that could only be read with a loss."""
     # A phone's MPO is a photo, followed by previews of itself.
     frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
     if frames > 1:
@@ -113,8 +108,8 @@ def check(image: Image.Image, path: Path) -> None:
             f"{path}: expected one picture, found an animation or {frames} pages; "
             "save the one you mean"
         )
-    # Pillow reads 16-bit colour as 8-bit without saying so; how it unpacks the file tells. A
-    # bitmap's three colours in 16 bits are not meant.
+    # Pillow silently reads 16-bit colour as 8-bit; only how it unpacks the file shows that. BGR;16
+    # is a bitmap's pixel of three colours in 16 bits.
     unpacked = image.mode + str(getattr(image, "tile", "")).replace("BGR;16", "")
     if image.mode in ("I", "F") or ";16" in unpacked:
         raise Pix2PixError(
@@ -137,26 +132,25 @@ def check(image: Image.Image, path: Path) -> None:
 
 
 def header(path: Path) -> Header:
-    """Read what a file says of its image, without decoding it; raises as `opened` does."""
+    """Read the header of an image file; raises as `opened` does."""
     with opened(path) as image:
         transparent, turned = image.has_transparency_data, orientation(image) in UPRIGHT
         return Header(*upright_size(image), image.mode, transparent, turned)
 
 
 def orientation(image: Image.Image) -> int:
-    """Return which side of an open image is up, as EXIF counts: 1 as it is, from 5 a quarter."""
+    """Return the EXIF orientation of an open image: 1 is upright, 5 to 8 swap width and height."""
     return int(image.getexif().get(ORIENTATION, 1))
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return the width and height an open image has the right way up."""
+    """Return width and height of an open image once it is upright."""
     width, height = image.size
     return (height, width) if 5 <= orientation(image) <= 8 else (width, height)
 
 
 def upright(image: Image.Image, channels: int) -> Image.Image:
-    """Return an open image the right way up, in `channels` channels (see `in_channels`)."""
-    # A JPEG without an orientation comes back as a copy, which costs: leave it alone.
+    """Return an open image upright, in `channels` channels (see `in_channels`)."""
     turn = UPRIGHT.get(orientation(image))
     return in_channels(image if turn is None else image.transpose(turn), channels)
 
@@ -164,8 +158,7 @@ def upright(image: Image.Image, channels: int) -> Image.Image:
 def in_channels(image: Image.Image, channels: int) -> Image.Image:
     """Convert an image to grey (1), grey and alpha (2), RGB (3) or RGBA (4).
 
-    Where alpha is not wanted, what is transparent turns white; where it is wanted and not there,
-    everything is opaque.
+    Alpha that is not wanted is put over white; alpha that is wanted and not there is opaque.
     """
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -178,31 +171,31 @@ def in_channels(image: Image.Image, channels: int) -> Image.Image:
 
 
 def to_array(image: Image.Image) -> Pixels:
-    """Return an image of Pillow's as uint8 [H, W, C]."""
+    """Convert Pillow's image to uint8 [H, W, C]."""
     pixels = np.asarray(image)
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def to_image(pixels: Pixels) -> Image.Image:
-    """Return uint8 [H, W, C] as an image of Pillow's."""
+    """Convert uint8 [H, W, C] to Pillow's image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def read_image(path: Path, channels: int = 3) -> Pixels:
-    """Decode an image file to uint8 [H, W, channels], the right way up; raises as `opened` does."""
+    """Decode an image file to uint8 [H, W, channels], upright; raises as `opened` does."""
     with opened(path) as image:
         return to_array(upright(image, channels))
 
 
 def encode(pixels: Pixels) -> bytes:
-    """Return uint8 [H, W, C] as PNG, without loss."""
+    """Encode uint8 [H, W, C] as PNG."""
     buffer = io.BytesIO()
     to_image(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def decode(data: bytes, channels: int) -> Pixels:
-    """Return what `encode` or a file holds as uint8 [H, W, channels]."""
+    """Decode the bytes of an image file to uint8 [H, W, channels]."""
     with Image.open(io.BytesIO(data)) as image:
         return to_array(in_channels(image, channels))
 
@@ -225,7 +218,7 @@ def from_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def shown(pixels: Pixels) -> Pixels:
-    """Return an image of any channels as people see it: uint8 [H, W, 3], alpha over white."""
+    """Convert an image of any channels to RGB, uint8 [H, W, 3], alpha over white."""
     return channelled(pixels, 3)
 
 
@@ -239,7 +232,7 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
 def window(
     proportions: tuple[int, ...], within: tuple[int, ...]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the largest window of such proportions: its height and width, its top and left."""
+    """Return the largest centred window of these proportions: (height, width), (top, left)."""
     scale = min(mine / whole for mine, whole in zip(within, proportions, strict=True))
     tall, wide = (max(1, round(side * scale)) for side in proportions)
     tall, wide = min(tall, within[0]), min(wide, within[1])
@@ -275,7 +268,7 @@ def still(pixels: Pixels, shape: tuple[int, int], fit: Fit) -> Pixels:
 
 
 class Pair(NamedTuple):
-    """Two images of one scene, uint8 [H, W, C] each, and what to call them."""
+    """Two images of one scene, uint8 [H, W, C] each, and their name."""
 
     a: Pixels
     b: Pixels
@@ -292,7 +285,7 @@ class Row(NamedTuple):
 
 
 class ImageRow(NamedTuple):
-    """An image that is no pair as a record stores it, a column for each field."""
+    """An image of a domain as a record stores it, a column for each field."""
 
     image: bytes
     domain: str

@@ -1,7 +1,8 @@
-"""Whether a record is whole: what MindRecord's own readers do not notice, or crash on.
+"""Damage to records, which MindRecord's own readers do not notice, or crash on.
 
-Records written here have checksums in a table of MindRecord's index: the sha256 of the record, and
-that of the index's other tables. A record that others wrote is first read by another process.
+Records written here have checksums in a table of MindRecord's index, an SQLite file: the sha256 of
+the record, and that of the index's other tables. Records of others are first read on trial by
+another process.
 """
 
 import hashlib
@@ -18,24 +19,23 @@ from typing import Any
 
 from pix2pix_ms.errors import DamagedError, Pix2PixError
 
-IMPORT = 120  # seconds, on a busy machine
-READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to begin with, and what it then reads in one
+IMPORT = 120  # seconds to import MindSpore, on a busy machine
+READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to read a record: some to start, then so many bytes
 
 TABLE = "PIX2PIX_MS"
-MARK = 0x70327073  # SQLite's application_id: says that there is such a table, wherever damage is
-OWN = 1  # SQLite's user_version of records that a training made, and may make again
+MARK = 0x70327073  # SQLite's application_id: that the table should be there, if it is damaged
+OWN = 1  # SQLite's user_version of records that a training made, and may replace
 
 
-def index_of(path: Path) -> Path:
-    """Return where MindRecord keeps the index of a file."""
-    return path.with_name(path.name + ".db")
+def index_of(record: Path) -> Path:
+    return record.with_name(record.name + ".db")
 
 
 def write_sums(record: Path, own: bool) -> None:
     """Write the checksums of a record and of its index into the index, unless they are there.
 
     Args:
-        own: mark it as one that a training made.
+        own: mark it as made by a training.
     """
     try:
         with closing(sqlite3.connect(index_of(record))) as db, db:
@@ -51,7 +51,7 @@ def write_sums(record: Path, own: bool) -> None:
 
 
 def is_own(record: Path) -> bool:
-    """Return whether a training made this record."""
+    """Return whether a training made a record."""
     try:
         with closing(read_only(index_of(record))) as db:
             return bool(db.execute("PRAGMA user_version").fetchone() == (OWN,))
@@ -60,13 +60,12 @@ def is_own(record: Path) -> bool:
 
 
 def read_only(index: Path) -> sqlite3.Connection:
-    """Open an index to read."""
     return sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def check_files(record: Path) -> None:
-    """Refuse a record whose two files are not those that were written together."""
-    from pix2pix_ms.machine import ranks  # loads MindSpore, which `main` must do under its alarm
+    """Refuse a record if its two files are not as they were written."""
+    from pix2pix_ms.machine import ranks  # imports MindSpore, which `main` must do under its alarm
 
     if not record.is_file():
         raise Pix2PixError(f"{record}: expected a MindRecord file, found none; check the path")
@@ -77,17 +76,13 @@ def check_files(record: Path) -> None:
             "copy both files, or prepare the images again"
         )
     summed = check_sums(record, *state(record), *state(index))
-    if not summed and ranks.is_first():  # who reads it before the others do
+    if not summed and ranks.is_first():  # the other ranks wait for it
         check_readable(record, *state(record))
 
 
 @lru_cache(maxsize=16)
 def check_sums(record: Path, *_: int) -> bool:
-    """Compare files in a given state with their checksums, once a process, for it takes long.
-
-    Returns:
-        Whether there are any.
-    """
+    """Compare files with their checksums, once per `state`; return whether they have any."""
     index = index_of(record)
     try:
         with closing(read_only(index)) as db:
@@ -111,13 +106,12 @@ def check_sums(record: Path, *_: int) -> bool:
 
 
 def tables_of(db: sqlite3.Connection) -> list[str]:
-    """Return the names of an index's tables."""
     found = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
     return [name for (name,) in found]
 
 
 def rows_sum(db: sqlite3.Connection) -> str:
-    """Return the sha256 of all rows of MindRecord's tables."""
+    """Return the sha256 of the rows of MindRecord's tables."""
     found = hashlib.sha256()
     for name in tables_of(db):
         if name != TABLE:
@@ -128,7 +122,6 @@ def rows_sum(db: sqlite3.Connection) -> str:
 
 
 def damaged(file: Path) -> DamagedError:
-    """Return the error of a file that is not what was written."""
     return DamagedError(
         f"{file}: expected the record and the index that were written together, found a damaged "
         "one; copy both files again, or write the record again"
@@ -136,22 +129,21 @@ def damaged(file: Path) -> DamagedError:
 
 
 def state(file: Path) -> tuple[int, int]:
-    """Return the size and time of a file, which say whether it has changed."""
+    """Return size and time of a file, which change with it."""
     found = file.stat()
     return found.st_size, found.st_mtime_ns
 
 
 def file_sum(file: Path) -> str:
-    """Return the sha256 of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=16)
 def check_readable(record: Path, *_: int) -> None:
-    """Read a record in a given state in another process, which may die of it, or never end.
+    """Read a record, once per `state`, in another process, which may crash or hang.
 
-    An ordinary read error is left to the parent, which raises it.
+    Ordinary read errors are ignored: reading it in this process will raise them.
     """
     places = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
     status = subprocess.run(
@@ -170,11 +162,10 @@ def check_readable(record: Path, *_: int) -> None:
 
 def main(record: str) -> None:
     """Read all rows of a record with both of MindSpore's readers."""
-    signal.alarm(IMPORT)  # ends this process
+    signal.alarm(IMPORT)  # ends this process, wherever it hangs
     from mindspore.dataset import MindDataset
     from mindspore.mindrecord import FileReader
 
-    # Likewise, also within the reader.
     signal.alarm(READ + Path(record).stat().st_size // BYTES_A_SECOND)
     readers: list[Callable[[], Any]] = [
         lambda: FileReader(record).get_next(),

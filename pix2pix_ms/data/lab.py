@@ -1,7 +1,7 @@
 """Photos to lightness and colours and back: CIE Lab 1976, D65 (paper, section 4.2, colourisation).
 
-The idea: L says how light a pixel is, a and b which colour it has. A grey photo is L, so a network
-that colours it only has to make a and b. The scales are the reference's, and hold all of sRGB.
+The idea: L is the lightness of a pixel, a and b are its colour. A grey photo is L, so a network
+only has to generate a and b to colour it. The scales are the reference's; sRGB lies within them.
 """
 
 import warnings

@@ -1,9 +1,8 @@
 """The dataset a training loop reads: jitter, mirror, normalise, batch (paper, section 6.2).
 
-Everything random is drawn on the host from (seed, epoch) and travels with its row, so the result
-is the same for any number of workers, and epoch n is the same whether or not epoch n - 1 ran in
-this process. RGB images are decoded and resized by MindSpore's dataset operators, which know no
-other channels; those are left to Pillow.
+Everything random is drawn on the host from (seed, epoch) and passed along with its row, so epoch n
+is the same whether or not epoch n - 1 ran in this process. RGB images are decoded and resized by
+MindSpore's dataset operators, images of other channels, which those do not know, by Pillow.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ from pix2pix_ms.machine.ranks import share
 HELD_OUT_SHARE = 10  # one in ten, where there is no val split
 JITTER = ("top", "left", "mirror")
 ANYWHERE = 2**31  # the room for crops of images of any size; `cut` takes it modulo theirs
-DECIDED = ("input_channels", "target_channels", "colours")  # settings that the pairs decide
+DECIDED = ("input_channels", "target_channels", "colours")  # settings that follow from the pairs
 # The network's side of the pipeline: x is the input image, y the target image.
 NETWORK_COLUMNS: dict[Direction, tuple[str, str]] = {"AtoB": ("x", "y"), "BtoA": ("y", "x")}
 
@@ -44,7 +43,6 @@ class Subset:
     indices: tuple[int, ...]
 
     def __len__(self) -> int:
-        """Return the number of pairs or images."""
         return len(self.indices)
 
 
@@ -53,19 +51,19 @@ Part = TypeVar("Part", bound=Subset)
 
 @dataclass(frozen=True)
 class Data:
-    """Which records a run trains on and is measured on; the sentence says which images of them."""
+    """The records a run trains on and is measured on, and which images of them, in words."""
 
     description: str
     records: tuple[Path, Path]
 
     @property
     def fingerprint(self) -> str:
-        """The sha256 of the records' indexes, by which to recognise them."""
+        """The sha256 of the records' indexes."""
         indexes = b"".join(index_of(path).read_bytes() for path in self.records)
         return hashlib.sha256(indexes).hexdigest()
 
     def identity(self) -> dict[str, str]:
-        """Return what a run notes of its data: where it is, which it is, and the sentence."""
+        """Return what a run writes down of its data, to recognise it when it is resumed."""
         place = str(self.records[0].absolute())
         return {"train": place, "pairs": self.description, "fingerprint": self.fingerprint}
 
@@ -88,8 +86,8 @@ def held_out_beside(path: Path) -> tuple[Path, Path | None]:
 def training_data(path: Path, seed: int) -> TrainingData:
     """Return the training and held-out pairs of a MindRecord file, or a folder with records.
 
-    Held out is `val.mindrecord` beside the training record if there is one, else the last tenth
-    of the training pairs in an order the seed decides.
+    Held out is `val.mindrecord` beside the training record if there is one, else a tenth of the
+    training pairs, drawn with the seed.
 
     Raises:
         Pix2PixError: if there is no record, it is unfit, or too small to hold a pair out.
@@ -106,18 +104,17 @@ def training_data(path: Path, seed: int) -> TrainingData:
 
 
 def whole(record: Record) -> Subset:
-    """Return all pairs of a record."""
     return Subset(record, tuple(range(len(record))))
 
 
 def label_maps(subset: Subset) -> list[bool]:
-    """Return of A and of B whether it is a label map, judged by the first pair."""
+    """Return whether A, and whether B, is a label map, judged by the first pair."""
     (row,) = rows_of(subset.record.dataset(subset.indices[:1]), subset.record.path)
     return [is_label_map(shown(row[column])) for column in COLUMNS]
 
 
 def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Part, Part]:
-    """Divide pairs or images into nine tenths and the last tenth of an order the seed decides."""
+    """Shuffle pairs or images by the seed and cut off the last tenth, at least one."""
     if len(part) < 2:
         raise Pix2PixError(
             f"{part.record.path}: expected 2 {kind} or more, one to hold out, found {len(part)}; "
@@ -131,11 +128,11 @@ def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Par
     )
 
 
-def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> ds.Dataset:
+def epoch_data(subset: Subset, config: Config, epoch: int) -> ds.Dataset:
     """Return one epoch of training batches: columns x and y, float32 [N, C, height, width].
 
-    In the order, with the crops and the mirrorings that belong to (seed, epoch), of which each of
-    `config.ranks` ranks has its share; an incomplete last batch is left out.
+    Order, crops and mirroring are drawn from (seed, epoch) for all ranks, of which each has its
+    rows; an incomplete last batch is left out.
 
     Raises:
         Pix2PixError: if there are fewer pairs than a batch holds, or of other channels.
@@ -146,14 +143,14 @@ def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> 
     order = rng.permutation(np.asarray(subset.indices))
     mine = share(len(order), config)
     crops = jitter(rng, len(order), config, mine)
-    rows = network_rows(subset, order[mine], config, config.jitter_shape, crops, workers)
+    rows = network_rows(subset, order[mine], config, config.jitter_shape, crops)
     return rows.batch(config.batch_size, drop_remainder=True)
 
 
 def jitter(
     rng: np.random.Generator, count: int, config: Settings, mine: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Draw crops and mirrorings for `count` images; return those of the images `mine`."""
+    """Draw crop and mirroring of `count` images; return those of the images at `mine`."""
     room = np.subtract(config.jitter_shape, config.shape) + 1
     if config.fit == "random-crop":
         room[:] = ANYWHERE
@@ -166,7 +163,7 @@ def jitter(
 
 
 def check_batch(count: int, config: Settings, kind: str = "pairs") -> None:
-    """Refuse fewer pairs, or images, to train on than a batch holds."""
+    """Refuse fewer pairs, or images, to train on than a batch has."""
     if count < config.global_batch:
         ranks = f" on each of {config.ranks} ranks" * (config.ranks > 1)
         raise Pix2PixError(
@@ -176,7 +173,7 @@ def check_batch(count: int, config: Settings, kind: str = "pairs") -> None:
 
 
 def settings_of(record: Record, direction: Direction) -> dict[str, Any]:
-    """Return the settings that pairs decide: the channels of input and target, the colours."""
+    """Return the settings that follow from the pairs: channels of input and target, colours."""
     sides = dict(zip(NETWORK_COLUMNS[direction], record.channels, strict=True))
     x, y = LAB[:2] if record.colours == "lab" else (sides["x"], sides["y"])
     return dict(zip(DECIDED, (x, y, record.colours), strict=True))
@@ -210,42 +207,41 @@ def network_rows(
     config: Config,
     shape: tuple[int, int],
     crops: dict[str, np.ndarray] | None = None,
-    workers: int = 1,
 ) -> ds.Dataset:
     """Return pairs in an order as the networks see them: x and y, float32 [C, H, W] in [-1, 1].
 
     Both images are brought to `shape` as `config.fit` says, bicubic as Pillow does it, so that
     shrinking does not alias; then, with `crops`, both are cropped and mirrored alike. (MindSpore's
-    own random crop draws inside the worker, so its result depends on their number.)
+    own random crop draws in its worker threads, so its result depends on their number.)
     """
     record, names = subset.record, NETWORK_COLUMNS[config.direction]
-    rows = record.dataset(order, workers)
+    rows = record.dataset(order)
     for column, channels in zip(COLUMNS, record.channels, strict=True):
         resize = (
             vision.Resize(shape, vision.Inter.PILCUBIC)
             if channels == 3 and config.fit == "resize"
             else partial(still if crops is None else fitted, shape=shape, fit=config.fit)
         )
-        rows = rows.map(resize, column, num_parallel_workers=workers)
+        rows = rows.map(resize, column, num_parallel_workers=1)
     if crops is not None:
 
         def cut_pair(a: Pixels, b: Pixels, y: int, x: int, mirror: int) -> tuple[Pixels, Pixels]:
             return cut(a, y, x, mirror, config.shape), cut(b, y, x, mirror, config.shape)
 
         rows = rows.zip(ds.NumpySlicesDataset(crops, shuffle=False))
-        rows = rows.map(cut_pair, [*COLUMNS, *JITTER], [*COLUMNS], num_parallel_workers=workers)
+        rows = rows.map(cut_pair, [*COLUMNS, *JITTER], [*COLUMNS], num_parallel_workers=1)
         rows = rows.project([*COLUMNS])
     for column, name, channels in zip(COLUMNS, names, record.channels, strict=True):
         half = [HALF] * channels
         steps = [vision.Normalize(half, half), vision.HWC2CHW()]
         if config.colours == "lab" and name == "y":
             steps = [colours_of]
-        rows = rows.map(steps, column, num_parallel_workers=workers)
+        rows = rows.map(steps, column, num_parallel_workers=1)
     return rows.rename([*COLUMNS], [*names])
 
 
 def cut(image: Pixels, top: int, left: int, mirror: int, shape: tuple[int, int]) -> Pixels:
-    """Return the window of a shape at (top, left), modulo the room, mirrored if `mirror` is 1."""
+    """Crop an image to a shape at (top, left), modulo the room; mirror it if `mirror` is 1."""
     places = (int(top), int(left))
     rows, columns = (
         slice(start := place % (side - length + 1), start + length)

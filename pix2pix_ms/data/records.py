@@ -1,8 +1,8 @@
 """Pairs read back from MindRecord: our layout, and that of the published MindSpore archive.
 
-Ours holds a pair a row, both images encoded as PNG or JPEG, what the pair is called, and in which
-colours it is learned. The published one (`dataset_pix2pix/train.mindrecord`) holds a whole batch a
-row, float32 [N, 3, H, W] in [-1, 1]; it is recognised by its columns' types.
+Ours has a pair a row: both images encoded as PNG or JPEG, its name, and the colours in which it is
+learned. The published one (`dataset_pix2pix/train.mindrecord`) has a whole batch a row, float32
+[N, 3, H, W] in [-1, 1]; the types of its columns tell it apart.
 """
 
 import io
@@ -34,8 +34,8 @@ SUFFIX = ".mindrecord"
 class Record:
     """A MindRecord file that was checked, in either layout; `batched` is the published one.
 
-    `named` says whether its pairs have names; ours do, others' may not. `channels` are those of A
-    and of B, and `colours` what is learned of them, as `Config.colours` has it.
+    `named`: whether its pairs have names; ours do, others' may not. `channels`: of A and of B.
+    `colours`: what is learned of them, as in `Config.colours`.
     """
 
     path: Path
@@ -46,34 +46,23 @@ class Record:
     colours: Colours = "rgb"
 
     def __len__(self) -> int:
-        """Return the number of pairs."""
         return len(self.unbatched) if self.batched else self.rows
 
-    def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
-        """Return the images of one pair; the published layout only."""
-        a, b = self.unbatched[index]
-        return a, b
-
-    def dataset(self, indices: Iterable[int], workers: int = 1) -> ds.Dataset:
+    def dataset(self, indices: Iterable[int]) -> ds.Dataset:
         """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, channels]."""
-        order = [int(index) for index in indices]
+        sampler = ds.SubsetSampler([int(index) for index in indices])
         if self.batched:
-            return ds.GeneratorDataset(self, list(COLUMNS), sampler=ds.SubsetSampler(order))
-        rows = ds.MindDataset(
-            str(self.path),
-            list(COLUMNS),
-            num_parallel_workers=workers,
-            sampler=ds.SubsetSampler(order),
-        )
+            return ds.GeneratorDataset(self.unbatched, [*COLUMNS], sampler=sampler)
+        rows = ds.MindDataset(str(self.path), [*COLUMNS], num_parallel_workers=1, sampler=sampler)
         for column, channels in zip(COLUMNS, self.channels, strict=True):
-            rows = rows.map(decoder(channels), column, num_parallel_workers=workers)
+            rows = rows.map(decoder(channels), column, num_parallel_workers=1)
         return rows
 
     def names(self) -> list[str]:
-        """Return what the pairs are called: where they have no names, after the file, counted."""
-        if not self.named:
-            return [f"{self.path.stem}_{number}" for number in range(len(self))]
-        return names_of(self.path)
+        """Return the pairs' names; pairs without are called after the file, counted from 0."""
+        if self.named:
+            return names_of(self.path, NAME)
+        return [f"{self.path.stem}_{number}" for number in range(len(self))]
 
     @cached_property
     def unbatched(self) -> list[tuple[Pixels, Pixels]]:
@@ -88,14 +77,13 @@ class Record:
 
 
 def names_of(path: Path, *columns: str) -> list[str]:
-    """Return what the pairs or images of a record are called: these columns, NAME unless given."""
-    columns = columns or (NAME,)
+    """Return these columns of text of each row, joined by a slash."""
     rows = ds.MindDataset(str(path), [*columns], shuffle=False)
     return ["/".join(str(row[column]) for column in columns) for row in rows_of(rows, path)]
 
 
 def decoder(channels: int) -> Callable[[np.ndarray], Pixels]:
-    """Return what decodes a row's image to that many channels; MindSpore's own knows only RGB."""
+    """Return the function that decodes an image of a row; MindSpore's own knows only RGB."""
     if channels == 3:
         return vision.Decode()
     return lambda data: decode(data.tobytes(), channels)
@@ -132,18 +120,17 @@ def open_record(path: Path) -> Record:
             f"{path}: expected columns {' and '.join(COLUMNS)}, of encoded images or float32 "
             f"batches, found {found}; write it with pix2pix-ms prepare"
         )
-    if kinds[0] == "float32":
-        return Record(path, batched=True, rows=rows, named=NAME in schema)
-    if COLOURS not in schema:  # of an earlier version, or another's: all are decoded to RGB
-        return Record(path, batched=False, rows=rows, named=NAME in schema)
+    batched, named = kinds[0] == "float32", NAME in schema
+    if batched or COLOURS not in schema:  # of an earlier version, or another's: decoded to RGB
+        return Record(path, batched, rows, named)
     a, b = (channels_of(first[column], path) for column in COLUMNS)
     colours: Colours = first[COLOURS]
     check_choice(f"{path}: colours", Colours, colours)
-    return Record(path, False, rows, NAME in schema, (a, b), colours)
+    return Record(path, batched, rows, named, (a, b), colours)
 
 
 class Inspected(NamedTuple):
-    """What a MindRecord file says of itself: its columns, its rows, and the first of them."""
+    """The columns of a MindRecord file, the number of its rows, and its first row."""
 
     schema: dict[str, dict[str, Any]]
     rows: int
@@ -151,7 +138,7 @@ class Inspected(NamedTuple):
 
 
 def inspect(path: Path) -> Inspected:
-    """Look into a MindRecord file."""
+    """Check a MindRecord file and read its schema and first row; raises as `open_record` does."""
     check_files(path)
     try:
         reader = FileReader(str(path))
@@ -165,7 +152,7 @@ def inspect(path: Path) -> Inspected:
 
 
 def channels_of(data: bytes, path: Path) -> int:
-    """Return how many channels an encoded image has."""
+    """Return the number of channels of an encoded image of the record `path`."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             return {mode: count for count, mode in MODES.items()}.get(image.mode, 3)
@@ -176,7 +163,7 @@ def channels_of(data: bytes, path: Path) -> int:
 
 
 def rows_of(dataset: ds.Dataset, path: Path) -> Iterator[dict[str, np.ndarray]]:
-    """Iterate over rows by column; one that cannot be read is an error that names the record."""
+    """Iterate over rows by column; a row that cannot be read is a Pix2PixError with `path`."""
     try:
         yield from dataset.create_dict_iterator(output_numpy=True, num_epochs=1)
     except RuntimeError as error:
@@ -187,10 +174,7 @@ def rows_of(dataset: ds.Dataset, path: Path) -> Iterator[dict[str, np.ndarray]]:
 
 
 def read_record(path: Path) -> Iterator[Pair]:
-    """Yield the pairs of a MindRecord file in either layout, with the names they were given.
-
-    Where there are no names, as in the published layout, pairs are called after the file and
-    counted from 0.
+    """Yield the pairs of a MindRecord file in either layout, named as `Record.names` has it.
 
     Raises:
         Pix2PixError: as `open_record` does, or if a row is damaged.

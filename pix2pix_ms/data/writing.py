@@ -1,7 +1,7 @@
-"""Pairs to MindRecord files, which appear when they are whole.
+"""Pairs and images to MindRecord files, which appear in their folder once they are complete.
 
-The idea: encoded rows go to a spool on disk first. Only when all have come is it known how large
-MindRecord's pages and header must be, and no more than a few rows are in memory at a time.
+The idea: encoded rows go to a temporary file first. MindRecord needs the sizes of its pages and
+header before the first row, and only a few rows are in memory at a time.
 """
 
 import pickle
@@ -24,30 +24,29 @@ from pix2pix_ms.machine.files import held
 
 
 class LabelledImage(NamedTuple):
-    """An image that is no pair, uint8 [H, W, C], its domain, and what to call it."""
+    """An image, uint8 [H, W, C], with its domain and its name."""
 
     image: Pixels
     domain: str
     name: str
 
 
-# With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. Pages just
-# large enough for a row, and a header with room for an entry a page, take what the images take.
+# With the default header of 16 MiB and page of 32 MiB one pair takes 50 MB on disk. With pages just
+# large enough for a row, and a header for an entry a page, it is about as large as its images.
 SMALLEST_HEADER = 2**14
 SMALLEST_PAGE = 2**18
 HEADER_BYTES_A_PAGE = 2**9
 ROWS_AT_ONCE = 16
 LARGEST_PAGE = 2**28  # MindRecord allows no larger one
 LARGEST_ROW = LARGEST_PAGE // 2
-ROOM = ".writing-records"  # the folder within that of the records
+ROOM = ".writing-records"  # the folder, within that of the records, where they are written
 
 
 def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") -> int:
-    """Write pairs to a MindRecord file in our layout, without loss, and return how many.
+    """Write pairs to a MindRecord file in our layout, as PNG, and return their number.
 
-    The file and its index `.db` appear, one right after the other, when both are whole; older
-    ones of the same name are replaced only then. MindRecord keeps the name inside: move the
-    folder, not the file.
+    The file and its index `.db` appear, one right after the other, when both are complete, and only
+    then replace older ones. MindRecord stores the file's name: move the folder, not the file.
 
     Raises:
         Pix2PixError: if there are no pairs, no room, another process writes into the folder, or
@@ -59,7 +58,7 @@ def write_record(pairs: Iterable[Pair], path: Path, colours: Colours = "rgb") ->
 
 
 def write_images(images: Iterable[LabelledImage], path: Path) -> int:
-    """Write images that are no pairs likewise, and return how many; raises the same."""
+    """Write images of domains as `write_record` writes pairs; return their number."""
     rows = (ImageRow(encode(image), domain, name) for image, domain, name in images)
     with appearing_records(path.parent) as folder:
         return write_rows(rows, folder / path.name)
@@ -67,10 +66,10 @@ def write_images(images: Iterable[LabelledImage], path: Path) -> int:
 
 @contextmanager
 def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
-    """Lock a folder and give a room in it to write records to; once all are whole they move there.
+    """Lock a folder and yield one within it to write records to, which are moved at the end.
 
     Args:
-        own: mark them as those that a training made.
+        own: mark them as made by a training.
     """
     room = folder / ROOM
     try:
@@ -96,7 +95,7 @@ def appearing_records(folder: Path, own: bool = False) -> Iterator[Path]:
 
 
 def write_rows(rows: Iterable[Row | ImageRow], path: Path) -> int:
-    """Write encoded rows, pages and header no larger than they need; return how many."""
+    """Write encoded rows with pages and header no larger than they need; return their number."""
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         sizes = []
         for row in rows:
@@ -115,25 +114,18 @@ def write_rows(rows: Iterable[Row | ImageRow], path: Path) -> int:
         header = max(SMALLEST_HEADER, 2 ** (pages * HEADER_BYTES_A_PAGE).bit_length())
         # Our own pickles: the spool has no name under which others could write.
         columns = (pickle.load(spool)._asdict() for _ in sizes)
+        kinds: dict[type, str] = {bytes: "bytes", str: "string"}
+        schema = {column: {"type": kinds[type(value)]} for column, value in row._asdict().items()}
         try:
-            write_file(columns, path, page, header)
+            writer = FileWriter(str(path), shard_num=1)
+            writer.set_header_size(header)
+            writer.set_page_size(page)
+            writer.add_schema(schema, "a pair or an image a row")
+            while some := list(islice(columns, ROWS_AT_ONCE)):
+                writer.write_raw_data(some)
+            writer.commit()
         except RuntimeError as error:
             lines = str(error).splitlines()
             reason = next((line for line in lines if line.startswith("[ERROR]")), lines[0])
             raise OSError(0, reason) from error
     return len(sizes)
-
-
-def write_file(rows: Iterator[dict[str, bytes | str]], path: Path, page: int, header: int) -> None:
-    """Write rows by column with MindRecord's own writer, a few at a time."""
-    some = list(islice(rows, ROWS_AT_ONCE))
-    kinds = {bytes: {"type": "bytes"}, str: {"type": "string"}}
-    writer = FileWriter(str(path), shard_num=1)
-    writer.set_header_size(header)
-    writer.set_page_size(page)
-    schema = {column: kinds[type(value)] for column, value in some[0].items()}
-    writer.add_schema(schema, "a pair or an image a row")
-    while some:
-        writer.write_raw_data(some)
-        some = list(islice(rows, ROWS_AT_ONCE))
-    writer.commit()

@@ -10,20 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from pix2pix_ms.data.facades.elements import (
-    PILASTER,
     balcony,
     door,
     dormer,
     gable,
-    medallion,
-    pilaster,
     row,
-    shop,
     sill,
     window,
     windows,
 )
-from pix2pix_ms.data.facades.geometry import Box, Part
+from pix2pix_ms.data.facades.geometry import Box, Part, square
 from pix2pix_ms.data.facades.layout import (
     CORNICE,
     STYLES,
@@ -40,8 +36,11 @@ OVERHANG = 0.014  # how far the roof cornice stands out beyond the wall
 SHOPLINE, SHOPLINE_OVERHANG = 0.02, 0.006  # the cornice above the ground floor
 STRING = 0.013  # a string course
 PLINTH = 0.022
+PILASTER = 0.02  # width
 ROOF, ROOF_INSET = 0.13, 0.004  # height of a mansard roof, and how far it stands back
 LARGEST_MEDALLION, SMALLEST_MEDALLION = 0.022, 0.01  # radii
+
+SHOP = (0.07, 0.12, 0.93, 1.0)  # a shop within its cell of the ground floor, as shares of that
 
 CENTRAL_ENTRANCE = 0.6  # how likely the entrance is sure to be in the middle
 FEW_PILASTERS = 0.5  # how likely pilasters stand on the outer bay lines only
@@ -58,7 +57,6 @@ class Building(NamedTuple):
 
 
 def build(seed: int) -> Building:
-    """Return the building that belongs to `seed`."""
     rng = np.random.default_rng([seed, 0])
     style = STYLES[rng.integers(len(STYLES))]
     mansard, gabled = rng.random() < style.mansard, rng.random() < style.gable
@@ -85,8 +83,9 @@ def pilasters(
     lines = [bay.left for bay in bays[1:]]
     if rng.random() < FEW_PILASTERS:
         lines = lines[:: max(len(lines) - 1, 1)]
-    places = [wall.left + PILASTER / 2, *lines, wall.right - PILASTER / 2]
-    return [pilaster(x, wall.top, ground.top) for x in places]
+    half = PILASTER / 2
+    places = [wall.left + half, *lines, wall.right - half]
+    return [Part("pillar", Box(x - half, wall.top, x + half, ground.top)) for x in places]
 
 
 def string_courses(wall: Box, upper: list[Storey]) -> list[Part]:
@@ -127,18 +126,13 @@ def ground_floor(
         if number == entrance:
             parts += door(ground.cell(bay), style, rng)
         elif shops:
-            parts.append(shop(ground.cell(bay), rng.random()))
-        else:
-            parts += ground_windows(bay, ground, style, rng)
+            parts.append(Part("shop", ground.cell(bay).sub(*SHOP), "box", rng.random()))
+        else:  # plain windows above the plinth
+            boxes = windows(bay, ground._replace(bottom=ground.bottom - PLINTH), style)
+            plain = ground._replace(head=None, apron=False)
+            parts += [part for box in boxes for part in window(box, plain, style, rng)]
+            parts.append(sill(row(boxes)))
     return parts
-
-
-def ground_windows(bay: Bay, ground: Storey, style: Style, rng: np.random.Generator) -> list[Part]:
-    """Return the plain windows of a bay above the plinth, then their sill."""
-    boxes = windows(bay, ground._replace(bottom=ground.bottom - PLINTH), style)
-    plain = ground._replace(head=None, apron=False)
-    parts = [part for box in boxes for part in window(box, plain, style, rng)]
-    return [*parts, sill(row(boxes))]
 
 
 def medallions(
@@ -154,7 +148,8 @@ def medallions(
     if storey.shutters or radius < SMALLEST_MEDALLION:  # no room
         return []
     y = storey.top + 0.3 * (storey.bottom - storey.top)
-    return [medallion((left + right) / 2, y, radius, rng.random()) for left, right in piers]
+    places = [square((left + right) / 2, y, radius) for left, right in piers]
+    return [Part("deco", place, "disc", rng.random()) for place in places]
 
 
 def crown(

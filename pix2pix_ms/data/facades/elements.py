@@ -15,7 +15,6 @@ Shares = tuple[float, float, float, float]
 # Thicknesses and reaches, as shares of the picture's side.
 SILL, SILL_REACH = 0.014, 0.012
 SLAB, SLAB_REACH = 0.012, 0.018  # the floor of a balcony
-PILASTER = 0.02  # width
 DORMER = 0.026  # half the width
 GABLE = 0.12  # height of a gable
 OCULUS, OCULUS_RING = 0.023, 0.031  # radii of the round window in a gable and of its ring
@@ -27,7 +26,6 @@ HEAD: Shares = (-0.24, -0.15, 1.24, -0.06)
 GABLED_HEAD: Shares = (-0.24, -0.24, 1.24, -0.06)
 SHUTTERS: tuple[Shares, Shares] = ((-0.4, 0.0, 0.0, 1.0), (1.0, 0.0, 1.4, 1.0))
 APRON: Shares = (0.1, 1.09, 0.9, 1.21)
-SHOP: Shares = (0.07, 0.12, 0.93, 1.0)  # of its cell
 JAMBS: Shares = (-0.12, -0.06, 1.12, 1.0)  # of a door, as the next two
 COLUMNS: tuple[Shares, Shares] = ((-0.24, -0.04, -0.02, 1.0), (1.02, -0.04, 1.24, 1.0))
 ENTABLATURE: Shares = (-0.32, -0.13, 1.32, -0.04)
@@ -62,18 +60,14 @@ def window(box: Box, storey: Storey, style: Style, rng: np.random.Generator) -> 
     if storey.shutters:
         parts += [Part("blind", box.sub(*wing), "box", tones[1]) for wing in SHUTTERS]
     elif blind < style.blind:
-        parts.append(roller(box, drop, shape, tones[1]))
+        let_down = box.sub(0.0, 0.0, 1.0, 0.3 + 0.6 * drop)
+        parts.append(Part("blind", let_down, shape, tones[1]))
     if storey.head:
         head = GABLED_HEAD if storey.head == "triangle" else HEAD
         parts.append(Part("cornice", box.sub(*head), storey.head))
     if storey.apron:
         parts.append(Part("deco", box.sub(*APRON), "box", tones[2]))
     return parts
-
-
-def roller(box: Box, drop: float, shape: Shape, tone: float) -> Part:
-    """Return a roller blind let down over the upper part of a window."""
-    return Part("blind", box.sub(0.0, 0.0, 1.0, 0.3 + 0.6 * drop), shape, tone)
 
 
 def row(openings: list[Box]) -> Box:
@@ -92,11 +86,6 @@ def balcony(opening: Box) -> Part:
     return Part("balcony", opening.strip(SLAB_REACH, top, opening.bottom + SLAB))
 
 
-def shop(cell: Box, tone: float) -> Part:
-    """Return a shop that fills a cell of the ground floor."""
-    return Part("shop", cell.sub(*SHOP), "box", tone)
-
-
 def door(cell: Box, style: Style, rng: np.random.Generator) -> list[Part]:
     """Return the entrance: a door, at times between columns and below a small cornice."""
     half = min(0.3, DOOR / cell.width)
@@ -109,16 +98,6 @@ def door(cell: Box, style: Style, rng: np.random.Generator) -> list[Part]:
         parts += [Part("pillar", leaf.sub(*column)) for column in COLUMNS]
         parts.append(Part("cornice", leaf.sub(*ENTABLATURE)))
     return parts
-
-
-def pilaster(x: float, top: float, bottom: float) -> Part:
-    """Return a flat column on the wall between two heights."""
-    return Part("pillar", Box(x - PILASTER / 2, top, x + PILASTER / 2, bottom))
-
-
-def medallion(x: float, y: float, radius: float, tone: float) -> Part:
-    """Return a round ornament."""
-    return Part("deco", square(x, y, radius), "disc", tone)
 
 
 def gable(middle: float, eaves: float, rng: np.random.Generator) -> list[Part]:

@@ -28,12 +28,10 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> float:
-        """Extent from left to right."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
-        """Extent from top to bottom."""
         return self.bottom - self.top
 
     def sub(self, left: float, top: float, right: float, bottom: float) -> "Box":
@@ -48,15 +46,6 @@ class Box(NamedTuple):
     def strip(self, reach: float, top: float, bottom: float) -> "Box":
         """Return the strip between two heights, as wide as this box and `reach` more each side."""
         return Box(self.left - reach, top, self.right + reach, bottom)
-
-    def overlap(self, other: "Box") -> "Box":
-        """Return what of this box is inside another; if nothing is, an extent is below zero."""
-        return Box(
-            max(self.left, other.left),
-            max(self.top, other.top),
-            min(self.right, other.right),
-            min(self.bottom, other.bottom),
-        )
 
     def pixels(self, size: int) -> Slices:
         """Return row and column slices on a `size` x `size` grid, at least one pixel each."""

@@ -72,12 +72,15 @@ class Bay(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Where the axis of the bay is."""
         return (self.left + self.right) / 2
 
 
 class Storey(NamedTuple):
-    """A horizontal strip of the wall and the habits that all its windows share."""
+    """A horizontal strip of the wall and what all its windows have in common.
+
+    `balcony` says which of them have one: "none", "axis" (the middle bay), "each", or "run" (one
+    along all).
+    """
 
     top: float
     bottom: float
@@ -139,7 +142,9 @@ def split_storeys(wall: Box, style: Style, rng: np.random.Generator) -> list[Sto
     for upper, lower in pairwise(edges):
         if rng.random() < NEW_HABITS:
             habit = storey_habit(upper, lower, style, rng)
-        balcony = balcony_habit(style, rng)
+        balcony = "none"
+        if rng.random() < style.balcony:
+            balcony = str(rng.choice(("axis", "each", "run")))
         storeys.append(habit._replace(top=upper, bottom=lower, balcony=balcony))
     return storeys
 
@@ -160,8 +165,3 @@ def storey_habit(top: float, bottom: float, style: Style, rng: np.random.Generat
         bool(apron < 0.4 * style.deco),
         bool(shutters < style.shutters),
     )
-
-
-def balcony_habit(style: Style, rng: np.random.Generator) -> str:
-    """Draw which windows of a storey get a balcony: "none", "axis", "each" or "run"."""
-    return str(rng.choice(("axis", "each", "run"))) if rng.random() < style.balcony else "none"

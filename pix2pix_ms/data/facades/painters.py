@@ -81,19 +81,15 @@ def window(site: Site) -> None:
     rim = max(round(0.075 * min(width, height)), 1)
     pane = patch[rim : height - rim, rim : width - rim]
     pane[:] = glass(pane.shape[0], pane.shape[1], site.part.tone)
-    glazing_bars(pane, 2 if width < 0.9 * height else 3, site)
-    reveal = max(round(0.07 * height), 1)
-    patch[:reveal] *= np.linspace(0.45, 0.85, reveal, dtype=np.float32)[:, None, None]
-    patch[:, : max(rim // 2, 1)] *= 0.65
-
-
-def glazing_bars(pane: Floats, casements: int, site: Site) -> None:
-    """Divide a pane into casements below a transom."""
     bar, upper = site.thick(BAR), int(TRANSOM * len(pane))
     pane[upper : upper + bar] = site.look.frame
+    casements = 2 if width < 0.9 * height else 3
     for number in range(1, casements):
         start = number * pane.shape[1] // casements - bar // 2
         pane[:, start : start + bar] = site.look.frame * 0.97
+    reveal = max(round(0.07 * height), 1)
+    patch[:reveal] *= np.linspace(0.45, 0.85, reveal, dtype=np.float32)[:, None, None]
+    patch[:, : max(rim // 2, 1)] *= 0.65
 
 
 def glass(height: int, width: int, tone: float) -> Floats:
@@ -118,7 +114,8 @@ def door(site: Site) -> None:
     patch[fanlight, width // 10 : -(width // 10) or None] = GLASS
     for left in (0.12, 0.56):
         for top, bottom in DOOR_PANELS:
-            panel = within(patch, left, top, left + 0.32, bottom)
+            rows = slice(round(top * height), round(bottom * height))
+            panel = patch[rows, round(left * width) : round((left + 0.32) * width)]
             panel *= 1.3
             panel[: max(len(panel) // 12, 1)] *= 0.6
     patch[:, width // 2 : width // 2 + site.thick(1)] *= 0.4  # the gap between the wings
@@ -235,10 +232,3 @@ PAINTERS: dict[str, Painter] = {
     "pillar": pillar,
     "shop": shop,
 }
-
-
-def within(patch: Floats, left: float, top: float, right: float, bottom: float) -> Floats:
-    """Return the view of a patch between these shares of its width and height."""
-    height, width = patch.shape[:2]
-    rows = slice(round(top * height), round(bottom * height))
-    return patch[rows, round(left * width) : round(right * width)]

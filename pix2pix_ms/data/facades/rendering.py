@@ -55,12 +55,13 @@ def cast_shadow(canvas: Floats, part: Part, wall: Box) -> None:
     if part.kind not in RELIEF:
         return
     depth = RELIEF[part.kind]
-    left, top, right, bottom = part.box
-    reach = Box(left + depth / 2, top + depth, right + 0.7 * depth, bottom + 1.5 * depth)
-    clipped = reach.overlap(wall)
-    if clipped.width <= 0 or clipped.height <= 0:
+    box = part.box
+    left, top = max(box.left + depth / 2, wall.left), max(box.top + depth, wall.top)
+    right = min(box.right + 0.7 * depth, wall.right)
+    bottom = min(box.bottom + 1.5 * depth, wall.bottom)
+    if left >= right or top >= bottom:
         return
-    patch = canvas[clipped.pixels(len(canvas))]
+    patch = canvas[Box(left, top, right, bottom).pixels(len(canvas))]
     soft = max(int(1.5 * depth * len(canvas)), 1)
     rows, columns = fade(len(patch), soft), fade(patch.shape[1], max(soft // 2, 1))
     cover = rows[:, None] * columns

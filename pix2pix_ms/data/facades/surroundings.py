@@ -20,37 +20,26 @@ SKY_CELL = 4  # the sky is so smooth that it is drawn in cells of several pixels
 def surroundings(building: Building, side: int, rng: np.random.Generator) -> Floats:
     """Return a canvas [side, side, 3] with all but the building, whose place is left black."""
     canvas = np.zeros((side, side, 3), dtype=np.float32)
-    horizon = round(max(building.wall.top, *building.neighbours) * side)
-    sky = heaven(side // SKY_CELL, rng)
-    canvas[:horizon] = sky.repeat(SKY_CELL, 0)[:horizon].repeat(SKY_CELL, 1)
+    wall = building.wall
+    horizon = round(max(wall.top, *building.neighbours) * side)
+    clouded = sky(side // SKY_CELL, rng)
+    canvas[:horizon] = clouded.repeat(SKY_CELL, 0)[:horizon].repeat(SKY_CELL, 1)
     rough = 1 + 0.04 * field(60, 60, side, rng)
-    draw_neighbours(canvas, building, rough, rng)
-    draw_street(canvas, building.wall.bottom, rough)
+    left, right = building.neighbours
+    for box in (Box(0, left, wall.left, 1), Box(wall.right, right, 1, 1)):
+        place = box.pixels(side)
+        dye(canvas[place], NEIGHBOUR, rough[place] * np.float32(rng.uniform(0.85, 1.1)))
+        canvas[box.strip(0, box.top, box.top + EAVES).pixels(side)] *= SHADED
+    for top, colour in ((wall.bottom, PAVING), (wall.bottom + PAVEMENT, ASPHALT)):
+        place = Box(0, top, 1, 1).pixels(side)
+        dye(canvas[place], colour, rough[place])
+        canvas[place][: max(side // 200, 1)] *= SHADED  # a dark upper edge
     return canvas
 
 
-def heaven(side: int, rng: np.random.Generator) -> Floats:
+def sky(side: int, rng: np.random.Generator) -> Floats:
     """Return the sky [side, side, 3]: blue above, pale near the horizon, with faint clouds."""
     height = np.linspace(0, 1, side, dtype=np.float32)[:, None, None]
-    sky = mix(ZENITH, HAZE, np.clip(height * 1.6 + rng.uniform(0.0, 0.5), 0, 1))
+    clear = mix(ZENITH, HAZE, np.clip(height * 1.6 + rng.uniform(0.0, 0.5), 0, 1))
     clouds = np.clip(0.3 * field(7, 4, side, rng) + 0.2 * field(18, 10, side, rng), 0, 0.8)
-    return mix(sky, HAZE, clouds[..., None])
-
-
-def draw_neighbours(
-    canvas: Floats, building: Building, rough: Floats, rng: np.random.Generator
-) -> None:
-    """Draw the walls to the left and right, each with a dark edge below its roof."""
-    wall, (left, right) = building.wall, building.neighbours
-    for box in (Box(0, left, wall.left, 1), Box(wall.right, right, 1, 1)):
-        place = box.pixels(len(canvas))
-        dye(canvas[place], NEIGHBOUR, rough[place] * np.float32(rng.uniform(0.85, 1.1)))
-        canvas[box.strip(0, box.top, box.top + EAVES).pixels(len(canvas))] *= SHADED
-
-
-def draw_street(canvas: Floats, top: float, rough: Floats) -> None:
-    """Draw pavement and street, each with a dark upper edge."""
-    for start, colour in ((top, PAVING), (top + PAVEMENT, ASPHALT)):
-        strip = Box(0, start, 1, 1).pixels(len(canvas))
-        dye(canvas[strip], colour, rough[strip])
-        canvas[strip][: max(len(canvas) // 200, 1)] *= SHADED
+    return mix(clear, HAZE, clouds[..., None])

@@ -1,7 +1,7 @@
-"""A pair as its record stores it: two encoded images, cut, made, converted and shrunk as asked.
+"""Pairs and images encoded as a record stores them, cut, converted and shrunk by the recipe.
 
-The idea: bytes that need no change stay. What was a lossy photo and changes is encoded again
-at its own quality, so that a record is about as large as the photos in it; all else becomes PNG.
+The idea: a file whose pixels do not change is stored as it is. A lossy photo that does change is
+encoded at its own quality, so that a record is about as large as its photos; all else becomes PNG.
 """
 
 import io
@@ -26,7 +26,7 @@ from pix2pix_ms.data.images import (
 from pix2pix_ms.data.prepare.folders import PairFiles, check_halves
 from pix2pix_ms.data.prepare.recipe import MAKERS, Recipe
 
-FINE: dict[str, Any] = {"quality": 95, "subsampling": 0}  # of what has no JPEG tables of its own
+FINE: dict[str, Any] = {"quality": 95, "subsampling": 0}  # without JPEG tables to copy
 
 
 def encode_pair(files: PairFiles, recipe: Recipe) -> Row:
@@ -50,7 +50,7 @@ def encode_image(files: PairFiles, recipe: Recipe) -> ImageRow:
 
 
 def encode_file(path: Path, channels: int, shrink: int | None) -> bytes:
-    """Encode an image: its own bytes where no pixel changes."""
+    """Encode an image; if no pixel changes, return the bytes of the file."""
     with opened(path) as image:
         before = upright_size(image)
         size = target(*before, shrink)
@@ -86,7 +86,7 @@ def read_shrunk(path: Path, shrink: int | None) -> Pixels:
 
 
 def target(width: int, height: int, shrink: int | None) -> tuple[int, int]:
-    """Return the width and height an image is stored with."""
+    """Return width and height after shrinking."""
     shorter = min(width, height)
     if shrink is None or shorter <= shrink:
         return width, height
@@ -94,9 +94,9 @@ def target(width: int, height: int, shrink: int | None) -> tuple[int, int]:
 
 
 def draft(image: Image.Image, size: tuple[int, int]) -> None:
-    """Let a JPEG be decoded at an eighth, quarter or half, if that is still as large as `size`.
+    """Have a JPEG decoded at an eighth, quarter or half, if that is still as large as `size`.
 
-    Only where its sides (and halves) divide: elsewhere a margin would shift one image of a pair.
+    Only if its sides (and halves) divide: otherwise a margin would shift one image of a pair.
     """
     wide, high = size[::-1] if 5 <= orientation(image) <= 8 else size
     for scale in (8, 4, 2):
@@ -107,12 +107,12 @@ def draft(image: Image.Image, size: tuple[int, int]) -> None:
 
 
 def fits_as_it_is(image: Image.Image, channels: int) -> bool:
-    """Return whether a file's bytes decode to the wanted channels, the right way up, everywhere."""
+    """Return whether every decoder reads the file upright and with the wanted channels."""
     return (
         image.format in ("JPEG", "PNG")
         and image.mode == MODES[channels]
         and image.has_transparency_data == (channels in (2, 4))
-        and orientation(image) not in UPRIGHT  # which not every decoder heeds
+        and orientation(image) not in UPRIGHT  # which some decoders ignore
     )
 
 
@@ -126,12 +126,12 @@ def scaled(image: Image.Image, size: tuple[int, int], side: int | None = None) -
 
 
 def jpeg_settings(image: Image.Image, path: Path, resized: bool) -> dict[str, Any] | None:
-    """Return how to encode a lossy image again without loss to speak of; None: it is lossless."""
+    """Return settings to encode a lossy image again with little loss; None for a lossless one."""
     if isinstance(image, JpegImagePlugin.JpegImageFile) and not resized:  # or a phone's MPO
         light, *colours = image.quantization.values()
-        # Colours that were stored at half the size are stored at full size now (halving again what
-        # was interpolated costs 10 dB at the edges of label maps), where each frequency has more
-        # to tell, so steps may be coarser: 1.5 keeps the file as small as it was.
+        # Colours that were stored at half the size are stored at full size now: halving again what
+        # was interpolated costs 10 dB at the edges of label maps. Coarser steps make up for it: 1.5
+        # keeps the file as small as it was.
         coarser = 1.0 if JpegImagePlugin.get_sampling(image) == 0 else 1.5
         scaled = [[min(255, round(step * coarser)) for step in table] for table in colours]
         return {"qtables": [light, *scaled], "subsampling": 0, "optimize": True}
@@ -142,8 +142,8 @@ def jpeg_settings(image: Image.Image, path: Path, resized: bool) -> dict[str, An
 
 
 def packed(image: Image.Image, jpeg: dict[str, Any] | None) -> bytes:
-    """Encode an image as JPEG, with the settings given, or else as PNG."""
-    if jpeg is None or image.mode not in ("L", "RGB"):  # a JPEG holds no alpha
+    """Encode an image as JPEG with these settings, if any, else as PNG."""
+    if jpeg is None or image.mode not in ("L", "RGB"):  # JPEG has no alpha
         return encode(to_array(image))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", **jpeg)

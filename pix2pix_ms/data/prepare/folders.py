@@ -1,7 +1,7 @@
 """Where pairs come from: side-by-side images, two folders A and B, photos.
 
 A is the left half or the folder A, B the right half or the folder B; which of them is the network's
-input is a choice of training (`Config.direction`), not of the data.
+input is a setting of training (`Config.direction`), not of the data.
 """
 
 import unicodedata
@@ -9,18 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from pix2pix_ms.data.images import SUFFIXES, Pair, Pixels, dimensions, read_image
+from pix2pix_ms.data.images import SUFFIXES, Header, Pair, Pixels, header, read_image
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.errors import Pix2PixError
 
 SPLITS = ("train", "val", "test")
-MOST_NAMED = 4  # files that one line names
+MOST_NAMED = 4  # files named in one line
 
 
 class PairFiles(NamedTuple):
-    """Where a pair lies: one image holding both (or from which A is made), or two images.
+    """The files of a pair: one image of both (or from which A is made), or two images.
 
-    With a domain it is no pair, but one image of that domain.
+    With a domain, the file of a single image of that domain.
     """
 
     name: str
@@ -32,13 +32,12 @@ class PairFiles(NamedTuple):
         """Decode the pair as RGB; raises Pix2PixError where a file is unfit."""
         if self.b is None:
             return Pair(*halves(self.a), self.name)
-        a, b = read_image(self.a), read_image(self.b)
-        check_equal(self.a, dimensions(a), self.b, dimensions(b))
-        return Pair(a, b, self.name)
+        check_equal(self.a, header(self.a), self.b, header(self.b))
+        return Pair(read_image(self.a), read_image(self.b), self.name)
 
 
 class Found(NamedTuple):
-    """What a folder holds: its pairs, files without a partner, and what is no image."""
+    """The contents of a folder: pairs, images without a partner, and other files."""
 
     layout: str
     pairs: list[PairFiles]
@@ -55,9 +54,10 @@ def halves(path: Path, channels: int = 3, any_width: bool = False) -> tuple[Pixe
 
 
 def check_halves(path: Path, width: int, height: int, any_width: bool = False) -> None:
-    """Refuse an image that is not two squares or, with `any_width`, of an odd width.
+    """Refuse an image that is not two squares, likely a single photo, or of an odd width.
 
-    Other shapes are more likely single photos, and would be squeezed.
+    Args:
+        any_width: also accept halves that are no squares.
     """
     if any_width and width % 2:
         raise Pix2PixError(
@@ -72,19 +72,19 @@ def check_halves(path: Path, width: int, height: int, any_width: bool = False) -
         )
 
 
-def check_equal(path_a: Path, size_a: str, path_b: Path, size_b: str) -> None:
+def check_equal(path_a: Path, head_a: Header, path_b: Path, head_b: Header) -> None:
     """Refuse two images of a pair that differ in size."""
-    if size_a != size_b:
+    if head_a.size != head_b.size:
         raise Pix2PixError(
-            f"{path_b}: expected {size_a} pixels like {path_a}, found {size_b}; "
+            f"{path_b}: expected {head_a.size} pixels like {path_a}, found {head_b.size}; "
             "make both images of a pair the same size"
         )
 
 
 def entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the images of a folder, in the order of their names, and everything else in it.
+    """Return the images of a folder, sorted by name and number, and everything else in it.
 
-    Numbers in names count as such. Hidden files are no images (macOS leaves `._1.jpg` about).
+    Hidden files count as no images (macOS writes such as `._1.jpg`).
 
     Raises:
         Pix2PixError: if it is missing or cannot be read, or a link or a name in it is broken.
@@ -110,7 +110,7 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def check_name(path: Path) -> None:
-    """Refuse a name that cannot be printed, nor stored in a record."""
+    """Refuse a name that cannot be printed or stored in a record."""
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path.name):
         raise Pix2PixError(
             f"{str(path)!a}: expected a name that can be printed, found control signs or "
@@ -119,7 +119,7 @@ def check_name(path: Path) -> None:
 
 
 def check_link(path: Path) -> None:
-    """Refuse a broken link; of one, `is_file` and `is_dir` say only that it is neither."""
+    """Refuse a broken link, for which `is_file` and `is_dir` are both false."""
     if path.is_symlink() and not path.exists():
         raise Pix2PixError(
             f"{path}: expected a link to a file or folder, found one that leads nowhere or in a "
@@ -128,7 +128,7 @@ def check_link(path: Path) -> None:
 
 
 def find_pairs(folder: Path) -> list[PairFiles]:
-    """List the pairs of a folder: its images, side by side each, or its subfolders A and B.
+    """List the pairs of a folder: side-by-side images, or its subfolders A and B.
 
     Raises:
         Pix2PixError: if it is missing, holds no image, or A and B do not match.
@@ -139,7 +139,7 @@ def find_pairs(folder: Path) -> list[PairFiles]:
 
 
 def refuse_lonely(splits: Iterable[Found]) -> None:
-    """Refuse files without a partner; the line names some of them."""
+    """Refuse files without a partner."""
     lonely = [path for found in splits for path in found.lonely]
     if lonely:
         raise Pix2PixError(
@@ -157,9 +157,9 @@ def some(paths: list[Path]) -> str:
 
 
 def find(folder: Path, recipe: Recipe = DEFAULT) -> Found:
-    """Return what a folder without splits holds: pairs, photos, or images of domains.
+    """Return the contents of a folder without splits: pairs, photos, or images of domains.
 
-    Pairs are in subfolders A and B, or side by side; to exchange those is up to their reader.
+    `recipe.swap` exchanges folders A and B here; halves are exchanged where they are encoded.
     """
     if recipe.unpaired:
         return in_domains(folder)
@@ -180,7 +180,7 @@ def find(folder: Path, recipe: Recipe = DEFAULT) -> Found:
 
 
 def matched(folder_a: Path, folder_b: Path, swap: bool = False) -> Found:
-    """Pair the images of two folders by name, extensions aside; raises as `find` does."""
+    """Pair the images of two folders by name without extension; raises as `find` does."""
     (files_a, others_a), (files_b, others_b) = entries(folder_a), entries(folder_b)
     a, b = by_stem(files_a), by_stem(files_b)
     lonely = [side[name] for side, other in ((a, b), (b, a)) for name in side if name not in other]
@@ -196,7 +196,7 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
     """Return the images of a folder's subfolders, each a domain.
 
     Args:
-        names: of the subfolders to read, with their domains; unless given, all, by their names.
+        names: the subfolders to read, with their domains; by default all, named after themselves.
     """
     found: list[PairFiles] = []
     ignored: list[Path] = []
@@ -225,7 +225,7 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
 
 
 def by_stem(images: list[Path]) -> dict[str, Path]:
-    """Return images by their names without extension, each of which counts once."""
+    """Return images by name without extension; refuse two of one name."""
     found: dict[str, Path] = {}
     for path in images:
         if path.stem in found:

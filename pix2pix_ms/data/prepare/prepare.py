@@ -31,19 +31,20 @@ def prepare(
 ) -> list[Path]:
     """Write `out/SPLIT.mindrecord` for every split of a folder of images; return the files.
 
-    All of them appear at the end together, or none.
+    All of them appear together at the end, or none.
 
     Args:
-        split: what to call the pairs of a folder without splits.
+        split: the name of the only split of a folder without splits.
         val_ratio: the share of train that becomes val, drawn with `seed`.
-        recipe: what becomes of the images.
+        recipe: how images are converted.
         skip_unpaired: leave files without a partner out, instead of refusing them.
-        report: is given, line by line, what was found, before anything is written.
-        force: replace older records; val and test beside a new train go, whose images it may have.
+        report: called with each line of a report on the files, before anything is written.
+        force: replace older records; a new train also removes older val and test, which may have
+            the same images.
 
     Raises:
         Pix2PixError: if `split` is no file name, there are older records, a file is unfit or has no
-            partner, there is no room, or another process prepares into the folder.
+            partner, the disk is full, or another process writes to the folder.
     """
     if not split or Path(split).name != split or split[0] == "." or not split.isprintable():
         raise Pix2PixError(f"split: expected a plain name such as train, found {split!r}")
@@ -67,9 +68,10 @@ def write_splits(
     report: Callable[[str], None] = lambda _: None,
     own: bool = False,
 ) -> list[Path]:
-    """Look at all files, report, and write a record for each split; raises as `prepare` does.
+    """Check all files, report, and write a record for each split; raises as `prepare` does.
 
-    With `own` they are marked as a training's.
+    Args:
+        own: mark the records as made by a training.
     """
     every = [pair for found in splits.values() for pair in found.pairs]
     with workers(len(every)) as connections:

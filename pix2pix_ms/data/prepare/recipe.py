@@ -1,4 +1,4 @@
-"""What `prepare` makes of a picture: channels, sides, size, and inputs made from photos."""
+"""How `prepare` converts images: channels, sides, size, and inputs made from photos."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ def gray(photo: Pixels) -> Pixels:
 
 def edges(photo: Pixels) -> Pixels:
     """Draw the edges of a photo (Canny 1986), black on white: uint8 [H, W, 3] to [H, W, 1]."""
-    from skimage.feature import canny  # half a second: only for who wants edges
+    from skimage.feature import canny  # takes half a second to import
 
     found = canny(gray(photo)[..., 0], sigma=SIGMA)
     return np.where(found, 0, 255).astype(np.uint8)[..., None]
@@ -36,16 +36,16 @@ MAKERS: dict[str, Callable[[Pixels], Pixels]] = {"gray": gray, "edges": edges, "
 
 @dataclass(frozen=True)
 class Recipe:
-    """What becomes of the files of a pair.
+    """How the files of a pair are converted.
 
     Raises:
         Pix2PixError: if a value is off, or two of them contradict each other.
     """
 
     channels: tuple[int, int] | None = None
-    """Those of A and B: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; None: RGB, or as `make` has it."""
+    """Of A and B: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; None: RGB, or as `make` makes it."""
     make: str | None = None
-    """One of `MAKERS`: every image is a photo B, of which A is made."""
+    """One of `MAKERS`: every image is a photo B, from which A is made."""
     swap: bool = False
     """B is on the left, or in the folder A."""
     halves: bool = False
@@ -53,7 +53,7 @@ class Recipe:
     shrink: int | None = None
     """Make the shorter side of larger images this many pixels."""
     unpaired: bool = False
-    """Every image is by itself, of the domain that its folder is."""
+    """Every image is a single one, of the domain after which its folder is named."""
 
     def __post_init__(self) -> None:
         for name, first in (("unpaired", "make"), ("make", "channels")):  # of single images
@@ -77,7 +77,7 @@ class Recipe:
 
     @property
     def stored(self) -> tuple[int, int]:
-        """The channels A and B are stored with."""
+        """The channels with which A and B are stored."""
         return self.channels or ((1, 3) if self.make else (3, 3))
 
 

@@ -1,4 +1,4 @@
-"""Which pairs of a folder are for what: train, val and test."""
+"""The splits of a folder: train, val and test."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pix2pix_ms.machine.randomness import Stream, random
 def find_splits(
     source: Path, name: str = "train", val_ratio: float = 0.0, seed: int = 0
 ) -> dict[str, list[PairFiles]]:
-    """Return the pairs of each split of a folder, as `found_splits` has it."""
+    """Return the pairs of each split of a folder; arguments and errors as in `found_splits`."""
     splits = found_splits(source, name, val_ratio, seed)
     refuse_lonely(splits.values())
     return {split: found.pairs for split, found in splits.items()}
@@ -33,11 +33,11 @@ def found_splits(
     seed: int = 0,
     recipe: Recipe = DEFAULT,
 ) -> dict[str, Found]:
-    """Return what each split of a folder holds.
+    """Return the contents of each split of a folder.
 
-    The splits are its subfolders train, val and test, or trainA and trainB and so on, where it
-    has any; else all its pairs are the split `name`. With `val_ratio`, that share of train
-    becomes val, the same pairs every time.
+    The splits are its subfolders train, val and test, or trainA and trainB and so on, if it has
+    any; else all its pairs are the split `name`. With `val_ratio`, that share of train, drawn with
+    the seed, becomes val.
 
     Raises:
         Pix2PixError: if there are no pairs, or val is both there and asked for.
@@ -64,7 +64,7 @@ def found_splits(
 
 
 def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
-    """Return what the subfolders of a folder hold, split by split; nothing if it has no splits."""
+    """Return the contents of the subfolders that are splits."""
     images, others = entries(source)
     names = {path.name for path in others if path.is_dir()}
     splits = {}
@@ -90,7 +90,7 @@ def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
 
 
 def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:
-    """Refuse splits that differ in their domains; those of pairs have none."""
+    """Refuse splits that differ in their domains; pairs have none."""
     (first, ours), *others = (
         (name, sorted({file.domain for file in found.pairs if file.domain}))
         for name, found in splits.items()
@@ -104,7 +104,7 @@ def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:
 
 
 def is_side_by_side(source: Path) -> bool:
-    """Return whether there are images in a folder or its splits, not a folder for each domain."""
+    """Return whether there are images right in a folder or its splits, not in domains' folders."""
     places = [source, *(source / split for split in SPLITS)]
     return any(entries(place)[0] for place in places if place.is_dir())
 
@@ -112,7 +112,7 @@ def is_side_by_side(source: Path) -> bool:
 def divided(
     files: list[PairFiles], share: float, seed: int
 ) -> tuple[list[PairFiles], list[PairFiles]]:
-    """Split files in two at random, the second with about `share` of each domain, or of pairs."""
+    """Draw about `share` of each domain, or of all pairs; return the rest and those drawn."""
     rest: list[PairFiles] = []
     drawn: list[PairFiles] = []
     for domain in dict.fromkeys(file.domain for file in files):

@@ -1,4 +1,4 @@
-"""What the headers of all files say before anything is written: a report, and what is unfit."""
+"""A report on all files, from their headers, and their faults, before anything is written."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,19 +21,19 @@ LABEL = 10  # columns
 
 
 class Seen(NamedTuple):
-    """The headers of a pair's files, and the line that says why it is unfit, if it is."""
+    """The headers of a pair's files, and why it cannot be used, if it cannot."""
 
     headers: list[Header]
     fault: str | None
 
 
 def look(pair: PairFiles, recipe: Recipe) -> Seen:
-    """Read the headers of a pair and check that the recipe can use it."""
+    """Read the headers of a pair and check that the recipe can be applied to it."""
     headers: list[Header] = []
     try:
         headers += map(header, [path for path in (pair.a, pair.b) if path])
         if pair.b is not None:
-            check_equal(pair.a, headers[0].size, pair.b, headers[1].size)
+            check_equal(pair.a, headers[0], pair.b, headers[1])
         elif recipe.make is None and not recipe.unpaired:
             check_halves(pair.a, headers[0].width, headers[0].height, recipe.halves)
     except Pix2PixError as error:
@@ -42,7 +42,7 @@ def look(pair: PairFiles, recipe: Recipe) -> Seen:
 
 
 def refuse_unfit(splits: dict[str, Found], seen: list[Seen]) -> None:
-    """Refuse unfit files, with the first one's line, and a split of which nothing is left."""
+    """Refuse unfit files, with the message of the first, and a split without pairs."""
     faults = [pair.fault for pair in seen if pair.fault]
     if faults:
         raise Pix2PixError(faults[0] + f" (and {len(faults) - 1} more)" * (len(faults) > 1))
@@ -55,7 +55,6 @@ def refuse_unfit(splits: dict[str, Found], seen: list[Seen]) -> None:
 
 
 def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> list[str]:
-    """Return the lines of the report."""
     uses = [  # each file, with the channels of what is made of it
         (head, recipe.stored if len(pair.headers) == 1 else (channels,))
         for pair in seen
@@ -76,7 +75,6 @@ def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> list[st
 
 
 def amount(found: Found) -> str:
-    """Say how many pairs there are, or how many images of which domains."""
     domains = Counter(pair.domain for pair in found.pairs if pair.domain)
     if not domains:
         return f"{len(found.pairs)} pairs, {found.layout}"
@@ -84,7 +82,7 @@ def amount(found: Found) -> str:
 
 
 def counted(kinds: Iterable[str]) -> str:
-    """Count what there is, the most frequent first, such as `400 of 512x256`."""
+    """Return the most frequent kinds with their counts, such as `400 of 512x256`."""
     counts = Counter(kinds).most_common()
     named = [f"{count} of {kind}" for kind, count in counts[:MOST_NAMED]]
     rest = len(counts) - len(named)
@@ -92,12 +90,11 @@ def counted(kinds: Iterable[str]) -> str:
 
 
 def mode(head: Header, channels: tuple[int, ...]) -> str:
-    """Say a file's mode and, if they differ, the modes it is stored with."""
+    """Return a file's mode and, if they differ, the modes it is stored with."""
     becomes = dict.fromkeys(MODES[count] for count in channels)
     return head.mode if [*becomes] == [head.mode] else f"{head.mode} to {' and '.join(becomes)}"
 
 
 def alpha(head: Header, channels: tuple[int, ...]) -> str:
-    """Say what becomes of a file's alpha."""
     fates = {"kept" if count in (2, 4) else "put over white" for count in channels}
     return f"{head.mode} " + " and ".join(sorted(fates, reverse=True))

@@ -1,15 +1,16 @@
-"""Functions of pairs on all cores: in order, a few results in memory at a time.
+"""Functions of pairs on all cores: in order, with a few results in memory at a time.
 
-By processes that each have a pipe to this one; the pipe closes when either process ends, for
-whatever reason. Threads would wait for each other (Pillow locks the interpreter while it encodes),
-`fork` is unsafe beside MindSpore's threads, `multiprocessing`'s other ways import the user's script
-again, and joblib waits for ever for a process that was killed while it answered. This module must
-not import MindSpore: each process would load it.
+Each process has a pipe of its own to this one; the pipe closes when either process ends, however.
+Not threads: Pillow locks the interpreter while it encodes. Not `multiprocessing`: `fork` is unsafe
+beside MindSpore's threads, and its other ways import the user's script again. Not joblib (1.6):
+if a process is killed while it sends a large result, as when memory runs out, it may wait for ever.
+This module must not import MindSpore: each process would load it.
 """
 
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
@@ -23,9 +24,9 @@ from pix2pix_ms.errors import Pix2PixError, first_line
 
 Result = TypeVar("Result")
 
-WORTH_IT = 32  # pairs: fewer are done sooner than processes start
-AT_ONCE = 4  # pairs a call: an exchange with a process costs about as much as reading a header
-AHEAD = 2  # calls a process, one of them at work
+WORTH_IT = 32  # pairs: fewer are done before processes have started
+AT_ONCE = 4  # pairs in a call: one exchange with a process costs as much as reading a header
+AHEAD = 2  # calls sent to a process, of which it works at one
 
 
 def cores() -> int:
@@ -35,30 +36,28 @@ def cores() -> int:
 
 @contextmanager
 def workers(pairs: int) -> Iterator[list[Connection]]:
-    """Start a process for each core and give the pipes to them; none where that takes longer."""
-    count = cores() if pairs >= WORTH_IT else 1
-    started = [start() for _ in range(count)] if count > 1 else []
+    """Start a process for each core and yield the pipes to them; none for a few pairs."""
+    places = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)])
+    processes: list[subprocess.Popen[bytes]] = []
+    connections: list[Connection] = []
     try:
-        yield [connection for _, connection in started]
+        for _ in range(cores() if pairs >= WORTH_IT and cores() > 1 else 0):
+            ours, theirs = Pipe()
+            with theirs:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    env=os.environ | {"PYTHONPATH": places},  # it finds modules where we do
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,  # Ctrl-C is for the parent
+                )
+            processes.append(process)
+            connections.append(ours)
+        yield connections
     finally:
-        for process, _ in started:
+        for process in processes:
             process.kill()
             process.wait()
-
-
-def start() -> tuple[subprocess.Popen[bytes], Connection]:
-    """Start a process that finds modules where this one does; return it and the pipe to it."""
-    ours, theirs = Pipe()
-    places = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)])
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": places},
-            pass_fds=[theirs.fileno()],
-            process_group=0,  # Ctrl-C is for the parent
-        )
-    return process, ours
 
 
 def serve(connection: Connection) -> None:
@@ -71,7 +70,7 @@ def serve(connection: Connection) -> None:
                 answer = [function(pair, recipe) for pair in pairs]
             except (Pix2PixError, OSError) as error:
                 answer = error
-            except Exception as error:  # not each type can be sent
+            except Exception as error:  # of a type that may not pickle
                 answer = Pix2PixError(f"{pairs[0].a} or the next: {first_line(error)}")
             connection.send(answer)
 
@@ -82,27 +81,31 @@ def each(
     recipe: Recipe,
     connections: list[Connection],
 ) -> Iterator[Result]:
-    """Yield `function(pair, recipe)` of every pair, in order; processes take calls by turns."""
+    """Yield `function(pair, recipe)` of every pair, in order; the processes take turns."""
     if not connections:
         yield from (function(pair, recipe) for pair in pairs)
         return
-    calls = [pairs[first : first + AT_ONCE] for first in range(0, len(pairs), AT_ONCE)]
-    ahead = AHEAD * len(connections)
-    for number in range(len(calls) + ahead):
-        connection, done = connections[number % len(connections)], number - ahead
-        answer: Any = []
-        lost = max(done, number % len(connections))  # the first call without an answer
+    calls = deque(pairs[first : first + AT_ONCE] for first in range(0, len(pairs), AT_ONCE))
+    sent: deque[tuple[Connection, list[PairFiles]]] = deque()
+
+    def send(connection: Connection) -> None:
+        if calls:
+            sent.append((connection, calls.popleft()))
+            with suppress(ConnectionError):  # the process has ended; its answer will be missed
+                connection.send((function, sent[-1][1], recipe))
+
+    for connection in AHEAD * connections:
+        send(connection)
+    while sent:
+        connection, call = sent.popleft()
         try:
-            if done >= 0:
-                answer = connection.recv()
-                lost = done + len(connections)
-            if number < len(calls):
-                connection.send((function, calls[number], recipe))
+            answer = connection.recv()
         except (OSError, EOFError) as error:
             raise Pix2PixError(
-                f"{calls[lost][0].a}: expected it and the next to be read, found that the "
+                f"{call[0].a}: expected it and the next to be read, found that the "
                 "process reading them ended; is there enough memory?"
             ) from error
+        send(connection)
         if isinstance(answer, Exception):
             raise answer
         yield from answer
