@@ -50,6 +50,9 @@ def prepare(
     *,
     make: Annotated[str | None, "Photos only: make A from each, as gray, edges or lab."] = None,
     channels: Annotated[tuple[int, int] | None, "1 to 4 of each [3 3].", {"metavar": "A B"}] = None,
+    pair: Annotated[
+        tuple[str, str] | None, "Names of A and B: '{}_IR' '{}_VIS'.", {"metavar": "A B"}
+    ] = None,
     swap: Annotated[bool, "B is on the left, or in the folder A."] = False,
     halves: Annotated[bool, "Cut any even width down the middle."] = False,
     shrink: Annotated[int | None, "Shrink to this shorter side.", {"metavar": "PIXELS"}] = None,
@@ -71,7 +74,7 @@ def prepare(
     from pix2pix_ms.data.prepare.recipe import Recipe
     from pix2pix_ms.data.records import inspect
 
-    recipe = Recipe(channels, make, swap, halves, shrink, unpaired)
+    recipe = Recipe(channels, make, pair, swap, halves, shrink, unpaired)
     for path in preparing.prepare(
         source, out_folder, split, val_ratio, seed, recipe, skip_unpaired, say, force
     ):

@@ -29,7 +29,7 @@ from pix2pix_ms.data.images import (
 )
 from pix2pix_ms.data.lab import coloured, lab_of, lightness
 from pix2pix_ms.data.pair_batches import NETWORK_COLUMNS, Subset, plain_data
-from pix2pix_ms.data.prepare.folders import check_halves, entries, halves, some
+from pix2pix_ms.data.prepare.folders import check_halves, halves, nested, some
 from pix2pix_ms.data.records import rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole, check_new
@@ -203,7 +203,7 @@ def translate(
 ) -> list[Path]:
     """Translate images, or all images in folders, to PNG files of equal names and sizes in `out`.
 
-    Subfolders are kept.
+    Of a folder without images, those of its subfolders, which are kept.
 
     Args:
         checkpoint: as `checkpoints.file_of` takes it.
@@ -271,7 +271,7 @@ def input_files(inputs: Iterable[Path]) -> dict[Path, Path]:
     """Return the files among the inputs, and those in folders, by where their outputs go."""
     sources: dict[Path, Path] = {}
     for place in inputs:
-        found = images_below(place) if place.is_dir() else [place]
+        found = nested(place)[0] if place.is_dir() else [place]
         if not found:
             raise Pix2PixError(f"{place}: expected images in this folder, found none")
         for source in found:
@@ -284,13 +284,6 @@ def input_files(inputs: Iterable[Path]) -> dict[Path, Path]:
                 )
             sources[name] = source
     return sources
-
-
-def images_below(folder: Path) -> list[Path]:
-    """Return the images in a folder, then those of its subfolders; hidden ones are left out."""
-    images, others = entries(folder)
-    below = [path for path in others if path.is_dir() and path.name[0] != "."]
-    return images + [image for path in below for image in images_below(path)]
 
 
 def check_readable(sources: Iterable[Path], pairs: bool) -> None:

@@ -140,12 +140,15 @@ def find_pairs(folder: Path) -> list[PairFiles]:
 
 def refuse_lonely(splits: Iterable[Found]) -> None:
     """Refuse files without a partner."""
+    splits = list(splits)
     lonely = [path for found in splits for path in found.lonely]
     if lonely:
+        remedy = "add what is missing, or leave them out with --skip-unpaired"
+        if not any(found.pairs for found in splits):
+            remedy = "if names differ by a part, say so: --pair '{}_IR' '{}_VIS'"
         raise Pix2PixError(
             f"{lonely[0].parent.parent}: expected the same names in A and B, found "
-            f"{len(lonely)} without a partner: {some(lonely)}; "
-            "add what is missing, or leave them out with --skip-unpaired"
+            f"{len(lonely)} without a partner: {some(lonely)}; {remedy}"
         )
 
 
@@ -166,10 +169,13 @@ def find(folder: Path, recipe: Recipe = DEFAULT) -> Found:
     files, others = entries(folder)
     side_a, side_b = folder / "A", folder / "B"
     if recipe.make is None and {side_a, side_b} & {*others}:
-        found = matched(side_a, side_b, recipe.swap)
+        found = matched(side_a, side_b, recipe)
         beside = sorted({*files, *others} - {side_a, side_b})
         return found._replace(ignored=found.ignored + beside)
-    images = by_stem(files)
+    if recipe.pair is not None:
+        return matched(folder, folder, recipe)
+    files, others = nested(folder)
+    images = by_name(files, folder)
     if not images:
         raise Pix2PixError(
             f"{folder}: expected images ({', '.join(SUFFIXES)}), found none; "
@@ -179,17 +185,36 @@ def find(folder: Path, recipe: Recipe = DEFAULT) -> Found:
     return Found("photos" if recipe.make else "side by side", pairs, [], others)
 
 
-def matched(folder_a: Path, folder_b: Path, swap: bool = False) -> Found:
-    """Pair the images of two folders by name without extension; raises as `find` does."""
-    (files_a, others_a), (files_b, others_b) = entries(folder_a), entries(folder_b)
-    a, b = by_stem(files_a), by_stem(files_b)
-    lonely = [side[name] for side, other in ((a, b), (b, a)) for name in side if name not in other]
-    if not (a or b):
+def matched(folder_a: Path, folder_b: Path, recipe: Recipe = DEFAULT) -> Found:
+    """Pair the images of two folders, or of one, by name without extension; raises as `find`."""
+    pattern_a, pattern_b = recipe.pair or ("{}", "{}")
+    (files_a, others_a), (files_b, others_b) = nested(folder_a), nested(folder_b)
+    a, b = by_name(files_a, folder_a, pattern_a), by_name(files_b, folder_b, pattern_b)
+    paired = {side[name] for side in (a, b) for name in a.keys() & b.keys()}
+    lonely = [path for path in dict.fromkeys(files_a + files_b) if path not in paired]
+    if not (files_a or files_b):
         raise Pix2PixError(f"{folder_a}: expected images in it and in {folder_b}, found none")
-    first, second = (b, a) if swap else (a, b)
+    first, second = (b, a) if recipe.swap else (a, b)
     pairs = [PairFiles(name, first[name], second[name]) for name in a if name in b]
     layout = f"folders {folder_a.name} and {folder_b.name}"
-    return Found(layout, pairs, lonely, others_a + others_b)
+    if recipe.pair:
+        layout = f"{pattern_a} and {pattern_b}"
+    elif folder_a.name == folder_b.name:
+        layout = f"folders A/{folder_a.name} and B/{folder_b.name}"
+    return Found(layout, pairs, lonely, list(dict.fromkeys(others_a + others_b)))
+
+
+def nested(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return what `entries` does; of a folder without images, what is in its subfolders."""
+    images, others = entries(folder)
+    if images:
+        return images, others
+    below = [path for path in others if path.is_dir() and path.name[0] != "."]
+    rest = [path for path in others if path not in below]
+    for path in below:
+        more, beside = nested(path)
+        images, rest = images + more, rest + beside
+    return images, rest
 
 
 def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
@@ -212,8 +237,8 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
         )
     for subfolder, domain in names.items():
         check_name(folder / subfolder)
-        inside, beside = entries(folder / subfolder)
-        members = by_stem(inside)
+        inside, beside = nested(folder / subfolder)
+        members = by_name(inside, folder / subfolder)
         if not members:
             raise Pix2PixError(
                 f"{folder / subfolder}: expected images of the domain {domain}, found none; "
@@ -224,14 +249,24 @@ def in_domains(folder: Path, names: dict[str, str] | None = None) -> Found:
     return Found("domains", found, [], ignored)
 
 
-def by_stem(images: list[Path]) -> dict[str, Path]:
-    """Return images by name without extension; refuse two of one name."""
+def by_name(images: list[Path], folder: Path, pattern: str = "{}") -> dict[str, Path]:
+    """Return images by name without extension, subfolders before it; refuse two of one name.
+
+    Of a pattern only what stands for {}, and only of the images that match. Accents are composed
+    (NFC), since a Mac writes them decomposed.
+    """
     found: dict[str, Path] = {}
+    before, after = pattern.split("{}")
     for path in images:
-        if path.stem in found:
-            other = found[path.stem].name
+        stem = unicodedata.normalize("NFC", path.stem)
+        if not (stem.startswith(before) and stem.endswith(after)):
+            continue
+        middle = stem.removeprefix(before).removesuffix(after)
+        name = "_".join([*path.parent.relative_to(folder).parts, middle])
+        if name in found:
+            other = found[name].name
             raise Pix2PixError(
-                f"{path}: expected one image called {path.stem}, found also {other}; remove one"
+                f"{path}: expected one image called {name}, found also {other}; remove one"
             )
-        found[path.stem] = path
+        found[name] = path
     return found

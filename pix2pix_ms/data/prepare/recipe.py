@@ -46,6 +46,8 @@ class Recipe:
     """Of A and B: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; None: RGB, or as `make` makes it."""
     make: str | None = None
     """One of `MAKERS`: every image is a photo B, from which A is made."""
+    pair: tuple[str, str] | None = None
+    """Names of A and B, with {} for what both have; None: the same names in folders A and B."""
     swap: bool = False
     """B is on the left, or in the folder A."""
     halves: bool = False
@@ -57,12 +59,18 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, first in (("unpaired", "make"), ("make", "channels")):  # of single images
-            found = [other for other in (first, "swap", "halves") if getattr(self, other)]
+            found = [other for other in (first, "pair", "swap", "halves") if getattr(self, other)]
             if getattr(self, name) and found:
                 raise Pix2PixError(
-                    f"{name}: expected no {first}, swap or halves beside it, found {found[0]}; "
-                    "leave it out"
+                    f"{name}: expected no {first}, pair, swap or halves beside it, found "
+                    f"{found[0]}; leave it out"
                 )
+        patterns = self.pair or ("{}a", "{}b")
+        if patterns[0] == patterns[1] or any(each.count("{}") != 1 for each in patterns):
+            raise Pix2PixError(
+                "pair: expected two names with {} once in each, such as '{}_IR' '{}_VIS', found "
+                f"{' '.join(patterns)}"
+            )
         if self.unpaired and self.channels and self.channels[0] != self.channels[1]:
             raise Pix2PixError(
                 "channels: expected the same number twice for unpaired images, found "

@@ -1,5 +1,6 @@
 """The splits of a folder: train, val and test."""
 
+from itertools import chain
 from pathlib import Path
 
 from pix2pix_ms.data.prepare.folders import (
@@ -35,9 +36,9 @@ def found_splits(
 ) -> dict[str, Found]:
     """Return the contents of each split of a folder.
 
-    The splits are its subfolders train, val and test, or trainA and trainB and so on, if it has
-    any; else all its pairs are the split `name`. With `val_ratio`, that share of train, drawn with
-    the seed, becomes val.
+    The splits are its subfolders train, val and test, if it has any, or those of `sides_of`; else
+    all its pairs are the split `name`. With `val_ratio`, that share of train, drawn with the seed,
+    becomes val.
 
     Raises:
         Pix2PixError: if there are no pairs, or val is both there and asked for.
@@ -68,25 +69,35 @@ def present_splits(source: Path, recipe: Recipe) -> dict[str, Found]:
     images, others = entries(source)
     names = {path.name for path in others if path.is_dir()}
     splits = {}
+    used = set()
     for split in SPLITS:
-        sides = (f"{split}A", f"{split}B")
-        if split in names and names & set(sides):
+        present = [sides for sides in sides_of(split) if any((source / s).is_dir() for s in sides)]
+        ways = [split] * (split in names) + [" and ".join(sides) for sides in present]
+        if len(ways) > 1:
             raise Pix2PixError(
-                f"{source}: expected {split} or {' and '.join(sides)}, found both; "
-                "move one of them away"
+                f"{source}: expected {ways[0]} or {ways[1]}, found both; move one of them away"
             )
         if split in names:
             splits[split] = find(source / split, recipe)
-        elif names & set(sides) and recipe.unpaired:
-            splits[split] = in_domains(source, dict(zip(sides, "AB", strict=True)))
-        elif names & set(sides) and recipe.make is None:
-            splits[split] = matched(source / sides[0], source / sides[1], recipe.swap)
+        elif present and recipe.unpaired:
+            splits[split] = in_domains(source, dict(zip(present[0], "AB", strict=True)))
+        elif present and recipe.make is None:
+            a, b = present[0]
+            splits[split] = matched(source / a, source / b, recipe)
+        else:
+            continue
+        used |= {place.split("/")[0] for place in (split, *chain(*present))}
     if splits:
-        used = {*splits, *(f"{split}{side}" for split in splits for side in "AB")}
         last = splits[split := list(splits)[-1]]
         beside = images + [path for path in others if path.name not in used]
         splits[split] = last._replace(ignored=last.ignored + beside)
     return splits
+
+
+def sides_of(split: str) -> list[tuple[str, str]]:
+    """Return the folders that A and B of a split may be: ours, pix2pixHD's, the reference's."""
+    ends = (("A", "B"), ("_A", "_B"), ("_label", "_img"))
+    return [(split + a, split + b) for a, b in ends] + [(f"A/{split}", f"B/{split}")]
 
 
 def refuse_other_domains(splits: dict[str, Found], source: Path) -> None:

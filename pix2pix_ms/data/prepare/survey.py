@@ -18,6 +18,7 @@ from pix2pix_ms.data.prepare.recipe import Recipe
 from pix2pix_ms.errors import Pix2PixError
 
 LABEL = 10  # columns
+MOST_LISTED = 12  # files without a partner, or unfit, in the report
 
 
 class Seen(NamedTuple):
@@ -69,8 +70,11 @@ def lines(splits: dict[str, Found], seen: list[Seen], recipe: Recipe) -> list[st
         rows += [("alpha", counted(starmap(alpha, transparent)))]
     if ignored := [path for found in splits.values() for path in found.ignored]:
         rows += [("ignored", f"{len(ignored)} that are no images: {some(ignored)}")]
-    rows += [("unpaired", str(path)) for found in splits.values() for path in found.lonely]
-    rows += [("unfit", pair.fault) for pair in seen if pair.fault]
+    lonely = [str(path) for found in splits.values() for path in found.lonely]
+    for label, each in (("unpaired", lonely), ("unfit", [p.fault for p in seen if p.fault])):
+        rows += [(label, line) for line in each[:MOST_LISTED]]
+        if len(each) > MOST_LISTED:
+            rows += [(label, f"and {len(each) - MOST_LISTED} more")]
     return [f"{label:{LABEL}}{text}" for label, text in rows]
 
 
