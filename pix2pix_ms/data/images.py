@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
-from PIL.TiffImagePlugin import SAMPLEFORMAT, SAMPLESPERPIXEL
 
 from pix2pix_ms.config.settings import Colours, Fit
+from pix2pix_ms.data.tiff import TO_8_BITS, extra_bands, is_tiff, read_bands
 from pix2pix_ms.errors import Pix2PixError
 
 Pixels = npt.NDArray[np.uint8]
@@ -27,7 +27,16 @@ SUFFIXES = (
 )  # fmt: skip
 # Pillow's names of these (MPO is JPEG there); for some of its other formats it starts programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000")
+# Sound data of other kinds: what they are, and a line of Python that makes an image of them.
+FOREIGN = {
+    ".npy": ("a NumPy array", "skimage.io.imsave('x.png', numpy.load('x.npy'))"),
+    ".dcm": (
+        "a DICOM file",
+        "skimage.io.imsave('x.png', skimage.util.img_as_ubyte(pydicom.dcmread('x').pixel_array))",
+    ),
+}  # fmt: skip
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's name of so many channels
+BANDS = "bands"  # in an image's info: all bands are data, none is alpha; its file
 READABLE = ("1", "P", "PA", *MODES.values())  # modes that convert to those without loss
 ORIENTATION = 0x0112  # the EXIF tag of the side that is up; 1: as it is
 # Not Pillow's exif_transpose: that also rewrites the EXIF, which may be malformed.
@@ -43,7 +52,7 @@ class Header(NamedTuple):
 
     `mode` is Pillow's, such as RGB or P; `transparent` an alpha channel, or a palette with a
     transparent colour; `turned` an EXIF orientation other than upright. Width and height are those
-    of the upright image.
+    of the upright image. `bands` counts those of a TIFF of which none is alpha.
     """
 
     width: int
@@ -51,6 +60,7 @@ class Header(NamedTuple):
     mode: str
     transparent: bool
     turned: bool
+    bands: int | None
 
     @property
     def size(self) -> str:
@@ -61,16 +71,24 @@ class Header(NamedTuple):
 def opened(path: Path) -> Iterator[Image.Image]:
     """Open an image file that this project can read; its pixels are not decoded yet.
 
+    The bands of a TIFF that are neither colours nor alpha are read as they are.
+
     Raises:
         Pix2PixError: if it is missing, empty, no image, damaged (also if that shows only when the
-            block decodes it), animated, of 16 bits, CMYK, or so large that Pillow warns of it.
+            block decodes it), animated, of 16 bits, of more than four bands, CMYK, or so large that
+            Pillow warns of it.
     """
     try:
+        if path.is_file() and path.suffix.lower() in FOREIGN:
+            raise foreign(path)
         if path.exists() and not path.is_file() and not path.is_dir():
             raise Pix2PixError(f"{path}: expected an image, found a pipe or a device; remove it")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about malformed EXIF
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if is_tiff(path) and extra_bands(path):
+                yield with_bands(path)
+                return
             with Image.open(path, formats=FORMATS) as image:
                 check(image, path)
                 yield image
@@ -99,6 +117,14 @@ def mismatch(error: Exception, path: Path) -> str:
             return f"a whole image, found a damaged one ({reason}); fetch it again"
 
 
+def foreign(path: Path) -> Pix2PixError:
+    """Return the error of sound data that are no image."""
+    kind, line = FOREIGN[path.suffix.lower()]
+    return Pix2PixError(
+        f"{path}: expected an image, found {kind}; save one of 8 bits, for example with {line}"
+    )
+
+
 def check(image: Image.Image, path: Path) -> None:
     """Refuse images that could only be read with a loss."""
     # A phone's MPO is a photo, followed by previews of itself.
@@ -113,17 +139,9 @@ def check(image: Image.Image, path: Path) -> None:
     unpacked = image.mode + str(getattr(image, "tile", "")).replace("BGR;16", "")
     if image.mode in ("I", "F") or ";16" in unpacked:
         raise Pix2PixError(
-            f"{path}: expected 8 bits a channel, found 16 or more; convert it to 8 bits"
+            f"{path}: expected 8 bits a channel, found 16 or more; scale it, for example with "
+            f"{TO_8_BITS}"
         )
-    tiff = getattr(image, "tag_v2", {})
-    bands, formats = tiff.get(SAMPLESPERPIXEL), tiff.get(SAMPLEFORMAT)
-    if bands not in (None, len(image.getbands())):  # Pillow leaves the others out
-        raise Pix2PixError(
-            f"{path}: expected grey, RGB or RGBA, found a TIFF of {bands} bands, of which "
-            f"{len(image.getbands())} can be read; save those to learn from as such"
-        )
-    if 2 in (formats or ()):  # signed integers
-        raise Pix2PixError(f"{path}: expected 0 to 255, found signed numbers; convert them")
     if image.mode not in READABLE:
         raise Pix2PixError(
             f"{path}: expected grey, RGB or a palette, with or without alpha, found mode "
@@ -131,11 +149,34 @@ def check(image: Image.Image, path: Path) -> None:
         )
 
 
+def with_bands(path: Path) -> Image.Image:
+    """Return a TIFF with all its bands, none of which is alpha, whatever Pillow calls it."""
+    pixels, up = read_bands(path)
+    image = to_image(pixels)
+    image.info[BANDS] = str(path)
+    image.getexif()[ORIENTATION] = up
+    return image
+
+
+def check_bands(path: Path, bands: int, channels: int) -> None:
+    """Refuse to make other channels of bands that are no colours."""
+    if bands != channels:
+        raise Pix2PixError(
+            f"{path}: expected {channels} channels, found {bands} bands of which none is alpha; "
+            "ask for as many channels, or save those to learn from"
+        )
+
+
+def has_alpha(image: Image.Image) -> bool:
+    return image.has_transparency_data and BANDS not in image.info
+
+
 def header(path: Path) -> Header:
     """Read the header of an image file; raises as `opened` does."""
     with opened(path) as image:
-        transparent, turned = image.has_transparency_data, orientation(image) in UPRIGHT
-        return Header(*upright_size(image), image.mode, transparent, turned)
+        transparent, turned = has_alpha(image), orientation(image) in UPRIGHT
+        bands = len(image.getbands()) if BANDS in image.info else None
+        return Header(*upright_size(image), image.mode, transparent, turned, bands)
 
 
 def orientation(image: Image.Image) -> int:
@@ -160,7 +201,9 @@ def in_channels(image: Image.Image, channels: int) -> Image.Image:
 
     Alpha that is not wanted is put over white; alpha that is wanted and not there is opaque.
     """
-    if image.has_transparency_data:
+    if BANDS in image.info:
+        check_bands(Path(image.info[BANDS]), len(image.getbands()), channels)
+    if has_alpha(image):
         image = image.convert("RGBA")
         if channels in (1, 3):
             white = Image.new("RGBA", image.size, "white")
@@ -223,10 +266,23 @@ def shown(pixels: Pixels) -> Pixels:
 
 
 def resized(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Resize uint8 [H, W, C] to [height, width, C], bicubic, without aliasing."""
+    """Resize uint8 [H, W, C] to [height, width, C], bicubic, without aliasing.
+
+    Each channel by itself: a network sees the fourth beside the others, whether it is alpha or not.
+    """
     if pixels.shape[:2] == (height, width):
         return pixels
-    return to_array(to_image(pixels).resize((width, height), Image.Resampling.BICUBIC))
+    return to_array(by_band(to_image(pixels), (width, height)))
+
+
+def by_band(
+    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """Resize an image bicubic, without multiplying by its last band, as Pillow does with alpha."""
+    if image.mode not in ("LA", "RGBA"):
+        return image.resize(size, Image.Resampling.BICUBIC, box)
+    bands = [band.resize(size, Image.Resampling.BICUBIC, box) for band in image.split()]
+    return Image.merge(image.mode, bands)
 
 
 def window(

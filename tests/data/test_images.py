@@ -8,7 +8,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from pix2pix_ms.data.images import MODES, ORIENTATION, header, read_image
+from pix2pix_ms.data.images import MODES, ORIENTATION, decode, header, read_image, resized
+from pix2pix_ms.data.prepare.encoding import encode_pair
+from pix2pix_ms.data.prepare.folders import PairFiles
+from pix2pix_ms.data.prepare.recipe import Recipe
 from tests.runs import refused
 
 RNG = np.random.default_rng(8)
@@ -99,6 +102,10 @@ def signed(path: Path) -> None:
     tifffile.imwrite(path, np.arange(-48, 48, dtype=np.int8).reshape(8, 12))
 
 
+def floating(path: Path) -> None:
+    tifffile.imwrite(path, RNG.random((8, 12, 3)).astype(np.float32), photometric="rgb")
+
+
 UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty.png": (Path.touch, "expected an image, found an empty file"),
     "text.jpg": (lambda path: path.write_text("hello"), "found something else"),
@@ -106,11 +113,13 @@ UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut.png": (cut_off, "damaged"),
     "grey16.png": (deep, "expected 8 bits a channel"),
     "colour16.png": (lambda path: path.write_bytes(COLOUR16), "expected 8 bits a channel"),
-    "grey16.tif": (deep, "expected 8 bits a channel"),
-    "two.tif": (banded(2), "found a TIFF of 2 bands"),
-    "infrared.tif": (banded(4), "found a TIFF of 4 bands"),
-    "five.tif": (banded(5), "found a TIFF of 5 bands"),
-    "signed.tif": (signed, "found signed numbers"),
+    "grey16.tif": (deep, "expected 8 bits a band, from 0 to 255, found a TIFF of uint16"),
+    "two.tif": (banded(2), "expected 3 channels, found 2 bands of which none is alpha"),
+    "infrared.tif": (banded(4), "expected 3 channels, found 4 bands of which none is alpha"),
+    "five.tif": (banded(5), "expected 1 to 4 bands to learn from, found a TIFF of 5; choose"),
+    "eight.tif": (banded(8), "expected 1 to 4 bands to learn from, found a TIFF of 8; choose"),
+    "signed.tif": (signed, "found a TIFF of int8 in 1 band; scale it"),
+    "float.tif": (floating, "found a TIFF of float32 in 3 bands; scale it"),
     "cmyk.jpg": (lambda path: picture("RGB").convert("CMYK").save(path), "found mode CMYK"),
     "moving.gif": (animation, "found an animation or 3 pages"),
     "moving.webp": (animation, "found an animation or 3 pages"),
@@ -143,3 +152,28 @@ def test_a_file_that_is_missing_or_may_not_be_read_is_named(tmp_path: Path) -> N
             read_image(path)
     finally:
         os.seteuid(user)
+
+
+@pytest.mark.parametrize("bands", [2, 4])
+@pytest.mark.parametrize("how", ["contig", "separate"])
+def test_bands_of_a_tiff_are_read_and_resized_as_they_are(
+    bands: int, how: str, tmp_path: Path
+) -> None:
+    """No band is alpha: none is multiplied into another, also where one is 0."""
+    pixels = np.zeros((16, 12, bands), np.uint8)
+    pixels[..., 0] = np.arange(16)[:, None] * 16
+    pixels[..., -1] = 255 * (np.arange(12) % 4 == 0)
+    colours, kind = (1, "minisblack") if bands == 2 else (3, "rgb")
+    extra = ["unspecified"] * (bands - colours)
+    stored = pixels if how == "contig" else np.moveaxis(pixels, -1, 0)
+    tifffile.imwrite(
+        tmp_path / "x.tif", stored, photometric=kind, extrasamples=extra, planarconfig=how
+    )
+    np.testing.assert_array_equal(read_image(tmp_path / "x.tif", bands), pixels)
+    files = PairFiles("x", tmp_path / "x.tif", tmp_path / "x.tif")
+    for shrink in (None, 6):
+        row = encode_pair(files, Recipe(channels=(bands, bands), shrink=shrink))
+        found = decode(row.input_images, bands)
+        alone = [resized(pixels[..., [band]], *found.shape[:2]) for band in range(bands)]
+        np.testing.assert_array_equal(found, np.concatenate(alone, axis=-1))
+        np.testing.assert_array_equal(found, resized(pixels, *found.shape[:2]))

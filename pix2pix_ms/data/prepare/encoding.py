@@ -11,11 +11,13 @@ from typing import Any
 from PIL import Image, JpegImagePlugin
 
 from pix2pix_ms.data.images import (
+    BANDS,
     MODES,
     UPRIGHT,
     ImageRow,
     Pixels,
     Row,
+    by_band,
     encode,
     opened,
     orientation,
@@ -122,7 +124,10 @@ def scaled(image: Image.Image, size: tuple[int, int], side: int | None = None) -
     left, right = (0.0, width) if side is None else (side * width / 2, (side + 1) * width / 2)
     if (right - left, height) == size:
         return image.crop((int(left), 0, int(right), height))
-    return image.resize(size, Image.Resampling.BICUBIC, (left, 0, right, height))
+    box = (left, 0, right, height)
+    if BANDS in image.info:
+        return by_band(image, size, box)
+    return image.resize(size, Image.Resampling.BICUBIC, box)
 
 
 def jpeg_settings(image: Image.Image, path: Path, resized: bool) -> dict[str, Any] | None:

@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from pix2pix_ms.data.images import SUFFIXES, Header, Pair, Pixels, header, read_image
+from pix2pix_ms.data.images import (
+    FOREIGN,
+    SUFFIXES,
+    Header,
+    Pair,
+    Pixels,
+    foreign,
+    header,
+    read_image,
+)
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.errors import Pix2PixError
 
@@ -177,6 +186,9 @@ def find(folder: Path, recipe: Recipe = DEFAULT) -> Found:
     files, others = nested(folder)
     images = by_name(files, folder)
     if not images:
+        for path in others:
+            if path.suffix.lower() in FOREIGN:
+                raise foreign(path)
         raise Pix2PixError(
             f"{folder}: expected images ({', '.join(SUFFIXES)}), found none; "
             "give a folder of side-by-side images, or one with subfolders A and B"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import starmap
 from typing import NamedTuple
 
-from pix2pix_ms.data.images import MODES, Header, header
+from pix2pix_ms.data.images import MODES, Header, check_bands, header
 from pix2pix_ms.data.prepare.folders import (
     MOST_NAMED,
     Found,
@@ -32,7 +32,11 @@ def look(pair: PairFiles, recipe: Recipe) -> Seen:
     """Read the headers of a pair and check that the recipe can be applied to it."""
     headers: list[Header] = []
     try:
-        headers += map(header, [path for path in (pair.a, pair.b) if path])
+        files = [path for path in (pair.a, pair.b) if path]
+        headers += map(header, files)
+        wanted = (3, 3) if recipe.make else recipe.stored
+        for path, head, channels in zip(files, headers, wanted, strict=False):
+            check_bands(path, head.bands or channels, channels)
         if pair.b is not None:
             check_equal(pair.a, headers[0], pair.b, headers[1])
         elif recipe.make is None and not recipe.unpaired:
