@@ -68,8 +68,8 @@ def read_bands(path: Path) -> tuple[np.ndarray, int]:
             separate = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
     except Exception as error:  # of its decoders, or of those it does not have
         raise Pix2PixError(
-            f"{path}: expected a TIFF that is not compressed, or by deflate, for its extra bands, "
-            f"found another ({' '.join(str(error).split())}); save it again"
+            f"{path}: expected a whole TIFF, not compressed or by deflate, for its extra bands, "
+            f"found a damaged or another one ({' '.join(str(error).split())}); save it again"
         ) from error
     if pages > 1:
         raise Pix2PixError(
