@@ -228,12 +228,12 @@ def convert(
     force: Force = False,
     **settings: Any,
 ) -> None:
-    """Convert weights of PyTorch's pix2pix (.pth) to a checkpoint (.ckpt), or back.
+    """Convert weights of PyTorch's pix2pix or CycleGAN (.pth) to a checkpoint, or back.
 
     SOURCE is latest_net_G.pth or latest_net_D.pth of pytorch-CycleGAN-and-pix2pix, and OUT a .ckpt
-    that `translate --checkpoint` takes; or SOURCE is a checkpoint, a run or an exported network,
-    and OUT a .pth that the reference loads. PyTorch is not needed, and nothing in a .pth is run.
-    The architecture is inferred from the weights; the last three options are not.
+    or .safetensors that `translate --checkpoint` takes; or SOURCE is a checkpoint, a run or an
+    exported network, and OUT a .pth that the reference loads. PyTorch is not needed, and nothing in
+    a .pth is run. The architecture is inferred from the weights; the last three options are not.
     """
     from pix2pix_ms.exchange.pytorch import convert as convert_file
 

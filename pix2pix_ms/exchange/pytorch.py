@@ -6,6 +6,7 @@ discriminator. All arrays have the same layout; only the names differ (`exchange
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.exchange.export import export
 from pix2pix_ms.exchange.pytorch_names import RESNET, SEEN, UNET, State, infer, reference_names
 from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.machine.files import check_new
@@ -49,14 +51,20 @@ def convert(
     direction = None if from_torch else settings.pop("direction", None)  # of CycleGAN's two
     if not source.is_dir():
         check_suffix(source, (*pytorch_file.SUFFIXES, checkpoints.SUFFIX, weights.SUFFIX))
-    check_suffix(out, (checkpoints.SUFFIX,) if from_torch else pytorch_file.SUFFIXES)
+    ours = (checkpoints.SUFFIX, weights.SUFFIX)
+    check_suffix(out, ours if from_torch else pytorch_file.SUFFIXES)
     if discriminator:
         check_suffix(discriminator, pytorch_file.SUFFIXES)
     written = [out, discriminator] if discriminator and not from_torch else [out]
     check_new(*written, force=force)
     if from_torch:
         sources = [source, discriminator] if discriminator else [source]
-        return [f"{out}: {listed(to_checkpoint(sources, out, settings))}"]
+        if out.suffix == checkpoints.SUFFIX:
+            return [f"{out}: {listed(to_checkpoint(sources, out, settings))}"]
+        with TemporaryDirectory() as place:
+            checkpoint = Path(place) / f"converted{checkpoints.SUFFIX}"
+            known = to_checkpoint(sources, checkpoint, settings)
+            return [f"{file}: {listed(known)}" for file in export(checkpoint, out, force)]
     for name in settings:
         raise Pix2PixError(
             f"{name}: expected only where {' or '.join(pytorch_file.SUFFIXES)} is read, found it "

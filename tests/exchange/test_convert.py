@@ -346,8 +346,8 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
     [
         ("G.pth out.ckpt --discriminator D.pth", "D.pth: expected the generator and the discr"),
         ("G.pth out.ckpt --discriminator G.pth", "G.pth: expected the generator and the discr"),
-        ("G.pth out.pth", "out.pth: expected a name ending in .ckpt, found .pth"),
-        ("G.pth out", "out: expected a name ending in .ckpt, found no ending"),
+        ("G.pth out.pth", "out.pth: expected a name ending in .ckpt or .safetensors, found .pth"),
+        ("G.pth out", "out: expected a name ending in .ckpt or .safetensors, found no"),
         ("x.png out.ckpt", "x.png: expected a name ending in .pth or .pt or .ckpt"),
         ("out.ckpt b.ckpt", "b.ckpt: expected a name ending in .pth or .pt, found"),
         ("G.pth out.ckpt --discriminator D.ckpt", "D.ckpt: expected a name ending in .pth"),
@@ -406,6 +406,19 @@ def test_cyclegans_generators_become_pytorchs_and_a_resnet_of_pix2pix(tmp_path: 
     saved(cyclegan_generator(config, "AtoB"), config, tmp_path / "composed.ckpt")
     refusal("convert", tmp_path / "composed.ckpt", tmp_path / "x.pth", about=tmp_path)
     refusal("convert", tmp_path / "c.ckpt", tmp_path / "x.pth", "--discriminator", "d.pth")
+
+
+def test_pytorchs_weights_become_safetensors(file: Path, tmp_path: Path) -> None:
+    """With the settings beside them; kernels rounded to half precision."""
+    said = output("convert", file, tmp_path / "g" / "g.safetensors", "--size", 32)
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        str(tmp_path / "g" / name) for name in ("g.safetensors", "config.json")
+    ]
+    output("convert", file, tmp_path / "g.ckpt", "--size", 32)
+    ours, there = (checkpoints.load_generator(tmp_path / name)[0] for name in ("g", "g.ckpt"))
+    x = Tensor(np.full((1, 3, 32, 32), 0.5, np.float32))
+    np.testing.assert_allclose(ours(x).asnumpy(), there(x).asnumpy(), atol=5e-3)
+    refusal("convert", file, tmp_path / "g" / "g.safetensors", "--size", 32, about=tmp_path)
 
 
 def test_the_command(tmp_path: Path) -> None:
