@@ -74,7 +74,7 @@ SEGMENTATION = (
 # The paper's values of what preset cpu sets otherwise, for comparisons with it and with PyTorch.
 PAPER: dict[str, Any] = {
     "upsampling": "transposed", "ema": 0.0, "n_layers": 3,
-    "gan_mode": "vanilla", "learning_rate": 2e-4,
+    "gan_mode": "vanilla", "learning_rate": 2e-4, "lambda_l1": 100.0,
 }  # fmt: skip
 HISTOGRAMS = (
     Published(

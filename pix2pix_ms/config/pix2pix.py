@@ -126,10 +126,12 @@ PRESETS: dict[str, Config] = {
     # Real facades in some eight minutes on two CPU cores: half the paper's size and width. At that
     # size a patch of 34 pixels is what 70 are at the paper's; KID on photos held out of train after
     # 20 epochs is 162 with it, 205 with 70. Composed upsampling leaves no weave. Least squares at
-    # twice the rate: 170 and 175 after 6 epochs, two seeds, in place of 201 and 223.
+    # twice the rate and a tenth of L1: frames and panes after 15 epochs, where L1's full weight
+    # leaves a brown blur (benchmarks/PICTURES.md).
     "cpu": Config(
         size=128, ngf=32, ndf=32, n_layers=2, epochs=15, save_every=5,
         upsampling="composed", ema=0.999, gan_mode="lsgan", learning_rate=4e-4,
+        lambda_l1=10.0,
     ),
     # Isola et al. 2017, facades: 256x256, 200 epochs; the decay over the second half is that of
     # the authors' PyTorch code.

@@ -49,8 +49,9 @@ def test_a_generator_has_the_log_of_its_training(folder: Path) -> None:
     assert len(rows) > config.epochs >= 14
     assert config.shape == (int(folder.name[-3:]),) * 2
     assert all(np.isfinite(float(value)) for value in rows[-1].values())
-    same = {"ngf", "ndf", "norm", "batch_size", "learning_rate"}
+    same = {"ngf", "ndf", "norm", "batch_size"}
     assert all(getattr(config, name) == getattr(preset("cpu"), name) for name in same)
+    assert (config.gan_mode, config.learning_rate, config.lambda_l1) == ("vanilla", 2e-4, 10)
 
 
 @of_facades
