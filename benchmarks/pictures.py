@@ -172,9 +172,9 @@ def page(found: dict[str, dict[str, Any]]) -> str:
         "other work ran beside some (equal networks differ twofold), so compare rows by epoch.",
         "`python -m benchmarks.pictures` makes this page.",
         "",
-        "KID and the eye disagree on LSGAN: with lambda 100 the discriminator wins, and facades are",
-        "as brown and soft as L1 alone makes them; with lambda 10 windows have frames and panes. The",
-        "preset follows the eye.",
+        "KID and the eye disagree on LSGAN: with lambda 100 the discriminator wins, and facades",
+        "are as brown and soft as L1 alone makes them; with lambda 10 windows have frames and",
+        "panes. The preset follows the eye.",
     ]
     for name, recipes in found.items():
         lines += ["", f"## Preset `{name}`", ""]
