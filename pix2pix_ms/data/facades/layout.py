@@ -137,11 +137,11 @@ def split_storeys(wall: Box, style: Style, rng: np.random.Generator) -> list[Sto
     heights = np.ones(count + 1)  # an attic that may be low, a tall first floor, a taller ground
     heights[0], heights[-2], heights[-1] = rng.uniform((0.85, 1.0, 1.15), (1.0, 1.2, 1.4))
     edges = cuts(wall.top + CORNICE, wall.bottom, heights)
-    habit = storey_habit(0.0, 0.0, style, rng)
+    habit = storey_habit(style, rng)
     storeys = []
     for upper, lower in pairwise(edges):
         if rng.random() < NEW_HABITS:
-            habit = storey_habit(upper, lower, style, rng)
+            habit = storey_habit(style, rng)
         balcony = "none"
         if rng.random() < style.balcony:
             balcony = str(rng.choice(("axis", "each", "run")))
@@ -149,14 +149,14 @@ def split_storeys(wall: Box, style: Style, rng: np.random.Generator) -> list[Sto
     return storeys
 
 
-def storey_habit(top: float, bottom: float, style: Style, rng: np.random.Generator) -> Storey:
-    """Draw what the windows of a storey have in common."""
+def storey_habit(style: Style, rng: np.random.Generator) -> Storey:
+    """Draw what the windows of a storey, still without a place, have in common."""
     arch, head, surround, string, apron, shutters = rng.random(6)
     arched = bool(arch < style.arch)
     crest: Shape = "triangle" if rng.random() < GABLED_HEAD else "box"
     return Storey(
-        top,
-        bottom,
+        0.0,
+        0.0,
         arched,
         crest if head < style.head and not arched else None,
         bool(surround < style.surround),

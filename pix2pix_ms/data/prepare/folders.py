@@ -63,10 +63,9 @@ def halves(path: Path, channels: int = 3, any_width: bool = False) -> tuple[Pixe
 
 
 def check_halves(path: Path, width: int, height: int, any_width: bool = False) -> None:
-    """Refuse an image that is not two squares, likely a single photo, or of an odd width.
+    """Refuse an image that is not two squares or, with `any_width`, has no equal halves.
 
-    Args:
-        any_width: also accept halves that are no squares.
+    Other shapes are most likely single photos, which would be squeezed.
     """
     if any_width and width % 2:
         raise Pix2PixError(
