@@ -1,8 +1,8 @@
 """Training steps on two releases of MindSpore: `python -m benchmarks.newest PYTHON PYTHON`.
 
 `make newest` gives it the pinned release's Python and that of the newest that pyproject admits.
-Each trains every model for the same few compiled steps; printed is how far losses and weights
-are apart.
+Each trains every model for the same few compiled steps; printed is how far losses and weights,
+with the optimisers' moments, are apart.
 """
 
 import subprocess
@@ -23,10 +23,13 @@ def trained(python: Path, file: Path) -> dict[str, np.ndarray]:
         return dict(found)
 
 
-def furthest(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest difference, relative to the largest value."""
-    largest = max(float(np.abs(one).max()), 1e-12)
-    return float(np.abs(one - other).max()) / largest
+def apart(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
+    """Return the norm of the difference, relative to the norm; NaN is a loss left out."""
+    one, other = (
+        np.concatenate([np.nan_to_num(array).astype(np.float64).ravel() for array in arrays])
+        for arrays in (ours, theirs)
+    )
+    return float(np.linalg.norm(one - other) / max(np.linalg.norm(one), 1e-12))
 
 
 def main(pythons: list[str]) -> None:
@@ -43,14 +46,14 @@ def main(pythons: list[str]) -> None:
         )
     if one.keys() != other.keys():
         sys.exit(f"not the same arrays: {sorted(one.keys() ^ other.keys())}")
-    print(f"{'':18} losses, and weights after the steps: largest relative difference")
+    print(f"{'':18} losses, and all that a checkpoint holds: relative distance")
     for model in dict.fromkeys(key.split("/")[0] for key in one):
         names = [key for key in one if key.startswith(f"{model}/") and "/again/" not in key]
-        losses = f"{model}/losses"
-        weights = max((furthest(one[n], other[n]) for n in names if n != losses), default=0.0)
-        same = all(np.array_equal(one[name], other[name]) for name in names)
-        found = f"{furthest(one[losses], other[losses]):.1e}  {weights:.1e}"
-        print(f"{model:18} {'same bits' if same else found}")
+        kinds = [[n for n in names if n.endswith("/losses") == losses] for losses in (True, False)]
+        same = all(np.array_equal(one[n], other[n], equal_nan=True) for n in names)
+        found = [apart([one[n] for n in kind], [other[n] for n in kind]) for kind in kinds if kind]
+        words = "same bits" if same else "  ".join(f"{distance:.1e}" for distance in found)
+        print(f"{model:18} {words}")
 
 
 if __name__ == "__main__":
