@@ -1,8 +1,9 @@
 """The dataset a training loop reads: jitter, mirror, normalise, batch (paper, section 6.2).
 
-Everything random is drawn on the host from (seed, epoch) and passed along with its row, so epoch n
-is the same whether or not epoch n - 1 ran in this process. RGB images are decoded and resized by
-MindSpore's dataset operators, images of other channels, which those do not know, by Pillow.
+Everything random is drawn on the host from (seed, epoch) and passed along with its row, so the
+result is the same for any number of worker threads, and epoch n is the same whether or not epoch
+n - 1 ran in this process. RGB images are decoded and resized by MindSpore's dataset operators,
+images of other channels, which those do not know, by Pillow.
 """
 
 import hashlib
@@ -128,7 +129,7 @@ def without_tenth(part: Part, kind: str, seed: int, *position: int) -> tuple[Par
     )
 
 
-def epoch_data(subset: Subset, config: Config, epoch: int) -> ds.Dataset:
+def epoch_data(subset: Subset, config: Config, epoch: int, workers: int = 1) -> ds.Dataset:
     """Return one epoch of training batches: columns x and y, float32 [N, C, height, width].
 
     Order, crops and mirroring are drawn from (seed, epoch) for all ranks, of which each has its
@@ -143,7 +144,7 @@ def epoch_data(subset: Subset, config: Config, epoch: int) -> ds.Dataset:
     order = rng.permutation(np.asarray(subset.indices))
     mine = share(len(order), config)
     crops = jitter(rng, len(order), config, mine)
-    rows = network_rows(subset, order[mine], config, config.jitter_shape, crops)
+    rows = network_rows(subset, order[mine], config, config.jitter_shape, crops, workers)
     return rows.batch(config.batch_size, drop_remainder=True)
 
 
@@ -207,6 +208,7 @@ def network_rows(
     config: Config,
     shape: tuple[int, int],
     crops: dict[str, np.ndarray] | None = None,
+    workers: int = 1,
 ) -> ds.Dataset:
     """Return pairs in an order as the networks see them: x and y, float32 [C, H, W] in [-1, 1].
 
@@ -215,28 +217,28 @@ def network_rows(
     own random crop draws in its worker threads, so its result depends on their number.)
     """
     record, names = subset.record, NETWORK_COLUMNS[config.direction]
-    rows = record.dataset(order)
+    rows = record.dataset(order, workers)
     for column, channels in zip(COLUMNS, record.channels, strict=True):
         resize = (
             vision.Resize(shape, vision.Inter.PILCUBIC)
             if channels == 3 and config.fit == "resize"
             else partial(still if crops is None else fitted, shape=shape, fit=config.fit)
         )
-        rows = rows.map(resize, column, num_parallel_workers=1)
+        rows = rows.map(resize, column, num_parallel_workers=workers)
     if crops is not None:
 
         def cut_pair(a: Pixels, b: Pixels, y: int, x: int, mirror: int) -> tuple[Pixels, Pixels]:
             return cut(a, y, x, mirror, config.shape), cut(b, y, x, mirror, config.shape)
 
         rows = rows.zip(ds.NumpySlicesDataset(crops, shuffle=False))
-        rows = rows.map(cut_pair, [*COLUMNS, *JITTER], [*COLUMNS], num_parallel_workers=1)
+        rows = rows.map(cut_pair, [*COLUMNS, *JITTER], [*COLUMNS], num_parallel_workers=workers)
         rows = rows.project([*COLUMNS])
     for column, name, channels in zip(COLUMNS, names, record.channels, strict=True):
         half = [HALF] * channels
         steps = [vision.Normalize(half, half), vision.HWC2CHW()]
         if config.colours == "lab" and name == "y":
             steps = [colours_of]
-        rows = rows.map(steps, column, num_parallel_workers=1)
+        rows = rows.map(steps, column, num_parallel_workers=workers)
     return rows.rename([*COLUMNS], [*names])
 
 

@@ -48,14 +48,16 @@ class Record:
     def __len__(self) -> int:
         return len(self.unbatched) if self.batched else self.rows
 
-    def dataset(self, indices: Iterable[int]) -> ds.Dataset:
+    def dataset(self, indices: Iterable[int], workers: int = 1) -> ds.Dataset:
         """Return the pairs at `indices`, in that order: two columns, uint8 [H, W, channels]."""
         sampler = ds.SubsetSampler([int(index) for index in indices])
         if self.batched:
             return ds.GeneratorDataset(self.unbatched, [*COLUMNS], sampler=sampler)
-        rows = ds.MindDataset(str(self.path), [*COLUMNS], num_parallel_workers=1, sampler=sampler)
+        rows = ds.MindDataset(
+            str(self.path), [*COLUMNS], num_parallel_workers=workers, sampler=sampler
+        )
         for column, channels in zip(COLUMNS, self.channels, strict=True):
-            rows = rows.map(decoder(channels), column, num_parallel_workers=1)
+            rows = rows.map(decoder(channels), column, num_parallel_workers=workers)
         return rows
 
     def names(self) -> list[str]:
