@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
 from mindspore import nn
@@ -58,6 +59,16 @@ def refusal(*words: object, about: object = "") -> str:
     assert not before or words[0] in REPORTING, found.output
     assert not [each for each in before if each.startswith(("error: ", "Traceback"))]
     return str(line)
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    """Draw images or weights, float32 in [-1, 1]."""
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+def numbers(network: nn.Cell) -> np.ndarray:
+    """Return all that a network can learn, as one vector."""
+    return np.concatenate([p.asnumpy().ravel() for p in network.trainable_params()])
 
 
 def saved(network: nn.Cell, config: Any, path: Path) -> Path:
