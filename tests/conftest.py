@@ -51,6 +51,12 @@ def tiny() -> Config:
 
 
 @pytest.fixture(scope="session")
+def eager(tiny: Config) -> Config:
+    """The same, not compiled, which takes longer than a few steps."""
+    return replace(tiny, jit=False)
+
+
+@pytest.fixture(scope="session")
 def record(tmp_path_factory: pytest.TempPathFactory, tiny: Config) -> Path:
     path = tmp_path_factory.mktemp("records") / "train.mindrecord"
     write_record(facade_pairs(tiny.facades, tiny.size), path)

@@ -87,6 +87,16 @@ def refused(words: str, kind: type[Pix2PixError] = Pix2PixError) -> Iterator[Non
     assert str(found.value).isprintable()
 
 
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    """Draw images or weights, float32 in [-1, 1]."""
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+def numbers(network: nn.Cell) -> np.ndarray:
+    """Return all that a network can learn, as one vector."""
+    return np.concatenate([p.asnumpy().ravel() for p in network.trainable_params()])
+
+
 def saved(network: nn.Cell, config: Any, path: Path) -> Path:
     """Save an untrained network as a checkpoint."""
     initialise(network, config)

@@ -16,20 +16,9 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.data.facades import DOMAINS, facade, styled
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange.export import export
-from pix2pix_ms.family.stargan.generator import (
-    AdaIN,
-    ResidualBlock,
-    StyledGenerator,
-    doubled,
-    halved,
-)
+from pix2pix_ms.family.stargan.generator import AdaIN, StyledGenerator, doubled
 from pix2pix_ms.family.stargan.networks import MappingNetwork, MultiTaskDiscriminator, StyleEncoder
-from pix2pix_ms.family.stargan.step import (
-    StarGAN,
-    discriminator_loss,
-    generator_loss,
-    r1_penalty,
-)
+from pix2pix_ms.family.stargan.step import StarGAN, generator_loss, r1_penalty
 from pix2pix_ms.family.stargan.translate import (
     Averages,
     StyleTranslator,
@@ -40,7 +29,7 @@ from pix2pix_ms.family.stargan.translate import (
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.unet import parameter_count
 from pix2pix_ms.training import checkpoints
-from tests.gradients import trains
+from tests.runs import noise
 
 NAMES = ("brick", "night", "stucco")
 SMALL: dict[str, Any] = {
@@ -61,9 +50,8 @@ def model() -> StarGAN:
     return StarGAN(CONFIG)
 
 
-def images(seed: int, count: int = 3, size: int = 16) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return rng.uniform(-1, 1, (count, 3, size, size)).astype(np.float32)
+def images(seed: int) -> np.ndarray:
+    return noise(3, 3, 16, 16, seed=seed)
 
 
 BATCH = images(0), np.array([0, 1, 2]), images(1), images(2), np.array([1, 1, 0])
@@ -74,7 +62,7 @@ ORIGIN, TARGET = (one_hot(BATCH[place], CONFIG) for place in (1, 4))
 # ---- facades in looks
 
 
-@pytest.mark.parametrize("size", [32, 64, 128])
+@pytest.mark.parametrize("size", [32, 128])
 def test_a_styled_facade_is_the_building_in_another_look(size: int) -> None:
     """Night is dark, brick red, stucco pale; the same seed gives the same bytes."""
     before = facade(4, size).photo.tobytes()
@@ -85,14 +73,10 @@ def test_a_styled_facade_is_the_building_in_another_look(size: int) -> None:
     assert max(red["night"], red["stucco"]) < red["brick"]
     assert all((styled(4, size, name) == look).all() for name, look in looks.items())
     assert facade(4, size).photo.tobytes() == before
-
-
-def test_styled_facades_are_alike_at_every_size_and_differ_in_hue_and_light() -> None:
-    large, small = styled(3, 128, "brick"), styled(3, 32, "brick")
-    averaged = large.reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
-    assert np.abs(averaged - small).mean() < 16  # grain and thin parts differ
+    averaged = looks["brick"].reshape(32, size // 32, 32, size // 32, 3).mean(axis=(1, 3))
+    assert np.abs(averaged - styled(4, 32, "brick")).mean() < 16  # grain and thin parts differ
     means = np.array([styled(seed, 32, "brick").mean((0, 1)) for seed in range(8)])
-    assert means.std(0).min() > 3
+    assert means.std(0).min() > 3, "hue and light differ by seed"
 
 
 @pytest.mark.parametrize(
@@ -109,9 +93,8 @@ def test_unknown_domain_is_rejected(arguments: tuple[int, int, str], subject: st
 
 def test_adain_is_instance_norm_scaled_and_shifted_by_the_style(torch: ModuleType) -> None:
     """Values, and gradients with respect to image and style."""
-    cell, x, s, w = AdaIN(5, 6), images(0, 2, 8), images(1, 2, 8), images(2, 2, 8)
-    x, w = np.concatenate([x, 2 * x + 1], 1), np.concatenate([w, w * w], 1)
-    style = s.reshape(2, -1)[:, :5].copy()
+    cell, style = AdaIN(5, 6), noise(2, 5, seed=1)
+    x, w = 2 * noise(2, 2, 6, 8, 8) + 1
 
     def loss(x: Tensor, s: Tensor) -> Tensor:
         return (cell(x, s) * Tensor(w)).sum()
@@ -191,11 +174,7 @@ def test_shapes(model: StarGAN) -> None:
     assert style.shape == model.encoder(X, ORIGIN).shape == (3, CONFIG.style_dim)
     assert model.generator(X, style).shape == X.shape
     assert model.discriminator(X, ORIGIN).shape == (3,)
-    assert ResidualBlock(3, 5, halve=True)(X).shape == (3, 5, 8, 8)
-    x = BATCH[0]
-    averaged = x.reshape(3, 3, 8, 2, 8, 2).mean((3, 5))
-    assert np.allclose(halved(X).asnumpy(), averaged, atol=1e-6)
-    assert np.array_equal(doubled(X).asnumpy(), x.repeat(2, 2).repeat(2, 3))
+    assert np.array_equal(doubled(X).asnumpy(), BATCH[0].repeat(2, 2).repeat(2, 3))
 
 
 @pytest.mark.parametrize("network", [StyleEncoder, MultiTaskDiscriminator])
@@ -215,28 +194,20 @@ def test_the_head_of_its_domain_decides_about_an_image(
     assert np.allclose(moved[1:], 1, atol=1e-5)
 
 
-def test_each_loss_trains_the_networks_it_should(model: StarGAN) -> None:
-    """Equations 1 to 5: D's loss trains D alone, the diversity loss neither E nor D."""
+def test_the_objective_is_the_papers(model: StarGAN) -> None:
+    """Equations 1 to 5, term by term."""
     config = replace(CONFIG, lambda_style=2.0, lambda_cycle=3.0)
-    weights = [p for network in model.networks for p in network.trainable_params()]
-    loss_d = discriminator_loss(model.discriminator, config.lambda_r1)
-    loss_g = generator_loss(model.generator, model.encoder, model.discriminator, config)
-    latents = model.latents(3)
-
-    def terms() -> Any:
-        styles = [model.mapping(z, TARGET) for z in latents]
-        return loss_g(X, ORIGIN, TARGET, *styles, Tensor(0.5))
-
-    assert trains(lambda: loss_d(X, ORIGIN, ONE, TARGET)[0], weights) == {"discriminator"}
-    for number, networks in enumerate((
-        {"generator", "mapping", "discriminator"},
-        {"generator", "mapping", "encoder"},
-        {"generator", "mapping"},
-        {"generator", "mapping", "encoder"},
-    ), 1):  # fmt: skip
-        assert trains(lambda number=number: terms()[number], weights) == networks
-    total, adversarial, style, diversity, cycle = map(float, terms())
-    assert total == pytest.approx(adversarial + 2 * style - 0.5 * diversity + 3 * cycle, rel=1e-5)
+    g, e, d = model.generator, model.encoder, model.discriminator
+    one, other = (model.mapping(z, TARGET) for z in model.latents(3)[:2])
+    fake = g(X, one)
+    adversarial = np.logaddexp(0, -d(fake, TARGET).asnumpy()).mean()
+    style = np.abs((e(fake, TARGET) - one).asnumpy()).mean()
+    diversity = np.abs((fake - g(X, other)).asnumpy()).mean()
+    cycle = np.abs((g(fake, e(X, ORIGIN)) - X).asnumpy()).mean()
+    total = adversarial + 2 * style - 0.5 * diversity + 3 * cycle
+    found = generator_loss(g, e, d, config)(X, ORIGIN, TARGET, one, other, Tensor(0.5))
+    wanted = (total, adversarial, style, diversity, cycle)
+    np.testing.assert_allclose([float(term) for term in found], wanted, rtol=1e-4)
 
 
 # ---- the step

@@ -11,21 +11,21 @@ from mindspore import Tensor, nn
 from pix2pix_ms.config.family import WGANConfig
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
-from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.pytorch_names import reference_names
-from pix2pix_ms.family.gan.ring import POINT_NETWORKS, ring_points
+from pix2pix_ms.family.gan.ring import POINT_NETWORKS
 from pix2pix_ms.family.gan.wgan import WGAN
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.objectives import gradient_penalty, interpolation_weights
 from pix2pix_ms.pix2pix.optimisers import RMSProp
 from pix2pix_ms.pix2pix.step import Pix2Pix
+from tests.runs import noise, numbers
 
 NO_TORCH = "PyTorch is not installed; `make torch` installs it"
 SMALL: dict[str, Any] = {
     "size": 16, "jitter_size": 16, "channels": 1, "latent_dim": 4, "ngf": 4, "ndf": 4,
-    "batch_size": 4,
+    "batch_size": 4, "jit": False,
 }  # fmt: skip
 POINTS: dict[str, Any] = {
     "size": 8, "jitter_size": 8, "latent_dim": 2, "ngf": 16, "ndf": 32, "init_type": "kaiming",
@@ -34,20 +34,10 @@ POINTS: dict[str, Any] = {
 PAIRS: dict[str, Any] = {
     "norm": "instance", "gan_mode": "wgan-gp", "ngf": 4, "ndf": 4, "learning_rate": 1e-3,
 }  # fmt: skip
-LABELS = np.zeros(4, int)
 
 
 class RingWGAN(WGAN):
     networks: ClassVar[tuple[type[nn.Cell], type[nn.Cell]]] = POINT_NETWORKS
-
-
-def batches(count: int) -> list[np.ndarray]:
-    shape = (count, 4, 1, 16, 16)
-    return list(np.random.default_rng(5).uniform(-1, 1, shape).astype(np.float32))
-
-
-def weights(network: nn.Cell) -> np.ndarray:
-    return np.concatenate([p.asnumpy().ravel() for p in network.trainable_params()])
 
 
 def torch_penalty(critic: Any, x: Any, y: Any, generated: Any, interpolation: Any) -> Any:
@@ -60,9 +50,8 @@ def torch_penalty(critic: Any, x: Any, y: Any, generated: Any, interpolation: An
     return ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
 
 
-@pytest.mark.parametrize("jit", [True, False])
 @pytest.mark.parametrize("norm", ["instance", "none"])
-def test_penalty_and_its_gradient_equal_pytorchs_in_float64(norm: str, jit: bool) -> None:
+def test_penalty_and_its_gradient_equal_pytorchs_in_float64(norm: str) -> None:
     """Of the whole PatchGAN: LeakyReLU, instance normalisation, its last convolution."""
     torch = pytest.importorskip("torch", reason=NO_TORCH)
     from benchmarks.reference_networks import discriminator
@@ -70,19 +59,18 @@ def test_penalty_and_its_gradient_equal_pytorchs_in_float64(norm: str, jit: bool
     config = preset("quick", **{**PAIRS, "norm": norm, "init_gain": 0.2})
     critic = PatchGAN(config).set_train()
     initialise(critic, config)
-    rng = np.random.default_rng(4)
-    x, y, generated = rng.uniform(-1, 1, (3, 2, 3, 32, 32)).astype(np.float32)
+    x, y, generated = noise(3, 2, 3, 32, 32, seed=4)
     interpolation = interpolation_weights(x.shape, 0, 1)
 
     def penalty(x: Tensor, y: Tensor, generated: Tensor) -> Tensor:
         return gradient_penalty(lambda image: critic(x, image), y, generated, interpolation)
 
     gradient = ms.value_and_grad(penalty, None, critic.trainable_params())
-    value, ours = (ms.jit(gradient) if jit else gradient)(*map(Tensor, (x, y, generated)))
+    value, ours = gradient(*map(Tensor, (x, y, generated)))
 
     theirs = discriminator(config)
-    numbers = pytorch.state_dict(critic, config)
-    theirs.load_state_dict({name: torch.from_numpy(each.copy()) for name, each in numbers.items()})
+    state = pytorch.state_dict(critic, config)
+    theirs.load_state_dict({name: torch.from_numpy(each.copy()) for name, each in state.items()})
     theirs.double()
     arrays = (x, y, generated, interpolation.asnumpy())
     expected = torch_penalty(theirs, *(torch.from_numpy(each).double() for each in arrays))
@@ -103,16 +91,16 @@ def test_each_step_moves_the_critic_and_each_third_the_generator(gan_mode: str) 
     clips = gan_mode == "wgan"
     model = WGAN(WGANConfig(**SMALL, gan_mode=gan_mode, critic_steps=3, clip=0.02))
     networks = model.generator, model.discriminator
-    assert np.abs(weights(model.discriminator)).max() > 0.02
+    assert np.abs(numbers(model.discriminator)).max() > 0.02
     moved = []
-    for images in batches(6):
-        before = [weights(network) for network in networks]
-        model.train_step(images, LABELS)
-        after = [weights(network) for network in networks]
+    for images in noise(6, 4, 1, 16, 16):
+        before = [numbers(network) for network in networks]
+        model.train_step(images, np.zeros(4, int))
+        after = [numbers(network) for network in networks]
         moved.append([np.any(old != new) for old, new in zip(before, after, strict=True)])
         assert (np.abs(after[1]).max() <= np.float32(0.02)) == clips
     assert moved == [[False, True], [False, True], [True, True]] * 2
-    assert np.abs(weights(model.generator)).max() > 0.02
+    assert np.abs(numbers(model.generator)).max() > 0.02
     assert isinstance(model.optim_d, RMSProp if clips else nn.Adam)
     assert any("gamma" in p.name for p in model.discriminator.get_parameters()) == clips
 
@@ -129,21 +117,6 @@ def test_the_critic_measures_the_distance_of_two_points() -> None:
     # With the penalty s d - 10 (s - 1)^2 is largest at the slope s = 1 + d / 20.
     assert np.mean(estimates[-20:]) == pytest.approx(distance * (1 + distance / 20), rel=0.05)
     assert losses[-1].g == -losses[-1].d_fake
-
-
-@pytest.mark.parametrize(
-    ("model", "settings", "name"),
-    [
-        ("pix2pix", PAIRS | {"norm": "batch"}, "norm"),
-        ("pix2pix", PAIRS | {"lambda_gp": -1.0}, "lambda_gp"),
-        ("wgan", {"clip": 0.0}, "clip"),
-    ],
-)
-def test_impossible_settings_of_a_critic_are_refused(
-    model: str, settings: dict[str, Any], name: str
-) -> None:
-    with pytest.raises(Pix2PixError, match=f"^{name}: .* found {settings[name]}"):
-        preset("quick", model, **settings)
 
 
 def test_ten_steps_of_pix2pix_with_a_penalty_equal_pytorch() -> None:
@@ -168,16 +141,3 @@ def test_ten_steps_of_pix2pix_with_a_penalty_equal_pytorch() -> None:
     expected = [theirs.train_step(x, y) for x, y in pairs(config)]
     losses = [model.train_step(x, y) for x, y in pairs(config)]
     np.testing.assert_allclose(losses, expected, rtol=1e-3, atol=1e-4)
-
-
-def test_the_ring_is_approached() -> None:
-    model = RingWGAN(WGANConfig(**POINTS, lambda_gp=1.0, critic_steps=2, batch_size=64))
-    rng = np.random.default_rng(2)
-
-    def apart() -> float:
-        return float(np.abs(np.linalg.norm(model.generate(256), axis=1) - 2).mean())
-
-    before = apart()
-    for _ in range(200):
-        model.train_step(ring_points(64, rng), np.zeros(64, int))
-    assert apart() < 0.7 * before
