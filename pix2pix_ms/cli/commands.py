@@ -113,22 +113,28 @@ def train(
     if start_from is not None:
         settings["start_from"] = start_from
         if Path(start_from).suffix in SUFFIXES:
-            settings["start_from"] = str(converted(Path(start_from), folder, settings))
+            if distributed:
+                raise Pix2PixError(
+                    f"{start_from}: expected a checkpoint with --distributed, found weights of "
+                    "PyTorch; turn them into one with pix2pix-ms convert"
+                )
+            settings["start_from"] = str(converted(Path(start_from), Run(folder), settings))
     if distributed:
         settings["ranks"] = launched()
     start(Run(folder), model, preset, data, resume, settings, resume_command(sys.argv[1:]), say)
 
 
-def converted(weights: Path, folder: Path, settings: dict[str, Any]) -> Path:
-    """Convert PyTorch's weights to a checkpoint beside a run's folder, unless that is there."""
-    from pix2pix_ms.exchange.pytorch import NOT_INFERRED, convert
+def converted(weights: Path, run: Any, settings: dict[str, Any]) -> Path:
+    """Convert PyTorch's weights to a checkpoint beside a run's folder, unless the run has begun."""
+    from pix2pix_ms.exchange.pytorch import convert
     from pix2pix_ms.machine.device import choose_device
 
+    folder = run.folder if run.folder.name else run.folder.absolute()
     checkpoint = folder.with_name(f"{folder.name}-from.ckpt")
-    if not checkpoint.exists():
+    if not (run.exists() and checkpoint.exists()):
         choose_device(settings.get("device", Config.device))
-        given = {name: settings[name] for name in NOT_INFERRED if name in settings}
-        convert(weights, checkpoint, **given)
+        given = {name: settings[name] for name in ("size", "direction") if name in settings}
+        convert(weights, checkpoint, force=True, **given)
     return checkpoint
 
 
@@ -233,7 +239,8 @@ def convert(
     SOURCE is latest_net_G.pth or latest_net_D.pth of pytorch-CycleGAN-and-pix2pix, and OUT a .ckpt
     or .safetensors that `translate --checkpoint` takes; or SOURCE is a checkpoint, a run or an
     exported network, and OUT a .pth that the reference loads. PyTorch is not needed, and nothing in
-    a .pth is run. The architecture is inferred from the weights; the last three options are not.
+    a .pth is run. The architecture is inferred from the weights; of the last three options that is
+    so for a ResNet's dropout alone.
     """
     from pix2pix_ms.exchange.pytorch import convert as convert_file
 

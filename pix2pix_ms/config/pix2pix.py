@@ -16,6 +16,7 @@ from pix2pix_ms.config.settings import (
 
 GanMode = Literal["vanilla", "lsgan", "wgan-gp"]
 PixelLoss = Literal["l1", "l2"]
+KeepBest = Literal["l1", "psnr", "ssim", "kid"]
 Generator = Literal["unet", "resnet"]
 
 LAB = (1, 2, "AtoB")  # channels and direction of colourisation: L to a and b
@@ -54,9 +55,12 @@ class Config(FacadeSettings):
     ngf: int = setting(64, "filters in the generator's first layer", least=1)
     ndf: int = setting(64, "filters in the discriminator's first layer", least=1)
     n_layers: int = setting(3, "strided layers of the PatchGAN; 0: 1x1 PixelGAN", least=0, most=5)
+    keep_best: KeepBest | None = setting(
+        None, "keep the best checkpoint beside the last, by a held-out measure: l1, psnr, ssim, kid"
+    )
     conditional: bool = setting(True, "show D the input image too; no: only the image it judges")
     norm: Norm = setting("batch", "normalisation in both networks")
-    dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks")
+    dropout: bool = setting(True, "dropout 0.5 in the first decoder blocks, or a ResNet's blocks")
 
     gan_mode: GanMode = setting("vanilla", "adversarial loss")
     gan_weight: float = setting(1.0, "weight of the adversarial loss; 0: no discriminator", least=0)
@@ -66,6 +70,10 @@ class Config(FacadeSettings):
     ema: float = setting(
         0.0, "decay of an average of G's weights, used to translate; 0: none", least=0, below=1
     )
+
+    @property
+    def chosen_by(self) -> str | None:
+        return self.keep_best
 
     @property
     def penalised(self) -> bool:
@@ -90,11 +98,12 @@ class Config(FacadeSettings):
         if self.generator == "resnet":
             for side in self.shape:
                 expect(side % 4 == 0, "size, height, width", "multiples of 4 for a ResNet", side)
-            plain = self.skips and self.levels is None and self.upsampling != "inner"
+            plain = self.skips and self.levels is None
             needed = "left alone where generator is resnet: they are the U-Net's"
-            found = f"{self.skips}, {self.levels}, {self.upsampling}"
-            expect(plain, "skips, levels, upsampling inner", needed, found)
+            expect(plain, "skips, levels", needed, f"{self.skips}, {self.levels}")
             return
+        alone = self.n_blocks != Config.n_blocks
+        expect(not alone, "n_blocks", "generator resnet beside it", f"{self.n_blocks} alone")
         stride = 2**self.depth
         deepest = min(int(math.log2(side & -side)) for side in self.shape)  # halves both sides
         shallower = f", or levels at most {deepest}" * (deepest >= 2)

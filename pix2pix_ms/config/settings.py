@@ -21,7 +21,6 @@ Device = Literal["auto", "Ascend", "GPU", "CPU"]
 Direction = Literal["AtoB", "BtoA"]
 Colours = Literal["rgb", "lab"]
 Fit = Literal["resize", "pad", "crop", "random-crop"]
-KeepBest = Literal["l1", "psnr", "ssim", "kid"]
 Amp = Literal["O0", "O2", "O3", "auto"]
 Half = Literal["float16", "bfloat16"]
 
@@ -136,9 +135,6 @@ class Settings:
 
     save_every: int = setting(10, "epochs between checkpoints for inference", least=1)
     sample_every: int = setting(1, "epochs between sample grids; the last has one too", least=1)
-    keep_best: KeepBest | None = setting(
-        None, "keep the best checkpoint beside the last, by a held-out measure: l1, psnr, ssim, kid"
-    )
     samples: int = setting(4, "held-out images in the sample grid", least=1)
     generator_only: bool = setting(False, "with --from: start with its generator alone")
     start_from: str | None = setting(None, "run or network to start with: option --from")
@@ -155,6 +151,8 @@ class Settings:
             check_value(entry, getattr(self, entry.name))
         grown = self.jitter >= self.size
         expect(grown, "jitter_size", f"at least {self.size}, which is size", self.jitter_size)
+        grown = self.fit == "random-crop" and self.jitter != self.size
+        expect(not grown, "jitter_size", "none beside fit random-crop", self.jitter_size)
         if self.jitter_size == round(self.size * self.growth):  # so that it follows another size
             object.__setattr__(self, "jitter_size", None)
         expect(0 <= self.constant <= self.epochs, "constant_epochs", "0 to epochs", self.constant)
@@ -174,6 +172,11 @@ class Settings:
     def penalised(self) -> bool:
         """Whether a loss has a gradient penalty, and so a second derivative."""
         return False
+
+    @property
+    def chosen_by(self) -> str | None:
+        """The held-out measure by which the best checkpoint is kept, if any."""
+        return None
 
     def check(self) -> None:
         """Raise Pix2PixError where this model's own settings do not fit together."""

@@ -20,7 +20,7 @@ from mindspore.dataset import vision
 from pix2pix_ms.config.pix2pix import LAB, Config
 from pix2pix_ms.config.settings import Direction, Settings
 from pix2pix_ms.data.facades import is_label_map
-from pix2pix_ms.data.images import HALF, Pixels, fitted, shown, still
+from pix2pix_ms.data.images import HALF, Pixels, fitted, resized, shown, still
 from pix2pix_ms.data.integrity import index_of
 from pix2pix_ms.data.lab import colours_of
 from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, rows_of
@@ -228,6 +228,7 @@ def network_rows(
     if crops is not None:
 
         def cut_pair(a: Pixels, b: Pixels, y: int, x: int, mirror: int) -> tuple[Pixels, Pixels]:
+            b = resized(b, *a.shape[:2])  # of another size only where crops are of whole images
             return cut(a, y, x, mirror, config.shape), cut(b, y, x, mirror, config.shape)
 
         rows = rows.zip(ds.NumpySlicesDataset(crops, shuffle=False))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from PIL import Image
 
 from pix2pix_ms.errors import Pix2PixError
 
@@ -24,9 +25,10 @@ def is_tiff(path: Path) -> bool:
 
 
 def extra_bands(path: Path) -> bool:
-    """Tell whether a TIFF has bands that are neither colours nor alpha.
+    """Tell whether a TIFF has bands that are neither colours nor one of alpha.
 
     Raises:
+        DecompressionBombError: if it has more pixels than Pillow reads.
         Pix2PixError: if it has more than four bands, or numbers that are not of 8 bits.
     """
     import tifffile  # takes a while to import
@@ -35,7 +37,7 @@ def extra_bands(path: Path) -> bool:
         with tifffile.TiffFile(path) as file:
             page: Any = file.pages[0]
             kind, bands, extra = page.dtype, page.samplesperpixel, page.extrasamples
-            bits = page.bitspersample
+            bits, width, height = page.bitspersample, page.imagewidth, page.imagelength
     except Exception:  # Pillow says what is wrong
         return False
     if kind is None or bits < 8:
@@ -50,7 +52,9 @@ def extra_bands(path: Path) -> bool:
             f"{path}: expected 1 to {MOST_BANDS} bands to learn from, found a TIFF of {bands}; "
             f"choose some, for example with {FOUR_BANDS}"
         )
-    return bool(extra) and not any(each in ALPHA for each in extra)
+    if width * height > (Image.MAX_IMAGE_PIXELS or width * height):
+        raise Image.DecompressionBombError
+    return len(extra) > 1 or (len(extra) == 1 and extra[0] not in ALPHA)
 
 
 def read_bands(path: Path) -> tuple[np.ndarray, int]:

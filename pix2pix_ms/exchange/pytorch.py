@@ -139,6 +139,7 @@ def config_of(inferred: Mapping[str, Any], settings: Mapping[str, Any]) -> Confi
     levels = inferred.get("levels")
     size = settings.get("size", 2**levels if levels else Config.size)
     fields = {**inferred, "size": size, **settings}
+    fields |= {name: inferred[name] for name in ("dropout",) if name in inferred}  # a ResNet's
     fields["levels"] = None if levels and 2**levels == size else levels  # None: down to one pixel
     return Config(**fields)
 

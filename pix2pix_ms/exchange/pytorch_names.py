@@ -58,7 +58,7 @@ def infer(state: State, path: Path) -> dict[str, Any]:
             "n_blocks": max(len(blocks), 1),
             "ngf": width(state[RESNET]),
         }
-        dropout = f"model.{BLOCKS}.conv_block.6.weight" in state
+        dropout = f"model.{BLOCKS}.conv_block.5.weight" not in state  # its place is dropout's
         return {**found, "norm": norm_of(state, "model.1.bias"), "dropout": dropout, **ends}
     if PIXELGAN in state:
         return {"n_layers": 0, "norm": norm_of(state, "net.2.bias"), **seen(state[PIXELGAN])}

@@ -15,6 +15,7 @@ from pix2pix_ms.config.models import MODELS, imported
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction, Fit, Settings, check_choice
 from pix2pix_ms.data.images import (
+    Header,
     Pixels,
     channelled,
     fitted,
@@ -131,15 +132,25 @@ class Translator:
     def whole(self, image: Pixels) -> Pixels:
         """Mirror a picture beyond its right and lower edge, to sides that the network can halve."""
         height, width = image.shape[:2]
+        tall, wide = self.whole_shape(height, width)
+        return np.pad(image, ((0, tall - height), (0, wide - width), (0, 0)), "symmetric")
+
+    def whole_shape(self, height: int, width: int) -> tuple[int, int]:
+        """Return the shape of a whole picture as the network sees it; refuse one too large."""
+        multiple, least = self.generator.multiple, self.generator.least
+        tall, wide = (max(-(-side // multiple) * multiple, least) for side in (height, width))
         most = MEMORY // (BYTES[type(self.generator)] * self.config.ngf)
-        if height * width > most:
+        if tall * wide > most:
             raise Pix2PixError(
                 f"fit: expected at most {most / 1e6:.1f} million pixels for this network with "
                 f"whole, found {width}x{height}; shrink the picture, or leave --fit whole out"
             )
-        multiple = self.generator.multiple
-        tall, wide = (max(-(-side // multiple), 2) * multiple for side in (height, width))
-        return np.pad(image, ((0, tall - height), (0, wide - width), (0, 0)), "symmetric")
+        return tall, wide
+
+    def check(self, fit: View | None, head: Header) -> None:
+        """Refuse a picture that cannot be translated so, before it is read."""
+        if view_of(fit, self.config) == "whole":
+            self.whole_shape(head.height, head.width)
 
 
 def view_of(fit: View | None, config: Settings) -> View:
@@ -224,7 +235,8 @@ def translate(
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
     if pairs and style is not None:
         raise Pix2PixError("pairs: expected single images for another domain; leave --pairs out")
-    check_readable(sources.values(), pairs)
+    for head in readable(sources.values(), pairs):
+        translator.check(fit, head)
     check_new(*(out / name for name in sources), force=force, inputs=sources.values())
     out.mkdir(parents=True, exist_ok=True)
     bar = tqdm(sources.items(), "images", unit="image", disable=None, leave=False)
@@ -237,7 +249,7 @@ def translate(
             enlarged.append(source)
         with appearing_whole(out / name) as writing:
             to_image(np.hstack(pictures)).save(writing, "PNG")
-    if enlarged:
+    if enlarged and isinstance(translator, Translator):
         size = "{1}x{0}".format(*translator.config.shape)
         report(
             f"{some(enlarged)}: larger than the {size} that the network sees, so what it generated "
@@ -286,12 +298,13 @@ def input_files(inputs: Iterable[Path]) -> dict[Path, Path]:
     return sources
 
 
-def check_readable(sources: Iterable[Path], pairs: bool) -> None:
-    """Raise Pix2PixError for an input that is not an image, or not a pair."""
+def readable(sources: Iterable[Path], pairs: bool) -> Iterator[Header]:
+    """Yield the headers of inputs; raise Pix2PixError for one that is no image, or no pair."""
     for source in sources:
         head = header(source)
         if pairs:
             check_halves(source, head.width, head.height, any_width=True)
+        yield head
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:

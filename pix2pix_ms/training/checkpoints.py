@@ -56,6 +56,8 @@ def kept_best(run_folder: Path) -> Path:
     Raises:
         Pix2PixError: if there is none.
     """
+    if run_folder.is_file():
+        raise Pix2PixError(f"{run_folder}: expected the folder of a run with --best, found a file")
     if not (path := best_of(run_folder)).is_file():
         raise Pix2PixError(
             f"{path}: expected the best checkpoint of a run, found none; train with --keep-best, "

@@ -111,11 +111,6 @@ class Trainer:
             check_data(run, data)
         self.task: Task = MODELS[config.model].task_class()(config, data)
         self.model = self.task.model
-        if config.keep_best not in (None, *self.task.measures):
-            raise Pix2PixError(
-                f"keep_best: expected one of {', '.join(self.task.measures)}, which {config.model} "
-                f"measures, found {config.keep_best}; change it, or leave it out"
-            )
         self.log: list[LogRow] = []
         self.losses: list[Sequence[float]] = []
         parameters = self.model.parameters()
@@ -221,10 +216,10 @@ class Trainer:
 
     def is_best(self) -> bool:
         """Tell whether this epoch is the first with the best of the measure in `keep_best`."""
-        if self.config.keep_best is None:
+        measure = self.config.chosen_by
+        if measure is None:
             return False
-        column = f"held_out_{self.config.keep_best}"
-        sign = 1 if self.config.keep_best in LOWER_IS_BETTER else -1
+        column, sign = f"held_out_{measure}", 1 if measure in LOWER_IS_BETTER else -1
         *before, now = (sign * row[column] for row in self.log[1:])
         return now < min(before, default=math.inf)
 

@@ -56,6 +56,16 @@ def test_such_a_run_is_resumed(pth: Path, tmp_path: Path) -> None:
     assert weights(tmp_path / "run") == first
 
 
+def test_other_weights_are_converted_anew(pth: Path, tmp_path: Path) -> None:
+    """A checkpoint that an earlier run of that name began with is not taken for them."""
+    stale = tmp_path / "run-from.ckpt"
+    stale.write_bytes(b"another")
+    words = ("train", "--from", pth, "--ndf", 4, "--n-layers", 1, "--no-jit", *BRIEF)
+    output(*words, "--size", 32, "--out", tmp_path / "run")
+    assert stale.read_bytes() != b"another"
+    refusal(*words, "--distributed", "--out", tmp_path / "x", about=pth)
+
+
 def test_what_cannot_start_a_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_bytes(b"no weights")
     refusal("train", "--from", tmp_path / "x.pth", "--out", tmp_path / "run", about=tmp_path)

@@ -60,6 +60,7 @@ CASES = {
         32, n_layers=1, input_channels=4, target_channels=1, conditional=False
     ),
     "ResNet": made(32, generator="resnet", n_blocks=3, n_layers=1),
+    "ResNet, no dropout": made(16, generator="resnet", n_blocks=1, dropout=False, n_layers=1),
     "ResNet, instance norm, no dropout": made(
         16, generator="resnet", n_blocks=1, norm="instance", dropout=False, n_layers=1, ngf=3
     ),
@@ -87,7 +88,9 @@ def states(config: Config) -> tuple[Arrays, Arrays]:
 
 def given(config: Config) -> dict[str, Any]:
     """What has to be said beside the weights."""
-    said = {"direction": config.direction, "dropout": config.dropout}
+    said: dict[str, Any] = {"direction": config.direction}
+    if config.generator == "unet":
+        said["dropout"] = config.dropout
     sized = config.levels or config.generator == "resnet"
     return said | ({"size": config.size} if sized else {})
 

@@ -50,11 +50,18 @@ def test_a_whole_picture_goes_through_the_network(
     output(*words, "--out", tmp_path / "out")
     found = np.asarray(Image.open(tmp_path / "out" / "x.png"))
     multiple = load_generator(checkpoint)[0].multiple
-    sides = [max(-(-side // multiple), 2) * multiple for side in size]
+    sides = [max(-(-side // multiple) * multiple, 8) for side in size]
     around = [(0, side - length) for side, length in zip(sides, size, strict=True)]
     mirrored = np.pad(image, [*around, (0, 0)], "symmetric")
     generated = Translator(*load_generator(checkpoint))(from_pixels(mirrored)[None])[0]
     np.testing.assert_array_equal(found, to_pixels(generated)[: size[0], : size[1]])
+
+
+def test_a_picture_of_the_networks_size_is_the_same_in_every_view(checkpoint: Path) -> None:
+    translator, image = Translator(*load_generator(checkpoint)), facade(2, 32).label_map
+    found = [translator.image(image, fit=fit) for fit in ("resize", "pad", "whole")]
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 def test_enlarged_results_are_reported_and_memory_is_limited(
@@ -91,6 +98,8 @@ def test_random_crops_are_of_the_full_resolution(tmp_path: Path) -> None:
     assert any(not np.array_equal(a, b) for a, b in zip(epochs[0], epochs[1], strict=True))
     steps = [np.diff(x[:, :, 0].astype(int), axis=0) for x in epochs[0]]
     assert sorted((step == 1).all() for step in steps) == [False, True, True, True]
+    for x, y in pairs_of(epoch_data(subset, config, 1), subset):
+        np.testing.assert_array_equal(x, y)
     middle, *_ = (to_pixels(x[0]) for x, _ in pairs_of(plain_data(subset, config), subset))
     np.testing.assert_array_equal(middle, images[0][14:46, 9:41])
 

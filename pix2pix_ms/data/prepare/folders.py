@@ -151,12 +151,17 @@ def refuse_lonely(splits: Iterable[Found]) -> None:
     splits = list(splits)
     lonely = [path for found in splits for path in found.lonely]
     if lonely:
+        layout = next(found.layout for found in splits if found.lonely)
+        patterns = "{}" in layout
+        wanted = f"names as {layout}" if patterns else "the same names in A and B"
         remedy = "add what is missing, or leave them out with --skip-unpaired"
         if not any(found.pairs for found in splits):
             remedy = "if names differ by a part, say so: --pair '{}_IR' '{}_VIS'"
+            remedy = "correct --pair" if patterns else remedy
+        place = lonely[0].parent if patterns else lonely[0].parent.parent
         raise Pix2PixError(
-            f"{lonely[0].parent.parent}: expected the same names in A and B, found "
-            f"{len(lonely)} without a partner: {some(lonely)}; {remedy}"
+            f"{place}: expected {wanted}, found {len(lonely)} without a partner: {some(lonely)}; "
+            f"{remedy}"
         )
 
 

@@ -65,6 +65,8 @@ class Recipe:
                     f"{name}: expected no {first}, pair, swap or halves beside it, found "
                     f"{found[0]}; leave it out"
                 )
+        if self.pair and self.halves:
+            raise Pix2PixError("halves: expected no pair beside it, found one; leave it out")
         patterns = self.pair or ("{}a", "{}b")
         if patterns[0] == patterns[1] or any(each.count("{}") != 1 for each in patterns):
             raise Pix2PixError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mindspore as ms
 import numpy as np
@@ -106,17 +106,27 @@ class StyleTranslator:
         image = channelled(image, self.config.channels)
         return from_pixels(fitted(image, self.config.shape, fit))[None]
 
+    def check(self, fit: View | None, _: object) -> None:
+        """Refuse a way that its pictures cannot be fitted."""
+        fit_of(fit, self.config)
+
     def image(self, image: Pixels, index: int = 0, fit: View | None = None) -> Pixels:
         """Translate an image, uint8 [H, W, C], to RGB of the same height and width.
 
         `fit` is as for `Translator.image`, but for "whole".
         """
-        fit = view_of(fit, self.config)
-        if fit not in ("resize", "pad"):
-            raise Pix2PixError(f"fit: expected resize or pad for {self.config.model}, found {fit}")
+        squeezed = fit_of(fit, self.config)
         style = self.draw_style(self.config.seed, index) if self.style is None else self.style
-        generated = self.averages.generate(self.network_input(image, fit), style)[0]
-        return to_pixels(unfitted(generated, image.shape[:2], fit))
+        generated = self.averages.generate(self.network_input(image, squeezed), style)[0]
+        return to_pixels(unfitted(generated, image.shape[:2], squeezed))
+
+
+def fit_of(fit: View | None, config: Any) -> Literal["resize", "pad"]:
+    """Return how pictures are fitted; raise Pix2PixError for a way that styles do not have."""
+    fit = view_of(fit, config)
+    if fit == "whole":
+        raise Pix2PixError(f"fit: expected resize or pad for {config.model}, found {fit}")
+    return fit
 
 
 def load_averages(place: Path) -> Averages:

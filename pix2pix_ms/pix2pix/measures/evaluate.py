@@ -86,7 +86,7 @@ def evaluate_checkpoint(
 
 def chose(record: Path, checkpoint: Path) -> bool:
     """Tell whether a run has kept its best checkpoint by the pairs of this record."""
-    run = Run(checkpoint.absolute().parents[1])
+    run = Run(checkpoint.absolute().parent.parent)
     if checkpoint.absolute() != run.best or not run.data_file.is_file():
         return False
     train, val = held_out_beside(Path(run.data()["train"]))
@@ -122,7 +122,7 @@ def held_out_record(data: Path, made: Path, recipe: Recipe = DEFAULT) -> tuple[P
         return path, f"the split {path.stem} of {data}"
     splits = found_splits(data, WHOLE, recipe=recipe)
     name = WHOLE if WHOLE in splits else held_out_split(splits, data)
-    (path,) = write_splits({name: splits[name]}, made, recipe)
+    (path,) = write_splits({name: splits[name]}, made, recipe, own=True)
     return path, f"all pairs of {data}" if name == WHOLE else f"the split {name} of {data}"
 
 

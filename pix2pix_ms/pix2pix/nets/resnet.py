@@ -1,4 +1,4 @@
-"""The generator of unpaired translation: residual blocks at a quarter of the size.
+"""The ResNet generator, above all of unpaired translation: residual blocks at a quarter size.
 
 Johnson et al. 2016, as in Zhu et al. 2017, appendix 7.2: two convolutions of stride 2, residual
 blocks, two transposed convolutions. It has no skips, since input and target image need not have the
@@ -113,13 +113,14 @@ class ResNet(nn.Cell):
         super().__init__()
         norm, ngf = config.norm, config.ngf
         self.dropped = config.n_blocks if config.dropout else 0  # blocks with dropout
-        self.width, self.multiple = 4 * ngf, 4  # sides that it can halve twice
+        self.width = 4 * ngf
+        self.multiple, self.least = 4, 8  # of the sides that it can halve twice, and then pad
         bias = blocks.has_bias(norm)
         self.pad = nn.ReflectionPad2d(WIDE // 2)
         self.first = Layer(unpadded(config.input_channels, ngf, WIDE, bias), norm, ngf)
         down, up = (ngf, 2 * ngf, 4 * ngf), (4 * ngf, 2 * ngf, ngf)
         downs = [Layer(halving(n, m, bias), norm, m) for n, m in pairwise(down)]
-        composed = config.upsampling == "composed"
+        composed = config.upsampling != "transposed"
         ups = [Layer(doubling(n, m, bias, composed), norm, m) for n, m in pairwise(up)]
         residuals = [Residual(4 * ngf, norm) for _ in range(config.n_blocks)]
         self.downs, self.residuals, self.ups = map(nn.CellList, (downs, residuals, ups))

@@ -60,7 +60,7 @@ class UNet(nn.Cell):
     def __init__(self, config: Config, channels_out: int | None = None) -> None:
         super().__init__()
         self.skips, self.levels = config.skips, config.depth
-        self.multiple = 2**self.levels  # sides that it can halve
+        self.multiple = self.least = 2**self.levels  # of the sides that it can halve
         innermost = self.levels - 1
         # At 256x256: C64-C128-C256-C512-C512-C512-C512-C512.
         widths = [config.ngf * min(2**level, 8) for level in range(self.levels)]
