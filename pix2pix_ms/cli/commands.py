@@ -180,8 +180,7 @@ def translate(
     Without --checkpoint, label maps in the colours of CMP Facade become photos.
     """
     from pix2pix_ms.machine.device import choose_device
-    from pix2pix_ms.pix2pix.translate import Style
-    from pix2pix_ms.pix2pix.translate import translate as translate_files
+    from pix2pix_ms.pix2pix import translate as translating
     from pix2pix_ms.training.checkpoints import kept_best, shipped_generator
 
     if domain is None and reference is not None:
@@ -190,11 +189,10 @@ def translate(
         )
     choose_device(device)
     checkpoint = checkpoint or shipped_generator()
-    checkpoint = kept_best(checkpoint) if best else checkpoint
-    style = Style(domain, reference) if domain is not None else None
-    written = translate_files(
-        inputs, out, checkpoint, mode, side_by_side, pairs, fit, direction, style, seed,
-        not no_dropout, force, say,
+    style = translating.Style(domain, reference) if domain is not None else None
+    written = translating.translate(
+        inputs, out, kept_best(checkpoint) if best else checkpoint, mode, side_by_side, pairs, fit,
+        direction, style, seed, not no_dropout, force, say,
     )  # fmt: skip
     say(f"{len(written)} images in {out}")
 

@@ -190,10 +190,7 @@ def from_checkpoint(
     path = checkpoints.file_of(source)
     loaded, config, _ = checkpoints.load(path)
     if config.model == CycleGANConfig.model and discriminator is None:
-        network, config = checkpoints.generator_of(loaded, config, path, direction)
-        check_reference_has(config, path)
-        pytorch_file.write(state_dict(network, config), out)
-        return {f"generator {config.direction}": out}
+        return from_cyclegan(*checkpoints.generator_of(loaded, config, path, direction), path, out)
     if config.model != Config.model:
         raise Pix2PixError(
             f"{path}: expected networks of {Config.model} or a generator of "
@@ -219,14 +216,27 @@ def from_checkpoint(
             f"{path}: expected a generator and a discriminator, found a {kind} alone; "
             "leave --discriminator out, or convert the last checkpoint of a run"
         )
-    states = {}
-    for name, file in files.items():
-        network = generator_of(config) if name == "generator" else PatchGAN(config)
-        checkpoints.fill(network.parameters_dict(), found, path, (config, config))
-        states[file] = state_dict(network, config)
-    for file, state in states.items():
-        pytorch_file.write(state, file)
+    for name, state in {name: state_of(name, found, config, path) for name in files}.items():
+        pytorch_file.write(state, files[name])
     return files
+
+
+def state_of(
+    name: str, found: Mapping[str, Any], config: Config, path: Path
+) -> dict[str, np.ndarray]:
+    """Return the arrays of a checkpoint's generator or discriminator as the reference names them."""
+    network = generator_of(config) if name == "generator" else PatchGAN(config)
+    checkpoints.fill(network.parameters_dict(), found, path, (config, config))
+    return state_dict(network, config)
+
+
+def from_cyclegan(
+    generator: nn.Cell, config: CycleGANConfig, path: Path, out: Path
+) -> dict[str, Path]:
+    """Write one of CycleGAN's generators to PyTorch's file."""
+    check_reference_has(config, path)
+    pytorch_file.write(state_dict(generator, config), out)
+    return {f"generator {config.direction}": out}
 
 
 def check_reference_has(config: Config | CycleGANConfig, path: Path) -> None:

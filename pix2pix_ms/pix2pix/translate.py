@@ -1,7 +1,7 @@
 """Images in, images out: the generator at work on files (paper, section 3.3, inference)."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -198,20 +198,11 @@ def to_network(image: Pixels, shape: tuple[int, int]) -> np.ndarray:
 
 
 def translate(
-    inputs: Iterable[Path],
-    out: Path,
-    checkpoint: Path,
-    mode: Mode | None = None,
-    side_by_side: bool = False,
-    pairs: bool = False,
-    fit: View | None = None,
-    direction: Direction | None = None,
-    style: Style | None = None,
-    seed: Seed | None = None,
-    dropout: bool = True,
-    force: bool = False,
-    report: Callable[[str], None] = lambda _: None,
-) -> list[Path]:
+    inputs: Iterable[Path], out: Path, checkpoint: Path, mode: Mode | None = None,
+    side_by_side: bool = False, pairs: bool = False, fit: View | None = None,
+    direction: Direction | None = None, style: Style | None = None, seed: Seed | None = None,
+    dropout: bool = True, force: bool = False, report: Callable[[str], None] = lambda _: None,
+) -> list[Path]:  # fmt: skip
     """Translate images, or all images in folders, to PNG files of equal names and sizes in `out`.
 
     Of a folder without images, those of its subfolders, which are kept.
@@ -235,27 +226,35 @@ def translate(
     translator = open_translator(checkpoint, mode, direction, style, seed=seed, dropout=dropout)
     if pairs and style is not None:
         raise Pix2PixError("pairs: expected single images for another domain; leave --pairs out")
-    for head in readable(sources.values(), pairs):
+    heads = dict(readable(sources.values(), pairs))
+    for head in heads.values():
         translator.check(fit, head)
     check_new(*(out / name for name in sources), force=force, inputs=sources.values())
     out.mkdir(parents=True, exist_ok=True)
     bar = tqdm(sources.items(), "images", unit="image", disable=None, leave=False)
-    seen, enlarged = np.prod(translator.config.shape), []
     for index, (name, source) in enumerate(bar):
         image = input_image(source, translator.config, pairs)
         generated = translator.image(image, index, fit)
         pictures = [shown(image), shown(generated)] if side_by_side else [generated]
-        if view_of(fit, translator.config) != "whole" and np.prod(image.shape[:2]) > seen:
-            enlarged.append(source)
         with appearing_whole(out / name) as writing:
             to_image(np.hstack(pictures)).save(writing, "PNG")
-    if enlarged and isinstance(translator, Translator):
-        size = "{1}x{0}".format(*translator.config.shape)
-        report(
-            f"{some(enlarged)}: larger than the {size} that the network sees, so what it generated "
-            "was enlarged; --fit whole runs it on all pixels"
-        )
+    if isinstance(translator, Translator) and view_of(fit, translator.config) != "whole":
+        report_enlarged(heads, translator.config, pairs, report)
     return [out / name for name in sources]
+
+
+def report_enlarged(
+    heads: Mapping[Path, Header], config: Config, pairs: bool, report: Callable[[str], None]
+) -> None:
+    """Say which inputs have more pixels than the network has generated, if any."""
+    height, width = config.shape
+    most = height * width * (1 + pairs)
+    larger = [source for source, head in heads.items() if head.width * head.height > most]
+    if larger:
+        report(
+            f"{some(larger)}: larger than the {width}x{height} that the network sees, so what it "
+            "generated was enlarged; --fit whole runs it on all pixels"
+        )
 
 
 def open_translator(
@@ -298,13 +297,13 @@ def input_files(inputs: Iterable[Path]) -> dict[Path, Path]:
     return sources
 
 
-def readable(sources: Iterable[Path], pairs: bool) -> Iterator[Header]:
-    """Yield the headers of inputs; raise Pix2PixError for one that is no image, or no pair."""
+def readable(sources: Iterable[Path], pairs: bool) -> Iterator[tuple[Path, Header]]:
+    """Yield inputs and their headers; raise Pix2PixError for one that is no image, or no pair."""
     for source in sources:
         head = header(source)
         if pairs:
             check_halves(source, head.width, head.height, any_width=True)
-        yield head
+        yield source, head
 
 
 def input_image(source: Path, config: Config, pairs: bool) -> Pixels:
