@@ -224,7 +224,7 @@ def from_checkpoint(
 def state_of(
     name: str, found: Mapping[str, Any], config: Config, path: Path
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of a checkpoint's generator or discriminator as the reference names them."""
+    """Return a checkpoint's generator or discriminator, its arrays as the reference names them."""
     network = generator_of(config) if name == "generator" else PatchGAN(config)
     checkpoints.fill(network.parameters_dict(), found, path, (config, config))
     return state_dict(network, config)
