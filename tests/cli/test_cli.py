@@ -101,7 +101,7 @@ def test_translate_takes_the_generator_that_ships(
     [
         ("train --data none", "none: expected a folder of images"),
         ("train --batch-size 50 --facades 6", "batch_size: expected at most the 5 training pairs"),
-        ("train --n-layers 4", "n_layers: expected at most 3"),
+        ("train --n-layers 4 --facades 6", "n_layers: expected at most 3"),
         ("train --size 2048 --jitter-size 2048", "size: expected at most 1024"),
         ("train --levels 1000000000000", "levels: expected at most 14"),
         ("train --data {images} --input-channels 1", "runs/quick/data/train.mindrecord: expected"),

@@ -192,7 +192,7 @@ def test_it_resumes_again_and_again(site: Site, tmp_path: Path) -> None:
     """After a cut and a refusal, which leaves what has arrived."""
     interrupted(site, tmp_path)
     site.drop_after = 1000
-    refuse(site, tmp_path)
+    refuse(site, tmp_path, "to resume (51000 bytes)")
     site.drop_after, site.statuses = None, [403]
     refuse(site, tmp_path, "403 Forbidden; run again to resume (51000 bytes)")
     fetch_whole(site, tmp_path)
@@ -412,11 +412,3 @@ def test_full_disk(site: Site, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     fetch_whole(site, tmp_path)
     assert site.log[1] == ("bytes=4096-", 206)
-
-
-def test_archives_do_not_share_a_place() -> None:
-    """Each has its own file and folder name, so all fit in one folder."""
-    files = {archive.url.rpartition("/")[2] for archive in ARCHIVES.values()}
-    folders = {archive.folder for archive in ARCHIVES.values()}
-    assert len(files) == len(folders) == len(ARCHIVES)
-    assert not files & folders

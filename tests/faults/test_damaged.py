@@ -58,7 +58,7 @@ def test_images(judge: Judge, images: dict[str, bytes], undisturbed: Path, tmp_p
     ends: Counter[str] = Counter()
     checkpoint = undisturbed / "checkpoints" / "last.ckpt"
     whole = 2 * len(KINDS)  # the first of each kind, each way
-    for number in range(whole + count(60, 500 * len(KINDS) // len(ASKED))):
+    for number in range(whole + count(44, 500 * len(KINDS) // len(ASKED))):
         kind = list(KINDS)[number // 2 % len(KINDS)]
         place, out = tmp_path / f"{number}", tmp_path / f"{number}-out"
         place.mkdir()
@@ -211,7 +211,7 @@ def test_settings_and_logs(judge: Judge, undisturbed: Path, records: Path, tmp_p
     """A run whose texts are damaged is refused by name, or goes on as it was."""
     expected = judge.outcome("resume", undisturbed, records)
     assert expected.how == "fine", expected.what
-    for number in range(count(24, 100)):
+    for number in range(count(15, 100)):
         run = Path(shutil.copytree(undisturbed, tmp_path / f"{number}"))
         rng, name = np.random.default_rng(number), TEXTS[number % len(TEXTS)]
         content = (run / name).read_bytes()
