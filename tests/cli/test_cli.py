@@ -77,7 +77,9 @@ def test_prepare_and_train_and_translate(images: Path, tmp_path: Path) -> None:
     for mode in ("paper", "eval"):
         said = output("translate", images, "--out", tmp_path / mode, "--mode", mode,
                       "--checkpoint", tmp_path / "run", "--side-by-side", "--pairs")  # fmt: skip
-        assert said == f"4 images in {tmp_path / mode}\n"
+        enlarged, count = said.splitlines()
+        assert "--fit whole" in enlarged
+        assert count == f"4 images in {tmp_path / mode}"
         shown = np.asarray(Image.open(tmp_path / mode / "facade_0.png"))
         np.testing.assert_array_equal(shown[:, :64], facade(0, 64).photo)
 
@@ -91,7 +93,9 @@ def test_translate_takes_the_generator_that_ships(
     words = ("translate", "one.png", "--out")
     assert refusal(*words, "a", about=tmp_path / "shipped").endswith("with --checkpoint")
     export(run.last, tmp_path / "shipped" / "generator.safetensors")
-    assert output(*words, "a") == "1 images in a\n"
+    enlarged, count = output(*words, "a").splitlines()
+    assert enlarged.startswith("one.png: larger than the 32x32 that the network sees")
+    assert count == "1 images in a"
     output(*words, "b", "--checkpoint", tmp_path / "shipped")
     assert (tmp_path / "a/one.png").read_bytes() == (tmp_path / "b/one.png").read_bytes()
 

@@ -280,7 +280,7 @@ def test_prepare_refuses_unfit_folders_of_domains(tmp_path: Path) -> None:
     line = refusal("prepare", folder / "a", *words[2:])
     assert "expected a subfolder of images for each domain, found none" in line
     for more in (["--swap"], ["--make", "gray"]):
-        assert "unpaired: expected no make, swap or halves beside" in refusal(*words, *more)
+        assert "unpaired: expected no make, pair, swap or halves beside" in refusal(*words, *more)
     line = refusal(*words, "--channels", "1", "3")
     assert "expected the same number twice for unpaired images" in line
     for name in ("a\nb", os.fsdecode(b"\xff")):

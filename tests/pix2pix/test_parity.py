@@ -32,7 +32,9 @@ CASES: dict[str, Config] = {
 }
 # Ten steps through a GAN amplify rounding: measured 1e-6 (batch), 1.3e-4 (instance).
 LOSS_TOLERANCE = {"batch": 1e-4, "instance": 1e-3, "none": 1e-4}
-MOVE_TOLERANCE = 1e-2
+# Seven normalised layers in a row amplify it more in a ResNet's: measured 1.8e-2, and 2.2e-2 of a
+# loss after ten steps of plain SGD, whose first losses are equal to 1e-6.
+MOVE_TOLERANCE = {"unet": 1e-2, "resnet": 5e-2}
 # Of a gradient's norm; measured 1e-5 at most. A single weight's may be nearly 0: measured 3e-4.
 GRADIENT_TOLERANCE, WEIGHT_TOLERANCE = 1e-3, 1e-2
 LIVE_TOLERANCE = {"sgd": 1e-3, "adam": 1e-2}  # of a loss; measured 1e-6, 2.6e-3
@@ -69,7 +71,9 @@ def test_ten_steps_equal_pytorch(case: str) -> None:
     for p in networks:
         if not without_effect(p.name, config):
             moved = np.linalg.norm(p.asnumpy() - start[p.name])
-            assert moved == pytest.approx(stored["moved"][p.name], rel=MOVE_TOLERANCE), p.name
+            assert moved == pytest.approx(
+                stored["moved"][p.name], rel=MOVE_TOLERANCE[config.generator]
+            ), p.name
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +153,9 @@ def test_ten_steps_follow_pytorchs_optimisers(
     there = reference.Reference(config, getattr(reference, optimiser))
     ours = np.array([model.train_step(x, y) for x, y in batches(config)])
     theirs = np.array([there.train_step(x, y) for x, y in batches(config)])
-    np.testing.assert_allclose(ours, theirs, rtol=LIVE_TOLERANCE[optimiser])
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
+    tolerance = max(LIVE_TOLERANCE[optimiser], 5e-2 * (config.generator == "resnet"))
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance)
     if config.norm == "batch" and optimiser == "sgd":
         ours, theirs = moving_statistics(model), there.moving_statistics()
         assert ours.keys() == theirs.keys()

@@ -167,7 +167,7 @@ def refuse_lonely(splits: Iterable[Found]) -> None:
 
 def some(paths: list[Path]) -> str:
     """Name a few files, each with its folder."""
-    named = ", ".join(f"{path.parent.name}/{path.name}" for path in paths[:MOST_NAMED])
+    named = ", ".join("/".join(path.parts[-2:]) for path in paths[:MOST_NAMED])
     more = len(paths) - MOST_NAMED
     return named + (f" and {more} more" if more > 0 else "")
 
