@@ -19,7 +19,7 @@ from typing import Any
 
 from pix2pix_ms.errors import DamagedError, Pix2PixError
 
-IMPORT = 120  # seconds to import MindSpore, on a busy machine
+IMPORT = 120  # seconds to import MindSpore, or to exit with it, on a busy machine
 READ, BYTES_A_SECOND = 5, 20_000_000  # seconds to read a record: some to start, then so many bytes
 
 TABLE = "PIX2PIX_MS"
@@ -175,6 +175,7 @@ def main(record: str) -> None:
         with suppress(Exception):
             for _ in rows():
                 pass
+    signal.alarm(IMPORT)
 
 
 if __name__ == "__main__":
