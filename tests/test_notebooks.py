@@ -20,15 +20,6 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
-def test_there_are_an_index_twelve_and_an_appendix() -> None:
-    names = [
-        *("00_index", "01_data", "02_networks", "03_training", "04_inference"),
-        *("05_what_the_losses_do", "06_colourisation", "07_your_own_data", "08_gan_to_cgan"),
-        *("09_wasserstein", "10_cyclegan", "11_stargan", "12_devices_and_export", "A_guarantees"),
-    ]
-    assert [path.stem for path in NOTEBOOKS] == names
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_cell_is_run_compared_and_short(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)

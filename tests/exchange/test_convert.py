@@ -35,10 +35,6 @@ from tests.runs import output, refusal, saved, weights
 
 Arrays = dict[str, np.ndarray]
 WAYS: tuple[Direction, ...] = ("AtoB", "BtoA")
-PRINTED = (
-    "ngf", "norm", "input_channels", "target_channels", "colours", "n_layers", "ndf",
-    "conditional", "size", "direction", "dropout",
-)  # fmt: skip
 
 
 def made(size: int, **settings: Any) -> Config:
@@ -120,15 +116,7 @@ def test_there_and_back(case: str, tmp_path: Path) -> None:
     written = dict(zip((g, d), states(config), strict=True))
     for path, state in written.items():
         pytorch_file.write(state, path)
-    (line,) = pytorch.convert(g, both, d, **given(config))
-    printed = [name for name in PRINTED if name != "colours" or config.colours == "lab"]
-    depth = {"levels": config.depth}
-    if config.generator == "resnet":
-        depth = {"generator": "resnet", "n_blocks": config.n_blocks}
-    known = depth | {name: getattr(config, name) for name in printed}
-    path, settings = line.split(": ")
-    assert path == str(both)
-    assert sorted(settings.split(", ")) == sorted(pytorch.listed(known).split(", "))
+    pytorch.convert(g, both, d, **given(config))
     assert checkpoints.load_generator(both)[1] == config
     pytorch.convert(both, tmp_path / "G2.pth", tmp_path / "D2.pth")
     assert_equal(pytorch_file.read(tmp_path / "G2.pth"), written[g])
@@ -287,39 +275,32 @@ def test_a_pickle_changes_nothing_it_may_name(tmp_path: Path) -> None:
     assert not hasattr(pytorch_file.Entries, "array")
 
 
-def test_files_that_are_damaged_or_foreign_are_explained(
-    tmp_path: Path, file: Path, small: tuple[Arrays, Arrays]
+def test_files_that_are_not_weights_are_refused(
+    tmp_path: Path, small: tuple[Arrays, Arrays]
 ) -> None:
-    whole, old = file.read_bytes(), older_layout(small[0])
-    lying = pytorch_file.pickled(small[0]).replace(b"FloatStorage", b"BoolStorage_")
+    """Each for another reason; damage by chance is in faults/test_archives.py."""
+    old, pickled = older_layout(small[0]), pytorch_file.pickled(small[0])
+    lying = pickled.replace(b"FloatStorage", b"BoolStorage_")
+    pytorch_file.write({"two\nlines": zeros(1)}, tmp_path / "names.pth")
     cases = {
-        "cut": whole[: len(whole) // 2],
+        "empty": b"",
         "old and cut": old[: len(old) // 2],
         "cut in the pickle": old[:200],
-        "text": b"hello",
-        "empty": b"",
-        "an image": b"\x89PNG\r\n\x1a\n" + bytes(100),
         "no listing": zipped(b"").replace(b"data.pkl", b"data.txt"),
         "compressed": zipped(pytorch_file.pickled({}), compression=zipfile.ZIP_DEFLATED),
-        "no storages": zipped(pytorch_file.pickled(small[0])),
+        "no storages": zipped(pickled),
         "another MAGIC": pickle.dumps(7) + old,
         "a list": zipped(pickle.dumps([1, 2])),
         "a training's state": zipped(pickle.dumps({"epoch": 3}, 2)),
         "another type": zipped(lying),
         "a huge memo": zipped(b"\x80\x02N" + pickle.LONG_BINPUT + b"\xff\xff\xff\x7f."),
         "two lines": zipped(pickle.dumps(Malicious(Counter)).replace(b"Counter", b"Coun\ner")),
+        "names": (tmp_path / "names.pth").read_bytes(),
     }
-    pytorch_file.write({"two\nlines": zeros(1)}, tmp_path / "names.pth")
-    cases["names"] = (tmp_path / "names.pth").read_bytes()
-    changed = bytearray(whole)
-    changed[len(whole) // 2] ^= 0xFF
-    cases["a bit"] = bytes(changed)
     for name, content in cases.items():
         path = tmp_path / f"{name}.pth"
         path.write_bytes(content)
         refusal("convert", path, tmp_path / "out.ckpt", about=f"{path}: expected ")
-    missing = tmp_path / "missing.pth"
-    refusal("convert", missing, tmp_path / "out.ckpt", about=f"{missing}: expected PyTorch weights")
     assert not (tmp_path / "out.ckpt").exists()
 
 
@@ -338,14 +319,14 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
         (generator | {"attention.weight": zeros(3, 3)}, "attention.weight no such array, found"),
         (pixel | {"net.0.weight": zeros(6, 5, 1, 1)}, "net.0.weight [6, 6, 1, 1], found"),
     ]
-    for state, message in cases:
+    for state, subject in cases:
         pytorch_file.write(state, tmp_path / "other.pth")
-        assert message in refusal("convert", tmp_path / "other.pth", tmp_path / "out.ckpt")
+        assert subject in refusal("convert", tmp_path / "other.pth", tmp_path / "out.ckpt")
     assert not (tmp_path / "out.ckpt").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "about"),
     [
         ("G.pth out.ckpt --discriminator D.pth", "D.pth: expected the generator and the discr"),
         ("G.pth out.ckpt --discriminator G.pth", "G.pth: expected the generator and the discr"),
@@ -363,7 +344,7 @@ def test_other_networks_are_named(tmp_path: Path, small: tuple[Arrays, Arrays]) 
     ],
 )
 def test_what_does_not_fit_together_is_refused(
-    words: str, message: str, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+    words: str, about: str, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file.rename("G.pth")
@@ -371,7 +352,7 @@ def test_what_does_not_fit_together_is_refused(
     for name, config in (("one", made(16)), ("plain", made(16, skips=False))):
         saved(UNet(config), config, Path(f"{name}.ckpt"))
     before = sorted(tmp_path.iterdir())
-    refusal("convert", *words.split(), about=message)
+    refusal("convert", *words.split(), about=f"{about}: expected ")
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -385,8 +366,7 @@ def test_an_exported_network_is_converted_and_a_segmenter_refused(tmp_path: Path
         pytorch.convert(source, tmp_path / "g.pth", force=True)
         pytorch.convert(tmp_path / "g.pth", tmp_path / "back.ckpt", force=True)
         assert weights(tmp_path / "back.ckpt") == weights(source)
-    with pytest.raises(Pix2PixError, match="with a generator, found one with segmenter"):
-        pytorch.convert(tmp_path / "segmenter", tmp_path / "s.pth")
+    refusal("convert", tmp_path / "segmenter", tmp_path / "s.pth", about=tmp_path / "segmenter")
 
 
 def test_cyclegans_generators_become_pytorchs_and_a_resnet_of_pix2pix(tmp_path: Path) -> None:
@@ -424,23 +404,17 @@ def test_pytorchs_weights_become_safetensors(file: Path, tmp_path: Path) -> None
     refusal("convert", file, tmp_path / "g" / "g.safetensors", "--size", 32, about=tmp_path)
 
 
-def test_the_command(tmp_path: Path) -> None:
-    """The shipped checkpoint, laid down as the last of a run, to .pth and back."""
-    shipped = Path(__file__).parents[2] / "checkpoints" / "facades_64.ckpt"
-    last = checkpoints.last_of(tmp_path / "run")
-    last.parent.mkdir(parents=True)
-    last.write_bytes(shipped.read_bytes())
-    g, ours = tmp_path / "latest_net_G.pth", tmp_path / "ours.ckpt"
+def test_the_command_converts_a_run_and_says_what_it_inferred(tmp_path: Path) -> None:
+    config = made(64, ngf=4)
+    last, g, ours = tmp_path / "run/checkpoints/last.ckpt", tmp_path / "G.pth", tmp_path / "o.ckpt"
+    saved(UNet(config), config, last)
     assert output("convert", tmp_path / "run", g) == f"{g}: generator\n"
     said = output("convert", g, ours, "--size", 128, "--direction", "BtoA", "--no-dropout")
-    known = (
-        "levels 6, ngf 16, norm batch, input_channels 3, target_channels 3, size 128, "
-        "direction BtoA, dropout False"
-    )
-    assert said == f"{ours}: {known}\n"
+    known = "levels 6, ngf 4, norm batch, input_channels 3, target_channels 3, size 128, "
+    assert said == f"{ours}: {known}direction BtoA, dropout False\n"
     config = checkpoints.load_generator(ours)[1]
     assert (config.levels, config.size, config.jitter) == (6, 128, 143)
-    assert weights(ours) == weights(shipped, "generator")
+    assert weights(ours) == weights(last, "generator")
 
 
 # --- with PyTorch -------------------------------------------------------------------------------
@@ -515,26 +489,3 @@ def test_pytorchs_files_there_and_back(case: str, networks: ModuleType, tmp_path
         state = torch.load(tmp_path / f"{name}.pth", weights_only=True)
         network.load_state_dict(state, strict=True)
     assert_same_outputs(*again, ours)
-
-
-def test_shared_and_transposed_tensors(networks: ModuleType, tmp_path: Path) -> None:
-    """Several tensors in one storage, as PyTorch saves views, in both layouts."""
-    import torch
-
-    assert networks
-    whole = torch.arange(24.0).reshape(4, 6)
-    state = {"rows": whole[1:3], "turned": whole.T, "part": whole[::2, 1::2], "one": whole[2, 3]}
-    for newer in (True, False):
-        torch.save(state, tmp_path / "views.pth", _use_new_zipfile_serialization=newer)
-        wanted = {name: value.numpy() for name, value in state.items()}
-        assert_equal(pytorch_file.read(tmp_path / "views.pth"), wanted)
-
-
-def test_a_whole_pytorch_module_is_refused_by_name(networks: ModuleType, tmp_path: Path) -> None:
-    import torch
-
-    g, _ = theirs(networks, CASES["two levels, one layer"])
-    for newer in (True, False):
-        torch.save(g, tmp_path / "module.pth", _use_new_zipfile_serialization=newer)
-        with pytest.raises(Pix2PixError, match="reference_networks.UnetGenerator'; "):
-            pytorch_file.read(tmp_path / "module.pth")

@@ -121,16 +121,10 @@ class Reference:
         self.optim_g.step()
         return [float(term.detach()) for term in (real, fake, towards, distance)]
 
-    def gradients(self, x_np: np.ndarray, y_np: np.ndarray) -> dict[str, np.ndarray]:
-        """The gradient of each loss for its own network's weights, before any step."""
-        x, y = torch.from_numpy(x_np), torch.from_numpy(y_np)
-        generated = self.g(x)
-        for network, loss in ((self.d, self.loss_d), (self.g, self.loss_g)):
-            network.zero_grad()
-            value = loss(x, y, generated)[0]
-            value.backward(inputs=list(network.parameters()))
-        grads = self.named(lambda network: [(n, p.grad) for n, p in network.named_parameters()])
-        return {name: grad.numpy() for name, grad in grads.items()}
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights of both networks, under our names."""
+        found = self.named(lambda network: network.named_parameters())
+        return {name: weight.detach().numpy() for name, weight in found.items()}
 
     def moving_statistics(self) -> dict[str, np.ndarray]:
         """What every BatchNorm gathered, under our names."""
@@ -141,10 +135,11 @@ class Reference:
 def reference(config: Config) -> dict[str, list[list[float]] | dict[str, float]]:
     """Train the reference for ten steps and return its losses and how far weights moved."""
     model = Reference(config, MindSporeAdam)
-    weights = model.named(nn.Module.named_parameters)
-    start = {name: weight.detach().clone() for name, weight in weights.items()}
+    start = {name: weight.copy() for name, weight in model.weights().items()}
     losses = [model.train_step(x, y) for x, y in batches(config)]
-    moved = {name: float(torch.linalg.norm(weights[name].detach() - start[name])) for name in start}
+    moved = {
+        name: float(np.linalg.norm(now - start[name])) for name, now in model.weights().items()
+    }
     return {"losses": losses, "moved": moved}
 
 

@@ -9,16 +9,20 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.randomness import Stream
-from pix2pix_ms.pix2pix.nets.blocks import BatchNorm, InstanceNorm, leaky_relu, set_statistics
+from pix2pix_ms.pix2pix.nets.blocks import (
+    BatchNorm,
+    InstanceNorm,
+    SmoothInstanceNorm,
+    set_statistics,
+)
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN, patch_grid, receptive_field
 from pix2pix_ms.pix2pix.nets.unet import UNet, parameter_count
+from tests.runs import noise
 
-RNG = np.random.default_rng(3)
 
-
-def images(size: int, batch: int = 1) -> Tensor:
-    return Tensor(RNG.uniform(-1, 1, (batch, 3, size, size)).astype(np.float32))
+def images(size: int, seed: int = 0) -> Tensor:
+    return Tensor(noise(1, 3, size, size, seed=seed))
 
 
 def started(network: type[nn.Cell], config: Config) -> nn.Cell:
@@ -43,11 +47,9 @@ def test_unet_keeps_the_shape_and_the_range(size: int, levels: int) -> None:
     assert [mask.shape[-1] for mask in masks] == sides
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
-@pytest.mark.parametrize("n_layers", [0, 1, 2, 3, 4, 5])
-def test_patchgan_grid(n_layers: int, norm: str) -> None:
-    config = Config(size=128, jitter_size=128, ndf=2, n_layers=n_layers, norm=norm)  # type: ignore[arg-type]
-    network = PatchGAN(config)
+@pytest.mark.parametrize("n_layers", range(6))
+def test_patchgan_grid(n_layers: int) -> None:
+    network = PatchGAN(Config(size=128, jitter_size=128, ndf=2, n_layers=n_layers))
     side = patch_grid(128, n_layers)
     assert network(images(128), images(128)).shape == (1, 1, side, side)
 
@@ -73,15 +75,11 @@ def test_one_verdict_sees_exactly_its_receptive_field(n_layers: int) -> None:
     assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == receptive_field(n_layers)
 
 
-@pytest.mark.parametrize(("size", "most"), [(32, 3), (48, 4), (256, 5)])
+@pytest.mark.parametrize(("size", "most"), [(32, 3), (48, 4)])
 def test_images_too_small_for_the_patch_are_refused(size: int, most: int) -> None:
-    sides = [patch_grid(size, n_layers) for n_layers in range(most + 1)]
-    assert sides[0] == size and min(sides) >= 1
-    if most < 5:
-        with pytest.raises(
-            Pix2PixError, match=f"at most {most} for images of {size} pixels, found 5"
-        ):
-            PatchGAN(Config(size=size, jitter_size=size, levels=4, n_layers=5))
+    assert patch_grid(size, most) >= 1
+    with pytest.raises(Pix2PixError, match=f"at most {most} for images of {size} pixels, found 5"):
+        PatchGAN(Config(size=size, jitter_size=size, levels=4, n_layers=5))
 
 
 @pytest.mark.parametrize(("norm", "biases"), [("batch", 1), ("instance", 12), ("none", 1)])
@@ -91,17 +89,17 @@ def test_bias_where_the_reference_has_it(norm: str, biases: int) -> None:
     assert sum(p.name.endswith("bias") for p in generator.trainable_params()) == biases
 
 
-def test_instance_norm_has_nothing_to_learn_and_equals_its_definition() -> None:
-    norm = InstanceNorm()
+@pytest.mark.parametrize("kind", [InstanceNorm, SmoothInstanceNorm])
+def test_instance_norm_has_nothing_to_learn_and_equals_its_definition(kind: type[nn.Cell]) -> None:
+    norm, x = kind(), 3 * noise(2, 5, 8, 7) + 2
     assert not norm.trainable_params()
-    x = RNG.normal(2, 3, (2, 5, 8, 8)).astype(np.float32)
     expected = (x - x.mean((2, 3), keepdims=True)) / np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
     np.testing.assert_allclose(norm(Tensor(x)).asnumpy(), expected, atol=2e-5)
 
 
 def test_batch_norm_in_its_three_states() -> None:
     norm = BatchNorm(4)
-    x = RNG.normal(2, 3, (2, 4, 8, 8)).astype(np.float32)
+    x = 3 * noise(2, 4, 8, 8) + 2
     mean, variance = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
     by_batch = (x - mean) / np.sqrt(variance + 1e-5)
 
@@ -124,11 +122,6 @@ def test_batch_norm_in_its_three_states() -> None:
     np.testing.assert_allclose(norm(Tensor(x)).asnumpy(), by_moving, atol=2e-5)
 
 
-def test_leaky_relu() -> None:
-    values = Tensor(np.array([-2.0, -0.5, 0.0, 3.0], np.float32))
-    np.testing.assert_allclose(leaky_relu(values).asnumpy(), [-0.4, -0.1, 0, 3], rtol=1e-6)
-
-
 def test_dropout_masks_halve_and_double() -> None:
     place = (1, 3, 64, 64), 0, Stream.DROPOUT
     generator = UNet(preset("quick"))
@@ -149,7 +142,7 @@ def test_the_autoencoder_has_no_skips() -> None:
 @pytest.mark.parametrize("n_layers", [0, 2])
 def test_an_unconditional_discriminator_does_not_see_the_input(n_layers: int) -> None:
     config = preset("quick", ndf=4, n_layers=n_layers)
-    x, another, y = images(64), images(64), images(64)
+    x, another, y = (images(64, seed) for seed in range(3))
     for conditional in (True, False):
         network = PatchGAN(replace(config, conditional=conditional))
         same = np.array_equal(network(x, y).asnumpy(), network(another, y).asnumpy())

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.pix2pix.optimisers import adam, rmsprop
-from pix2pix_ms.training.task import set_rate
 
 STEPS = 8
 RNG = np.random.default_rng(3)
@@ -44,37 +42,19 @@ def rmsprop_of(config: Config) -> Rule:
     return move
 
 
-@pytest.mark.parametrize("jit", [True, False])
 @pytest.mark.parametrize(
     ("make", "rule", "beta1"),
     [(adam, adam_of, 0.5), (adam, adam_of, 0.0), (rmsprop, rmsprop_of, 0.5)],
 )
 def test_steps_are_those_of_the_rule(
-    make: Callable[..., nn.Optimizer], rule: Callable[[Config], Rule], beta1: float, jit: bool
+    make: Callable[..., nn.Optimizer], rule: Callable[[Config], Rule], beta1: float
 ) -> None:
     config = Config(beta1=beta1, beta2=0.9, learning_rate=1e-2)
     network = nn.Dense(7, 5, has_bias=False)
     optimiser = make(network, config)
     weight = network.weight.asnumpy().astype(np.float64)
-
-    def update(gradient: Tensor) -> Tensor:
-        return optimiser((gradient,))
-
-    step, move = ms.jit(update) if jit else update, rule(config)
+    move = rule(config)
     for gradient in GRADIENTS:
-        step(Tensor(gradient.astype(np.float32)))
+        optimiser((Tensor(gradient.astype(np.float32)),))
         weight -= move(gradient)
         np.testing.assert_allclose(network.weight.asnumpy(), weight, atol=1e-6)
-
-
-def test_two_in_one_step_have_states_of_their_own_names_and_rates() -> None:
-    config = Config(beta1=0.0)
-    networks = [nn.Dense(2, 2), nn.Dense(2, 2)]
-    for number, network in enumerate(networks):
-        network.update_parameters_name(f"{number}.")
-    optimisers = [adam(networks[0], config, "first"), rmsprop(networks[1], config, "second")]
-    names = [p.name for o in optimisers for p in o.get_parameters()]
-    assert len(set(names)) == len(names)
-    assert {"first.learning_rate", "second.learning_rate"} < set(names)
-    set_rate(optimisers[0], 1e-3)
-    assert [float(o.learning_rate) for o in optimisers] == pytest.approx([1e-3, 2e-4])

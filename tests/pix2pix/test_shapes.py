@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mindspore import Tensor, ops
+from mindspore import Tensor
 from PIL import Image
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.facades import facade
-from pix2pix_ms.data.images import MODES, Pair, channelled, fitted, to_pixels, window
+from pix2pix_ms.data.images import MODES, Pair, channelled, fitted, to_pixels
 from pix2pix_ms.data.lab import lab_of, lightness
 from pix2pix_ms.data.pair_batches import epoch_data, plain_data, settings_of, training_data, whole
 from pix2pix_ms.data.records import Record, open_record, read_record, rows_of
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.step import Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, translate, triples
@@ -52,12 +51,13 @@ def rows(record: Record, config: Config) -> list[dict[str, np.ndarray]]:
 
 
 @pytest.fixture
-def wide(tiny: Config) -> Config:
-    return replace(tiny, height=32, width=64, jitter_size=72, n_layers=1, jit=False)
+def wide(eager: Config) -> Config:
+    return replace(eager, height=32, width=64, jitter_size=72, n_layers=1)
 
 
-@pytest.mark.parametrize("channels", [(1, 3), (3, 1), (2, 4), (4, 2)], ids=str)
-@pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+@pytest.mark.parametrize(
+    ("channels", "direction"), [((1, 3), "AtoB"), ((1, 3), "BtoA"), ((2, 4), "AtoB")], ids=str
+)
 def test_every_number_of_channels_trains(
     tmp_path: Path, wide: Config, channels: tuple[int, int], direction: Any
 ) -> None:
@@ -76,10 +76,8 @@ def test_every_number_of_channels_trains(
 
 
 def test_other_channels_than_the_networks_are_refused(tmp_path: Path, wide: Config) -> None:
-    record, message = noisy(tmp_path, 1, 3), "train.mindrecord: expected pairs with input_channels"
-    with pytest.raises(Pix2PixError, match=f"{message} 3"):
-        plain_data(whole(record), wide)
-    with pytest.raises(Pix2PixError, match=f"{message} 3, as the settings have it, found 1"):
+    record = noisy(tmp_path, 1, 3)
+    with pytest.raises(Pix2PixError, match="train.mindrecord: .* input_channels 3.* found 1"):
         train(wide, training_data(record.path, 0), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -118,13 +116,13 @@ def test_fit_keeps_the_proportions_or_not(fit: Any, size: tuple[int, int]) -> No
     np.testing.assert_allclose(np.ptp(np.nonzero(found), axis=1) + 1, size, atol=1)
 
 
-def test_padding_mirrors_the_edge_and_needs_no_more_room_than_the_result() -> None:
+def test_padding_mirrors_the_edge() -> None:
     image = RNG.integers(0, 256, (16, 64, 3), dtype=np.uint8)
     found = fitted(image, (64, 64), "pad")
-    assert window((16, 64), (64, 64)) == ((16, 64), (24, 0))
     np.testing.assert_array_equal(found[24:40], image)
     np.testing.assert_array_equal(found[23], image[0])
-    assert fitted(np.zeros((2, 60_000, 3), np.uint8), (64, 64), "pad").shape == (64, 64, 3)
+    huge = np.zeros((2, 60_000, 3), np.uint8)
+    assert fitted(huge, (64, 64), "pad").shape == (64, 64, 3), "needs no more room than this"
 
 
 @pytest.mark.parametrize(("fit", "bright"), [("pad", 0.5), ("crop", 1.0)])
@@ -136,14 +134,6 @@ def test_the_pipeline_fits_both_images(
     for row in rows(recorded(tmp_path, [image] * 2), replace(tiny, fit=fit)):
         np.testing.assert_array_equal(row["x"], row["y"])
         assert (row["x"] > 0).mean() == pytest.approx(bright, abs=0.02 * (fit == "pad"))
-
-
-def test_networks_of_other_shapes_have_the_channels_and_verdicts(wide: Config) -> None:
-    config = replace(wide, input_channels=2, target_channels=4)
-    x, y = (ops.zeros((2, channels, 32, 64)) for channels in (2, 4))
-    assert UNet(config)(x).shape == (2, 4, 32, 64)
-    assert PatchGAN(config)(x, y).shape == (2, 1, 14, 30)
-    assert PatchGAN(replace(config, conditional=False))(x, y).shape == (2, 1, 14, 30)
 
 
 def echo(config: Config) -> Translator:
@@ -172,7 +162,7 @@ def test_a_fit_that_would_lose_a_part_is_refused(tiny: Config, fit: Any) -> None
 
 
 @pytest.mark.parametrize(("trained", "padded"), [("resize", False), ("pad", True), ("crop", True)])
-def test_by_default_an_image_is_fitted_as_in_training(
+def test_by_default_an_image_is_fitted_as_in_training_but_never_cropped(
     tiny: Config, trained: Any, padded: bool
 ) -> None:
     """A dark top edge is mirrored into the middle where the picture is padded."""
@@ -184,6 +174,8 @@ def test_by_default_an_image_is_fitted_as_in_training(
     translator.image(image)
     dark = np.nonzero(inputs[0][0, 0, :, 0] < 0)[0]
     assert (dark.max() >= 4) == padded
+    with pytest.raises(Pix2PixError, match="^fit: "):
+        translator.image(image, fit="crop")
 
 
 def test_colouring_keeps_the_lightness_at_its_own_size(tiny: Config) -> None:

@@ -22,13 +22,8 @@ X = to_network(MAP, (64, 64))[None]
 
 
 @pytest.fixture(scope="module")
-def config(tiny: Config) -> Config:
-    return replace(tiny, jit=False)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory, config: Config) -> Path:
-    return saved(UNet(config), config, tmp_path_factory.mktemp("run") / "checkpoints" / "last.ckpt")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, eager: Config) -> Path:
+    return saved(UNet(eager), eager, tmp_path_factory.mktemp("run") / "checkpoints" / "last.ckpt")
 
 
 @pytest.fixture
@@ -59,9 +54,9 @@ def test_folders_become_pngs_of_the_same_names(
 
 @pytest.mark.parametrize(("direction", "left"), [("AtoB", True), ("BtoA", False)])
 def test_pairs_are_read_in_the_direction_of_training(
-    tmp_path: Path, config: Config, direction: Any, left: bool
+    tmp_path: Path, eager: Config, direction: Any, left: bool
 ) -> None:
-    config = replace(config, direction=direction)
+    config = replace(eager, direction=direction)
     network = saved(UNet(config), config, tmp_path / "x.ckpt")
     pair, image = facade(1, 64), tmp_path / "pair.png"
     Image.fromarray(np.hstack(pair)).save(image)
@@ -72,9 +67,9 @@ def test_pairs_are_read_in_the_direction_of_training(
 
 @pytest.mark.parametrize("channels", [1, 4])
 def test_pairs_of_any_shape_and_channels_are_read(
-    tmp_path: Path, config: Config, channels: int
+    tmp_path: Path, eager: Config, channels: int
 ) -> None:
-    config = replace(config, input_channels=channels)
+    config = replace(eager, input_channels=channels)
     network = saved(UNet(config), config, tmp_path / "x.ckpt")
     pixels = np.zeros((20, 120, 4), np.uint8)  # transparent on the left
     pixels[:, 60:] = 255
@@ -91,10 +86,8 @@ def test_pairs_of_any_shape_and_channels_are_read(
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("jit", [True, False])
-def test_modes_differ_and_repeat(checkpoint: Path, jit: bool) -> None:
+def test_modes_differ_and_repeat(checkpoint: Path) -> None:
     generator, config = checkpoints.load_generator(checkpoint)
-    config = replace(config, jit=jit)
     paper, still = Translator(generator, config), Translator(generator, config, "eval")
     first = paper(X)
     for again in (paper(X), paper(X, index=1), Translator(generator, config)(X, index=1)):
@@ -102,7 +95,7 @@ def test_modes_differ_and_repeat(checkpoint: Path, jit: bool) -> None:
     np.testing.assert_array_equal(still(X, index=0), still(X, index=1))
     assert not np.array_equal(still(X), first)
     np.testing.assert_array_equal(paper(X), first)
-    with pytest.raises(Pix2PixError, match="mode: expected one of paper, eval, found 'other'"):
+    with pytest.raises(Pix2PixError, match="^mode: "):
         Translator(generator, config, "other")  # type: ignore[arg-type]
 
 
@@ -158,9 +151,9 @@ def test_without_dropout_the_image_has_its_own_statistics(checkpoint: Path) -> N
     ],
 )
 def test_noise_that_would_change_nothing_is_refused(
-    photos: Path, tmp_path: Path, config: Config, dropout: bool, words: str
+    photos: Path, tmp_path: Path, eager: Config, dropout: bool, words: str
 ) -> None:
-    config = replace(config, dropout=dropout)
+    config = replace(eager, dropout=dropout)
     place = saved(UNet(config), config, tmp_path / "x.ckpt")
     options = ["translate", photos, "--checkpoint", place, "--out", tmp_path / "out"]
     first, *others = words.split()
