@@ -332,7 +332,7 @@ def evaluate(
 def segmenter(
     *,
     data: Annotated[Path, "Records of photos and label maps."],
-    out: Annotated[Path, "Checkpoint file to write."],
+    out: Annotated[Path, "Weights to write, .ckpt or .safetensors."],
     force: Force = False,
     **settings: Any,
 ) -> None:
@@ -342,12 +342,14 @@ def segmenter(
     pairs of a photo and a label map in the colours of CMP Facade.
     """
     from pix2pix_ms.data.pair_batches import training_data
+    from pix2pix_ms.exchange.export import checkpoint_for
     from pix2pix_ms.machine.device import choose_device
     from pix2pix_ms.pix2pix.measures.segmenter import train_segmenter
 
     config = replace(SEGMENTER, **settings)
     choose_device(config.device)
-    train_segmenter(config, training_data(data, config.seed), out, say, force)
+    with checkpoint_for(out, force) as (checkpoint, _):
+        train_segmenter(config, training_data(data, config.seed), checkpoint, say, force)
     say(f"segmenter in {out}")
 
 

@@ -1,7 +1,10 @@
 """Export of a trained network: weights with a config.json, or the graph it computes."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
 from pix2pix_ms.config.settings import Direction
@@ -46,6 +49,37 @@ def export_as(
     check_new(out, force=force)
     export_graph(source, out, kind, **choices)
     return (out,)
+
+
+@contextmanager
+def checkpoint_for(out: Path, force: bool = False) -> Iterator[tuple[Path, list[Path]]]:
+    """Give the checkpoint to write, and the files there will be.
+
+    It is `out`, or, where that ends in .safetensors, one that is exported to it at the end.
+
+    Raises:
+        Pix2PixError: if `out` has another ending, or a file exists.
+    """
+    endings = (checkpoints.SUFFIX, weights.SUFFIX)
+    if out.suffix not in endings:
+        raise Pix2PixError(
+            f"{out}: expected a name ending in {' or '.join(endings)}, found "
+            f"{out.suffix or 'no ending'}; change it"
+        )
+    files = [out] if out.suffix == checkpoints.SUFFIX else [out, beside(out)]
+    check_new(*files, force=force)
+    if out in files[-1:]:
+        yield out, files
+        return
+    with TemporaryDirectory() as place:
+        checkpoint = Path(place) / f"network{checkpoints.SUFFIX}"
+        yield checkpoint, files
+        export(checkpoint, out, force)
+
+
+def beside(out: Path) -> Path:
+    """Return where the settings of exported weights are."""
+    return out.with_name("config.json")
 
 
 def format_of(out: Path, kind: Format | None) -> Format:
@@ -96,8 +130,7 @@ def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
         Pix2PixError: if the source cannot be read or has no such network, or a file exists.
     """
     format_of(out, "safetensors")
-    beside = out.with_name("config.json")
-    check_new(out, beside, force=force)
+    check_new(out, beside(out), force=force)
     path = checkpoints.file_of(source)
     found, config = checkpoints.plain(*checkpoints.load(path)[:2])
     present = {name.split(".")[0] for name in found}
@@ -111,5 +144,5 @@ def export(source: Path, out: Path, force: bool = False) -> tuple[Path, Path]:
     }
     with appearing_whole(out) as writing:
         weights.write(arrays, writing)
-        replace_text(beside, config.to_json())  # first, as it says what they are
-    return out, beside
+        replace_text(beside(out), config.to_json())  # first, as it says what they are
+    return out, beside(out)

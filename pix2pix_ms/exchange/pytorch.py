@@ -6,7 +6,6 @@ discriminator. All arrays have the same layout; only the names differ (`exchange
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from pix2pix_ms.config.family import CycleGANConfig
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.exchange.export import export
+from pix2pix_ms.exchange.export import checkpoint_for
 from pix2pix_ms.exchange.pytorch_names import RESNET, SEEN, UNET, State, infer, reference_names
 from pix2pix_ms.machine import pytorch_file
 from pix2pix_ms.machine.files import check_new
@@ -51,20 +50,15 @@ def convert(
     direction = None if from_torch else settings.pop("direction", None)  # of CycleGAN's two
     if not source.is_dir():
         check_suffix(source, (*pytorch_file.SUFFIXES, checkpoints.SUFFIX, weights.SUFFIX))
-    ours = (checkpoints.SUFFIX, weights.SUFFIX)
-    check_suffix(out, ours if from_torch else pytorch_file.SUFFIXES)
     if discriminator:
         check_suffix(discriminator, pytorch_file.SUFFIXES)
-    written = [out, discriminator] if discriminator and not from_torch else [out]
-    check_new(*written, force=force)
     if from_torch:
         sources = [source, discriminator] if discriminator else [source]
-        if out.suffix == checkpoints.SUFFIX:
-            return [f"{out}: {listed(to_checkpoint(sources, out, settings))}"]
-        with TemporaryDirectory() as place:
-            checkpoint = Path(place) / f"converted{checkpoints.SUFFIX}"
+        with checkpoint_for(out, force) as (checkpoint, written):
             known = to_checkpoint(sources, checkpoint, settings)
-            return [f"{file}: {listed(known)}" for file in export(checkpoint, out, force)]
+        return [f"{file}: {listed(known)}" for file in written]
+    check_suffix(out, pytorch_file.SUFFIXES)
+    check_new(*filter(None, (out, discriminator)), force=force)
     for name in settings:
         raise Pix2PixError(
             f"{name}: expected only where {' or '.join(pytorch_file.SUFFIXES)} is read, found it "

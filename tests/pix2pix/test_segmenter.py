@@ -16,7 +16,7 @@ from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import held
 from pix2pix_ms.pix2pix.measures import segmenter
-from pix2pix_ms.pix2pix.measures.scores import SegmentationScores
+from pix2pix_ms.pix2pix.measures.scores import SegmentationScores, segmentation_scores
 from pix2pix_ms.pix2pix.measures.segmenter import (
     Segmenter,
     load_segmenter,
@@ -145,6 +145,18 @@ def test_what_cannot_be_trained_writes_nothing(
     given = words.format(**places).split()
     refusal("segmenter", *given, "--out", out, about=f"{about.format(**places)}: expected ")
     assert not out.exists()
+
+
+def test_safetensors_are_written_with_their_settings_and_read(
+    facades: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "s" / "segmenter.safetensors"
+    words = ("segmenter", "--data", facades, "--out", out)
+    untrained = segmentation_scores(np.eye(12, dtype=np.int64))
+    monkeypatch.setattr(segmenter, "run_epochs", lambda *_: untrained)
+    assert output(*words, *options(SMALL)).endswith(f"segmenter in {out}\n")
+    assert load_segmenter(out.parent)(facade(1, SIZE).photo).shape == (SIZE, SIZE)
+    refusal(*words, about=f"{out}: expected a new file")
 
 
 def test_weights_that_are_no_numbers_are_not_written(

@@ -9,7 +9,7 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.epochs import Trainer
 from pix2pix_ms.training.run import Run
-from tests.runs import TINY, log_of, options, output, refusal, weights
+from tests.runs import TINY, log_of, options, output, refusal, save_pairs, weights
 
 EPOCHS = 4
 
@@ -33,6 +33,15 @@ def test_the_best_epoch_is_kept_and_used(
     assert "which chose this checkpoint" in said
     for place in (run.generator_file(best), run.folder):
         assert "which chose" not in output("evaluate", place, "--data", record)
+
+
+def test_a_tenth_held_out_of_a_folder_is_known_again(tmp_path: Path) -> None:
+    images = save_pairs(tmp_path / "images", 12)
+    others = save_pairs(tmp_path / "others", 3, first_seed=100)
+    run = trained(tmp_path / "run", images, "--keep-best", "l1")
+    words = ("evaluate", run.folder, "--best", "--data")
+    assert "which chose this checkpoint" in output(*words, images)
+    assert "which chose" not in output(*words, others)
 
 
 def test_a_resumed_run_keeps_the_same_best(

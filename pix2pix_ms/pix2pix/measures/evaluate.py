@@ -1,5 +1,6 @@
 """Measures a checkpoint on held-out pairs, of records or of images, and saves what it generates."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,19 +12,18 @@ from tqdm import tqdm
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.data.images import to_image, to_pixels
-from pix2pix_ms.data.integrity import index_of
+from pix2pix_ms.data.images import Pixels, to_image, to_pixels
 from pix2pix_ms.data.pair_batches import (
     NETWORK_COLUMNS,
     Subset,
-    held_out_beside,
     label_maps,
+    training_data,
     whole,
 )
 from pix2pix_ms.data.prepare.prepare import write_splits
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits
-from pix2pix_ms.data.records import SUFFIX, Record, open_record
+from pix2pix_ms.data.records import SUFFIX, Record, open_record, read_record, rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new
 from pix2pix_ms.pix2pix.measures.report import Report, Target, measures_of
@@ -65,7 +65,7 @@ def evaluate_checkpoint(
     translator = Translator(generator, config, mode)
     with new_folder(images, force) as writing, tempfile.TemporaryDirectory() as made:
         path, description = held_out_record(data, Path(made), recipe_for(config))
-        if chose(path, checkpoint):
+        if chose(path, checkpoint, config):
             description += ", which chose this checkpoint, so that the scores flatter it"
         pairs = whole(open_record(path))
         seen = target_of(pairs, config.direction)
@@ -84,14 +84,22 @@ def evaluate_checkpoint(
     )  # fmt: skip
 
 
-def chose(record: Path, checkpoint: Path) -> bool:
-    """Tell whether a run has kept its best checkpoint by the pairs of this record."""
+def chose(record: Path, checkpoint: Path, config: Config) -> bool:
+    """Tell whether a run has kept its best checkpoint by a pair of this record."""
     run = Run(checkpoint.absolute().parent.parent)
     if checkpoint.absolute() != run.best or not run.data_file.is_file():
         return False
-    train, val = held_out_beside(Path(run.data()["train"]))
-    held_out = index_of(val or train)
-    return held_out.is_file() and held_out.read_bytes() == index_of(record).read_bytes()
+    if not (train := Path(run.data()["train"])).exists():
+        return False
+    held_out = training_data(train, config.seed).held_out
+    pairs = rows_of(held_out.record.dataset(held_out.indices), held_out.record.path)
+    known = {pixels_of(row["A"], row["B"]) for row in pairs}
+    return any(pixels_of(pair.a, pair.b) in known for pair in read_record(record))
+
+
+def pixels_of(a: Pixels, b: Pixels) -> bytes:
+    """Return what identifies a pair, whatever record it is in and by whatever name."""
+    return hashlib.sha256(a.tobytes() + b.tobytes()).digest()
 
 
 def recipe_for(config: Config) -> Recipe:

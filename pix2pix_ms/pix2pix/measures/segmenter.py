@@ -91,13 +91,9 @@ def train_segmenter(
         force: replace an existing file.
 
     Raises:
-        Pix2PixError: if `out` does not end in .ckpt, exists, or is in use by another process, the
-            pairs are not of a photo and a label map, or the weights become NaN.
+        Pix2PixError: if `out` exists, or is in use by another process, the pairs are not of a
+            photo and a label map, or the weights become NaN.
     """
-    if out.suffix != checkpoints.SUFFIX:
-        raise Pix2PixError(
-            f"{out}: expected a file to end in {checkpoints.SUFFIX}, found {out.name}; change --out"
-        )
     with held(out, is_file=True):
         check_new(out, force=force)
         config = replace(config, direction=photo_to_labels(data.held_out))
