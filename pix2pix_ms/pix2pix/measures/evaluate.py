@@ -23,7 +23,7 @@ from pix2pix_ms.data.pair_batches import (
 from pix2pix_ms.data.prepare.prepare import write_splits
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits
-from pix2pix_ms.data.records import SUFFIX, Record, open_record, read_record, rows_of
+from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, read_record, rows_of
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new
 from pix2pix_ms.pix2pix.measures.report import Report, Target, measures_of
@@ -93,7 +93,7 @@ def chose(record: Path, checkpoint: Path, config: Config) -> bool:
         return False
     held_out = training_data(train, config.seed).held_out
     pairs = rows_of(held_out.record.dataset(held_out.indices), held_out.record.path)
-    known = {pixels_of(row["A"], row["B"]) for row in pairs}
+    known = {pixels_of(*(row[column] for column in COLUMNS)) for row in pairs}
     return any(pixels_of(pair.a, pair.b) in known for pair in read_record(record))
 
 
