@@ -34,6 +34,7 @@ LOSS_TOLERANCE = {"batch": 1e-4, "instance": 1e-3, "none": 1e-4}
 # Seven normalised layers in a row amplify it more in a ResNet's: measured 1.8e-2, and 2.2e-2 of a
 # loss after ten steps of plain SGD, whose first losses are equal to 1e-6.
 MOVE_TOLERANCE = {"unet": 1e-2, "resnet": 5e-2}
+GRADIENT_TOLERANCE = 2e-3
 LIVE_TOLERANCE = {"sgd": 1e-3, "adam": 1e-2}  # of a loss; measured 1e-6, 2.6e-3
 SGD_RATE = 1e-2
 NO_TORCH = "PyTorch is not installed; `make torch` installs it"
@@ -107,7 +108,7 @@ def test_ten_steps_follow_pytorchs_optimisers(
 ) -> None:
     """Its Adam's epsilon stands where PyTorch has it, hence the wider tolerance.
 
-    By SGD weights move along their gradients, so that these are compared weight by weight.
+    By the first step of SGD weights move along their gradients, so that these are compared.
     """
     config = replace(CASES[case], dropout=False, jit=False)
     model = Pix2Pix(config)
@@ -116,20 +117,22 @@ def test_ten_steps_follow_pytorchs_optimisers(
         optimisers = [nn.SGD(network.trainable_params(), SGD_RATE) for network in networks]
         model._train_step = training_step(*networks, *optimisers, config)
     there, start = reference.Reference(config, getattr(reference, optimiser)), stored(model)
-    ours = np.array([model.train_step(x, y) for x, y in batches(config)])
-    theirs = np.array([there.train_step(x, y) for x, y in batches(config)])
-    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
-    tolerance = max(LIVE_TOLERANCE[optimiser], 5e-2 * (config.generator == "resnet"))
-    np.testing.assert_allclose(ours, theirs, rtol=tolerance)
+    (x, y), *others = batches(config)
+    ours, theirs = [model.train_step(x, y)], [there.train_step(x, y)]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
     if optimiser == "sgd":
         now, weights = stored(model), there.weights()
         for name in weights:
             if not without_effect(name, config):
                 moved = now[name] - start[name]
-                tolerance = MOVE_TOLERANCE[config.generator]
-                assert distance(moved, weights[name] - start[name]) < tolerance, name
+                assert distance(moved, weights[name] - start[name]) < GRADIENT_TOLERANCE, name
+    ours += [model.train_step(x, y) for x, y in others]
+    theirs += [there.train_step(x, y) for x, y in others]
+    tolerance = max(LIVE_TOLERANCE[optimiser], 5e-2 * (config.generator == "resnet"))
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance)
     # A ResNet's first means are some 1e-3, and where its weights have gone apart no measure.
     if optimiser == "sgd" and config.generator == "unet":
+        now = stored(model)
         for name, statistics in there.moving_statistics().items():
             # The reference's D sees the generated pair first, ours the real one: its latest counts
             # most. In the reference's order D's statistics differ by 5e-7.
