@@ -314,7 +314,9 @@ def draw(
     shipped = Path(network.__file__).parents[3] / "checkpoints"
     chosen = checkpoint or shipped / ("facades-256" if single_file is None else "facades-128")
     if single_file is None:
-        server.serve(network.open_network(chosen), 8000 if port is None else port, say)
+        with server.server_of(network.open_network(chosen), 8000 if port is None else port) as page:
+            say(f"draw at http://{server.HERE}:{page.server_port} (Ctrl-C ends it)")
+            page.serve_forever()
     else:
         writer.write(network.open_network(chosen), single_file)
         say(f"{single_file}: {single_file.stat().st_size / 1e6:.1f} MB")

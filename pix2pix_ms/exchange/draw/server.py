@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any, get_args
@@ -19,6 +18,7 @@ from pix2pix_ms.exchange.draw.network import Network
 HERE = "127.0.0.1"
 LONGEST = 5_000_000  # bytes of a request
 GRID = 256  # the page's coordinates are whole numbers up to this
+SEEDS = range(12, 28)  # of the facades in a page
 SHADES = {"white": 255, "light": 192, "grey": 128, "dark": 64, "black": 0}  # of a pen
 
 
@@ -31,7 +31,7 @@ def page(network: Network, script: str, blocks: str = "") -> str:
         "name": network.place.resolve().name, "input": network.input, "seed": config.seed,
         "height": network.shape[0], "width": network.shape[1], "squeezes": config.fit == "resize",
         "channels": config.input_channels, "masks": network.masks,
-        "palette": list(colours[network.input].items()), "facades": [parts_of(seed) for seed in range(12, 28)],
+        "palette": list(colours[network.input].items()), "facades": [*map(parts_of, SEEDS)],
     }  # fmt: skip
     scripts = [f"const NETWORK = {json.dumps(facts)};".replace("<", r"\u003c")]
     for name in ("words.js", "drawing.js", script, "editor.js"):
@@ -109,19 +109,16 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def serve(network: Network, port: int, report: Callable[[str], None]) -> None:
-    """Serve the page until Ctrl-C; say its address.
+def server_of(network: Network, port: int) -> ThreadingHTTPServer:
+    """Return a server of the network's page; port 0 is any that is free.
 
     Raises:
         Pix2PixError: if the port is not free.
     """
     known = {"network": network, "html": page(network, "served.js").encode()}
     try:
-        server = ThreadingHTTPServer((HERE, port), type("Handler", (Handler,), known))
+        return ThreadingHTTPServer((HERE, port), type("Handler", (Handler,), known))
     except OSError as error:
         raise Pix2PixError(
             f"port {port}: expected a free one, found: {error.strerror}; choose another with --port"
         ) from error
-    with server:
-        report(f"draw at http://{HERE}:{server.server_port} (Ctrl-C ends it)")
-        server.serve_forever()

@@ -4,20 +4,22 @@ const stage = $("#stage"), frame = $("#frame"), view = $("#drawing"), building =
 const MEGAPIXELS = 20, STEP = 8, HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
 let drawing, past = [], future = [], selected = -1, seed = NETWORK.seed;
 let tool = NETWORK.input === "labels" ? "rectangle" : "brush", kind = NETWORK.input === "labels" ? 2 : 4;
-let gesture = null, clip = null, trail = null, message = null, painting = 0;
+let gesture = null, clip = null, trail = null, message = ["loading"], painting = 0;
 
 // ---- what is shown ----
 
-const say = (name, ...values) => {
+const isError = () => /^no|^too/.test(message[0]);
+function say(name, ...values) {
   message = [name, ...values];
-  const text = name && word(name);
+  const text = word(name);
   $("#status").textContent = typeof text === "function" ? text(...values) : text;
-  $("#status").classList.toggle("error", /^no|^too/.test(name) && name !== "noPicture");
-};
+  $("#status").classList.toggle("error", isError());
+}
 
 function show(next, select = selected) {
   [drawing, selected] = [next, next.shapes[select] ? select : -1];
   building.dataset.state = "working";
+  if (isError()) say("working");
   cancelAnimationFrame(painting);
   painting = requestAnimationFrame(paint);
   build();
@@ -55,7 +57,7 @@ function translatePage() {
     key.textContent = "1234567890-="[index];
     return chip;
   }));
-  if (message) say(...message);
+  say(...message);
 }
 
 // ---- the building: one request at a time, and the newest drawing next ----
@@ -67,13 +69,13 @@ async function build() {
   busy = true;
   while (stale) {
     stale = false;
-    if (NETWORK.input === "picture" && !(drawing.ground instanceof HTMLImageElement)) { say("noPicture"); continue; }
+    if (NETWORK.input === "picture" && !(drawing.ground instanceof HTMLImageElement)) { say("awaiting"); continue; }
     try {
       await network.ready;
       const start = performance.now(), { data } = coloured(drawing, NETWORK.width, NETWORK.height);
       const made = await network.generate(data, seed);
       building.getContext("2d").putImageData(new ImageData(made, NETWORK.width), 0, 0);
-      if (!stale) say("ready", Math.round(performance.now() - start));
+      if (!stale && !isError()) say("ready", Math.round(performance.now() - start));
     } catch (error) {
       say(network.failed, error.message);
     }
@@ -84,23 +86,23 @@ async function build() {
 
 // ---- the address ----
 
-let keeping, mine = "";
+let keeping, mine = null;
 function keep() {
   clearTimeout(keeping);
   keeping = setTimeout(async () => history.replaceState(null, "", mine = `#${await packed(drawing, seed)}`), 250);
 }
 
-async function fromAddress() {
-  if (location.hash.length > 1 && location.hash !== mine) {
-    try {
-      const found = await unpacked(location.hash.slice(1));
-      seed = found.seed;
-      return found.drawing;
-    } catch {
-      say("noDrawing");
-    }
+// Show what the address holds, or another drawing where it holds none.
+async function fromAddress(otherwise) {
+  if (location.hash === mine) return;
+  try {
+    const found = location.hash.length > 1 ? await unpacked(location.hash.slice(1)) : { drawing: otherwise, seed };
+    seed = found.seed;
+    show(found.drawing, -1);
+  } catch {
+    show(otherwise, -1);
+    say("noDrawing");
   }
-  return null;
 }
 
 // ---- edits ----
@@ -311,7 +313,7 @@ for (const name of ["dragleave", "drop"]) document.addEventListener(name, () => 
 document.addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files[0]) openPicture(event.dataTransfer.files[0]); });
 document.addEventListener("paste", ({ clipboardData: { files } }) => files[0] && openPicture(files[0]));
 $("#file").addEventListener("change", ({ target }) => { if (target.files[0]) openPicture(target.files[0]); target.value = ""; });
-window.addEventListener("hashchange", async () => { const found = await fromAddress(); if (found) edit(found, -1); });
+window.addEventListener("hashchange", () => fromAddress(drawing));
 
 // ---- the beginning ----
 
@@ -327,5 +329,4 @@ frame.append(...HANDLES.map((side) => {
   return handle;
 }));
 translatePage();
-say("loading");
-show(await fromAddress() ?? (NETWORK.input === "labels" ? fromParts(NETWORK.facades[0]) : blank()), -1);
+fromAddress(NETWORK.input === "labels" ? fromParts(NETWORK.facades[0]) : blank());
