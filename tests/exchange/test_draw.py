@@ -413,7 +413,7 @@ def test_what_is_no_picture_is_one_line(
 
 def test_it_speaks_chinese(sheet: Sheet) -> None:
     assert sheet.page.inner_text("[data-kind='1']").split() == ["wall", "2"]
-    sheet.page.click("#language")
+    sheet.page.click("[data-do=language]")
     names = [name.split()[0] for name in sheet.page.locator("[data-kind]").all_inner_texts()]
     words = "背景 墙面 窗 门 檐口 窗台 阳台 遮阳帘 装饰 线脚 柱子 店铺"
     assert names == words.split()

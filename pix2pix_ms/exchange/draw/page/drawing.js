@@ -56,12 +56,15 @@ function raster({ ground, shapes }, width, height) {
   function brush({ kind, r, points }) {
     points.forEach(([ax, ay], index) => {
       const [bx, by] = points[index + 1] ?? [ax, ay], length = (bx - ax) ** 2 + (by - ay) ** 2;
-      const from = Math.max(0, Math.floor((Math.min(ax, bx) - r) * across)), to = Math.min(width, Math.ceil((Math.max(ax, bx) + r) * across));
-      const first = Math.max(0, Math.floor((Math.min(ay, by) - r) * down)), last = Math.min(height, Math.ceil((Math.max(ay, by) + r) * down));
-      for (let row = first; row < last; row++) for (let column = from; column < to; column++) {
-        const px = (column + 0.5) / across - ax, py = (row + 0.5) / down - ay;
-        const along = length ? Math.min(1, Math.max(0, (px * (bx - ax) + py * (by - ay)) / length)) : 0;
-        if ((px - along * (bx - ax)) ** 2 + (py - along * (by - ay)) ** 2 <= r * r) classes[row * width + column] = kind;
+      const [left, right] = [(Math.min(ax, bx) - r) * across, (Math.max(ax, bx) + r) * across];
+      const [top, bottom] = [(Math.min(ay, by) - r) * down, (Math.max(ay, by) + r) * down];
+      for (let row = Math.max(0, Math.floor(top)); row < Math.min(height, bottom); row++) {
+        for (let column = Math.max(0, Math.floor(left)); column < Math.min(width, right); column++) {
+          const px = (column + 0.5) / across - ax, py = (row + 0.5) / down - ay;
+          const along = length ? Math.min(1, Math.max(0, (px * (bx - ax) + py * (by - ay)) / length)) : 0;
+          const away = Math.hypot(px - along * (bx - ax), py - along * (by - ay));
+          if (away <= r) classes[row * width + column] = kind;
+        }
       }
     });
   }
@@ -114,19 +117,28 @@ function boundsOf(shape) {
 function placed(shape, { x, y, w, h }) {
   if (shape.form !== STROKE) return { ...shape, x, y, w, h };
   const was = boundsOf(shape), r = shape.r;
-  const scaled = (value, from, size, to, wanted) =>
-    Math.round(to + r + (value - from - r) * (size > 2 * r ? Math.max(0, wanted - 2 * r) / (size - 2 * r) : 1));
-  return { ...shape, points: shape.points.map(([px, py]) => [scaled(px, was.x, was.w, x, w), scaled(py, was.y, was.h, y, h)]) };
+  const grown = (size, wanted) => size > 2 * r ? Math.max(0, wanted - 2 * r) / (size - 2 * r) : 1;
+  const across = grown(was.w, w), down = grown(was.h, h);
+  const scaled = ([px, py]) => [x + r + (px - was.x - r) * across, y + r + (py - was.y - r) * down];
+  return { ...shape, points: shape.points.map((point) => scaled(point).map(Math.round)) };
+}
+
+function moved(shape, dx, dy) {
+  const { x, y, w, h } = boundsOf(shape);
+  return placed(shape, { x: x + dx, y: y + dy, w, h });
 }
 
 // A drawing as text for an address, and back. A picture that is no label map stays out of it.
 async function packed({ ground, shapes }, seed) {
-  const base = typeof ground === "number" ? ground : ground instanceof Uint8Array ? Array.from(ground, (c) => String.fromCharCode(97 + c)).join("") : 0;
-  const rows = shapes.map((s) => s.form !== STROKE ? [s.kind, s.form, s.x, s.y, s.w, s.h]
-    : [s.kind, STROKE, s.r, ...s.points.flatMap(([x, y], at) => at ? [x - s.points[at - 1][0], y - s.points[at - 1][1]] : [x, y])]);
-  const stream = new Blob([JSON.stringify([seed, base, rows])]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+  const text = (numbers, from) => Array.from(numbers, (number) => String.fromCharCode(from + number)).join("");
+  const base = ground instanceof Uint8Array ? text(ground, 97) : typeof ground === "number" ? ground : 0;
+  const step = ([x, y], at, points) => at ? [x - points[at - 1][0], y - points[at - 1][1]] : [x, y];
+  const rows = shapes.map(({ kind, form, x, y, w, h, r, points }) =>
+    form === STROKE ? [kind, form, r, ...points.flatMap(step)] : [kind, form, x, y, w, h]);
+  const packing = new CompressionStream("deflate-raw");
+  const stream = new Blob([JSON.stringify([seed, base, rows])]).stream().pipeThrough(packing);
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return btoa(text(bytes, 0)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 async function unpacked(text) {
