@@ -1,5 +1,5 @@
 // A drawing: a ground, and shapes on it, in whole numbers on a grid of 256 along the longer side.
-// It is never changed: what edits it makes another, so that undo is a list of drawings.
+// It is never changed: an edit makes another, so that undo is a list.
 // Ground: a class, a class for every point of the grid (Uint8Array), or a picture (an image).
 // Shape: { kind: class, form, x, y, w, h } or, as a stroke, { kind, form: STROKE, r, points }.
 const GRID = 256, LONGER = Math.max(NETWORK.width, NETWORK.height);
@@ -95,14 +95,10 @@ function pixelsOf(picture, width, height, blends = true) {
 
 // The class with the nearest colour, for every point of the grid.
 function nearest(picture) {
-  const { data } = pixelsOf(picture, ACROSS, DOWN, false), known = new Map();
+  const { data } = pixelsOf(picture, ACROSS, DOWN, false);
   return Uint8Array.from({ length: ACROSS * DOWN }, (_, at) => {
-    const [r, g, b] = data.subarray(4 * at, 4 * at + 3), key = r << 16 | g << 8 | b;
-    if (!known.has(key)) {
-      const far = PALETTE.map((c) => (c[0] - r) ** 2 + (c[1] - g) ** 2 + (c[2] - b) ** 2);
-      known.set(key, far.indexOf(Math.min(...far)));
-    }
-    return known.get(key);
+    const far = PALETTE.map(([r, g, b]) => (r - data[4 * at]) ** 2 + (g - data[4 * at + 1]) ** 2 + (b - data[4 * at + 2]) ** 2);
+    return far.indexOf(Math.min(...far));
   });
 }
 
@@ -123,10 +119,7 @@ function placed(shape, { x, y, w, h }) {
   return { ...shape, points: shape.points.map((point) => scaled(point).map(Math.round)) };
 }
 
-function moved(shape, dx, dy) {
-  const { x, y, w, h } = boundsOf(shape);
-  return placed(shape, { x: x + dx, y: y + dy, w, h });
-}
+const moved = (shape, dx, dy, { x, y, w, h } = boundsOf(shape)) => placed(shape, { x: x + dx, y: y + dy, w, h });
 
 // A drawing as text for an address, and back. A picture that is no label map stays out of it.
 async function packed({ ground, shapes }, seed) {

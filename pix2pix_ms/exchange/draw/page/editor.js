@@ -5,7 +5,7 @@ const MEGAPIXELS = 20, STEP = 8, LABELS = NETWORK.input === "labels", KEYS = "12
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 let drawing, past = [], future = [], selected = -1, seed = NETWORK.seed;
 let tool = LABELS ? "rectangle" : "brush", kind = LABELS ? 2 : 4;
-let gesture = null, clip = null, copied = null, message = ["loading"], painting = 0;
+let gesture = null, clip = null, copied = null, message = ["loading"], painting = 0, busy = false, stale = false;
 
 // ---- what is shown ----
 const isError = () => /^no|^too/.test(message[0]);
@@ -53,7 +53,6 @@ function speak() {
 }
 
 // ---- the building: one request at a time, and the newest drawing next ----
-let busy = false, stale = false;
 async function build() {
   stale = true;
   if (busy) return;
@@ -84,13 +83,11 @@ function keep() {
 
 async function fromAddress(otherwise) {
   if (location.hash === mine) return;
-  let found = { drawing: otherwise, seed }, wrong = false;
-  try {
-    if (location.hash.length > 1) found = await unpacked(location.hash.slice(1));
-  } catch { wrong = true; }
-  seed = found.seed;
-  show(found.drawing, -1);
-  if (wrong) say("noDrawing");
+  const known = { drawing: otherwise, seed }, text = location.hash.slice(1);
+  const found = text ? await unpacked(text).catch(() => null) : known;
+  seed = (found ?? known).seed;
+  show((found ?? known).drawing, -1);
+  if (!found) say("noDrawing");
 }
 
 // ---- edits ----
@@ -127,7 +124,7 @@ const commands = {
   open: () => $("#file").click(),
   another() { seed = Math.floor(Math.random() * 1e9); show(drawing); },
   language() {
-    language = LANGUAGES.find((name) => name !== language);
+    language = language === "zh" ? "en" : "zh";
     try { localStorage.setItem("language", language); } catch { /* as in words.js */ }
     speak();
     paint();
@@ -152,14 +149,12 @@ async function openPicture(file) {
   try {
     await new Promise((resolve, reject) => Object.assign(picture, { onload: resolve, onerror: reject, src: address }));
     const pixels = picture.naturalWidth * picture.naturalHeight / 1e6;
-    if (pixels > MEGAPIXELS) return say("tooLarge", file.name, pixels.toFixed(1));
-    await picture.decode();
-    edit({ ground: LABELS ? nearest(picture) : picture, shapes: [] }, -1);
+    if (pixels > MEGAPIXELS) say("tooLarge", file.name, pixels.toFixed(1));
+    else edit({ ground: LABELS ? nearest(picture) : picture, shapes: [] }, -1);
   } catch {
     say("noImage", file.name);
-  } finally {
-    URL.revokeObjectURL(address);
   }
+  URL.revokeObjectURL(address);
 }
 
 // ---- pointers: mouse, touch and pen ----
@@ -217,7 +212,10 @@ stage.addEventListener("pointerdown", (event) => {
   if (!event.isPrimary || event.button || NETWORK.input === "picture") return;
   stage.setPointerCapture(event.pointerId);
   const start = pointOf(event), side = event.target.dataset.handle, before = drawing;
-  if (tool === "select" && !side) selected = hit(start);
+  if (tool === "select" && !side) {
+    selected = hit(start);
+    kind = drawing.shapes[selected]?.kind ?? kind;
+  }
   const change = side ? gestures.resize(start, side) : gestures[tool](start, event.altKey);
   const move = (to) => {
     drawing = before;
@@ -238,10 +236,10 @@ for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, 
   if (!gesture || !event.isPrimary) return;
   const { before, click } = gesture, next = name === "pointerup" ? drawing : before;
   gesture = null;
-  if (next === before) click();
   drawing = before;
-  if (next === before) show(before);
-  else edit(next);
+  if (next !== before) return edit(next);
+  click();
+  show(before);
 });
 
 // ---- buttons, keys, files ----
@@ -268,8 +266,7 @@ document.addEventListener("click", ({ target }) => {
 
 const withControl = {
   z: commands.undo, y: commands.redo, d: commands.copy,
-  c: () => { clip = drawing.shapes[selected] ?? clip; },
-  v: () => clip && addCopy(clip),
+  c: () => { clip = drawing.shapes[selected] ?? clip; }, v: () => clip && addCopy(clip),
 };
 const alone = {
   r: () => choose("rectangle"), b: () => choose("brush"), v: () => choose("select"), n: commands.another,
@@ -304,7 +301,9 @@ document.body.dataset.input = NETWORK.input;
 document.body.classList.toggle("quiet", !Object.keys(NETWORK.masks).length);
 document.documentElement.style.setProperty("--proportion", NETWORK.width / NETWORK.height);
 $("#name").textContent = NETWORK.name;
+frame.innerHTML = ["nw", "n", "ne", "e", "se", "s", "sw", "w"].map((side) => `<b data-handle="${side}"></b>`).join("");
 Object.assign(view, { width: 2 * ACROSS, height: 2 * DOWN });
 Object.assign(building, { width: NETWORK.width, height: NETWORK.height });
+if (!LABELS) $("#size").value = 1;
 speak();
 fromAddress(LABELS ? fromParts(NETWORK.facades[0]) : blank());

@@ -51,7 +51,6 @@ const WORDS = {
     white: "白", light: "浅灰", grey: "灰", dark: "深灰", black: "黑",
   },
 };
-const LANGUAGES = Object.keys(WORDS);
 let language = navigator.language.startsWith("zh") ? "zh" : "en";
 try { language = localStorage.getItem("language") ?? language; } catch { /* a page of its own may keep nothing */ }
 
