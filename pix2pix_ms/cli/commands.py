@@ -18,6 +18,7 @@ from pix2pix_ms.cli.options import (
     AT_LEAST_0,
     AT_LEAST_1,
     FROM,
+    PORT,
     Best,
     Device,
     Direction,
@@ -281,6 +282,44 @@ def export(
         dropout_seed=dropout_seed, direction=direction,
     ):  # fmt: skip
         say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+@declared(command)
+def draw(
+    *,
+    checkpoint: Annotated[Path | None, "File or run [checkpoints/facades-256]."] = None,
+    port: Annotated[int | None, "Of the page's address [8000]; 0: any that is free.", PORT] = None,
+    single_file: Annotated[Path | None, "Write the page to this file [of facades-128]."] = None,
+    force: Force = False,
+) -> None:
+    """Serve a page on which a drawing becomes a building while it is drawn, to this machine alone.
+
+    Boxes in the colours of CMP Facade are drawn, or pictures dropped on it; a network of grey or of
+    edges gets a pen. With --single-file the page holds the network, in 8 bits, and needs no server;
+    npm install onnxruntime-web has brought what runs it in a browser.
+    """
+    from pix2pix_ms.machine.files import check_new
+
+    if single_file is not None:
+        check_new(single_file, force=force)
+        if port is not None:
+            raise Pix2PixError(f"port {port}: expected none with --single-file; leave one out")
+    try:
+        from pix2pix_ms.exchange.draw import network, server
+        from pix2pix_ms.exchange.draw import single_file as writer
+    except ModuleNotFoundError as error:
+        raise Pix2PixError(
+            f"draw: expected the package {error.name}, found none; pip install {error.name}"
+        ) from error
+    shipped = Path(network.__file__).parents[3] / "checkpoints"
+    chosen = checkpoint or shipped / ("facades-256" if single_file is None else "facades-128")
+    if single_file is None:
+        with server.server_of(network.open_network(chosen), 8000 if port is None else port) as page:
+            say(f"draw at http://{server.HERE}:{page.server_port} (Ctrl-C ends it)")
+            page.serve_forever()
+    else:
+        writer.write(network.open_network(chosen), single_file)
+        say(f"{single_file}: {single_file.stat().st_size / 1e6:.1f} MB")
 
 
 @declared(command)

@@ -41,6 +41,7 @@ Best = Annotated[bool, "The best of a run, as --keep-best has kept it, not the l
 Force = Annotated[bool, "Replace what is there."]
 FROM = {"flag": "--from", "type": Place(path_type=str)}  # the settings have it as text
 AT_LEAST_0, AT_LEAST_1 = {"type": click.IntRange(0)}, {"type": click.IntRange(1)}
+PORT = {"type": click.IntRange(0, 65535)}
 
 
 def declared(group: click.Group, *settings: click.Option) -> Callable[[Function], click.Command]:

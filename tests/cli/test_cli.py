@@ -40,7 +40,7 @@ def images(tmp_path: Path) -> Path:
 
 def test_help_names_every_command_and_setting() -> None:
     words = output("--help")
-    names = "prepare train translate generate evaluate segmenter convert export download info"
+    names = "prepare train translate generate draw evaluate segmenter convert export download info"
     assert sorted(command.commands) == sorted(names.split())
     assert all(name in words for name in names.split())
     settings = output("train", "--help")
