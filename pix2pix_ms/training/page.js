@@ -2,21 +2,23 @@
 const CHINESE = {
   "epoch {}": "第 {} 轮", "epoch {} of {}": "第 {} 轮，共 {} 轮", "play": "播放", "pause": "暂停",
   "finished": "训练完成", "running": "训练中", "about {} left": "训练中，约剩 {}", "ended early": "提前结束",
-  "no new epoch for {}: interrupted?": "{}没有新的一轮：是否已中断？", "default": "默认值",
+  "no new epoch for {}: interrupted?": "{}没有新的一轮：是否已中断？", "default": "默认值", "cycle": "循环一致性",
   "trained on different data, so the held-out images are not the same": "训练数据不同，留出图像也不同",
-  "model": "模型", "data": "数据", "device": "设备", "each epoch": "每轮用时",
-  "altogether": "总用时", "cycle": "循环一致性", "all settings": "全部设置", "h": "小时", "min": "分", "s": "秒",
+  "model": "模型", "data": "数据", "device": "设备", "each epoch": "每轮用时", "altogether": "总用时",
+  "all settings": "全部设置", "h": "小时", "min": "分", "s": "秒", "losses": "损失", "other losses": "其他损失",
   "input, generated and target images": "输入（input）、生成（generated）和目标（target）图像",
   "images of A, translated to B and back; images of B, translated to A and back":
     "A 的图像、转换到 B、再转换回来；B 的图像、转换到 A、再转换回来",
   "generated images, where conditional a column for each class": "生成图像；条件 GAN 每个类别一列",
   "sources above, references on the left, each source in each reference's style":
     "上方为源图像（source），左侧为参考图像（reference），其余为各源图像换成各参考图像的风格",
-  "losses": "损失", "adversarial losses": "对抗损失", "other losses": "其他损失", "training": "训练",
-  "held out": "留出图像", "held out, L1 to the partner": "留出图像到配对图像的 L1", "style": "风格",
-  "L1, of values in [-1, 1]": "L1（取值在 [-1, 1]）", "there and back, L1": "往返 L1", "diversity": "多样性",
+  "adversarial losses": "对抗损失", "there and back, L1": "往返 L1", "training": "训练", "style": "风格",
+  "L1, of values in [-1, 1]": "L1（取值在 [-1, 1]）", "held out": "留出图像", "diversity": "多样性",
+  "held out, L1 to the partner": "留出图像到配对图像的 L1", "A to B": "A 到 B", "B to A": "B 到 A",
   "held-out SSIM": "留出图像 SSIM", "held-out PSNR": "留出图像 PSNR", "held-out KID": "留出图像 KID",
-  "D, real": "判别器，真实图像", "D, generated": "判别器，生成图像", "G, adversarial": "生成器，对抗",
+  "D, real": "判别器，真实图像", "D, generated": "判别器，生成图像", "G, adversarial": "生成器，对抗", "g": "生成器",
+  "d_real": "判别器，真实图像", "d_fake": "判别器，生成图像", "D, of A": "判别器 A", "D, of B": "判别器 B",
+  "G, of A": "生成器 A", "G, of B": "生成器 B", "identity a": "同一性 A", "identity b": "同一性 B",
   "training A": "训练 A", "held-out A": "留出 A", "training B": "训练 B", "held-out B": "留出 B",
 };
 const at = (id) => document.getElementById(id);
@@ -96,7 +98,7 @@ function panel({ title, lines, svg }) {
     curve.style.setProperty("--colour", `var(--0${colour})`);
     return curve;
   });
-  const heading = made("h2", {}, title.map((part) => say(part)).join(": "));
+  const heading = made("h2", {}, [...new Set(title)].map((part) => say(part)).join(": "));
   return made("div", {}, heading, plot, ...curves);
 }
 

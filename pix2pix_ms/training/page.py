@@ -96,12 +96,10 @@ def gathered(run: Run) -> Gathered:
     config, log, data = run.config(), run.log(), run.data()
     seconds = [row.get("seconds", 0.0) for row in log[1:]] or [0.0]
     task = MODELS[config.model].task_class()
-    curves = dict(task.panels())
+    curves = task.panels()
     drawn = {column for columns in curves.values() for column in columns.values()}
-    for column in log[0]:
-        if column.startswith(("loss_", "held_out_")) and column not in drawn:
-            name = column.replace("held_out", "held-out").replace("_", " ")
-            curves[name] = {name: column}
+    others = [name for name in log[0] if name.startswith("loss_") and name not in drawn]
+    named = {name.removeprefix("loss_").replace("_", " "): name for name in others}
     return {
         "config": json.loads(config.to_json()),
         "defaults": json.loads(type(config)().to_json()),
@@ -114,7 +112,7 @@ def gathered(run: Run) -> Gathered:
         "altogether": rounded(sum(seconds)),
         "last": len(log) - 1,
         "log": {column: [rounded(row[column]) for row in log] for column in log[0]},
-        "curves": curves,
+        "curves": {**curves, "other losses": {**curves.get("other losses", {}), **named}},
     }
 
 
