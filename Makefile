@@ -17,7 +17,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 help:  ## list these targets
 	@grep -E '^[a-z./-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
 
-train: .venv  ## train on procedural facades (preset quick) and say which picture to open
+train: .venv  ## train on procedural facades (preset quick) and say which page to open
 	$(BIN)/pix2pix-ms train --preset quick --out runs/quick-$$(date +%Y%m%d-%H%M%S)
 
 test: lint unit notebooks-test  ## everything CI runs: lint, types, unit tests, notebooks
@@ -25,7 +25,7 @@ test: lint unit notebooks-test  ## everything CI runs: lint, types, unit tests, 
 lint: .venv  ## ruff, mypy, and which room imports which
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-unit: .venv  ## the unit tests; it says which it skips without PyTorch
+unit: .venv  ## the unit tests; it says which it skips without PyTorch, or without a browser
 	$(BIN)/python -m pytest $(PARALLEL) tests
 
 fast: .venv  ## the quick unit tests: no notebooks, no child processes

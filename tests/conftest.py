@@ -2,11 +2,13 @@ import pix2pix_ms  # noqa: I001  (before mindspore: it prepares the process)
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import pytest
@@ -18,6 +20,7 @@ from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.pair_batches import TrainingData, training_data
 from pix2pix_ms.data.writing import write_record
 from pix2pix_ms.machine.process import give_back
+from pix2pix_ms.training import page
 from tests.runs import blank
 
 assert pix2pix_ms.__version__
@@ -25,7 +28,7 @@ assert pix2pix_ms.__version__
 # Files whose tests nearly all compile, train or start processes; elsewhere single ones are marked.
 SLOW = {
     *("check", "cli", "convert", "cyclegan", "every_model", "family", "gan", "old_runs"),
-    *("onnx", "parity", "peer", "pipeline", "platforms", "prepare", "process", "quality"),
+    *("onnx", "page", "parity", "peer", "pipeline", "platforms", "prepare", "process", "quality"),
     *("records", "report", "resnet", "segmenter", "stargan", "start_from", "step", "training"),
     *("translate", "wgan"),
 }
@@ -83,6 +86,21 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
     for task in {model.task_class() for model in MODELS.values()}:
         for name in ("sample_grid", "loss_curves"):
             monkeypatch.setattr(task, name, blank)
+    monkeypatch.setattr(page, "plot", lambda *_: "")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by Playwright, whose event loop would disturb the tests of other files."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("there is no browser: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

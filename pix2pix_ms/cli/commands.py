@@ -39,7 +39,7 @@ from pix2pix_ms.errors import Pix2PixError
 def command(debug: bool) -> None:
     """Translate images to images with pix2pix, in MindSpore.
 
-    A first look: `pix2pix-ms train`, then open the picture its last line names. With images of
+    A first look: `pix2pix-ms train`, then open the page its last line names. With images of
     your own: `pix2pix-ms prepare PAIRS RECORDS`, then `pix2pix-ms train --data RECORDS`.
     """
 
@@ -95,7 +95,7 @@ def train(
     distributed: Annotated[bool, "Train together with others, started by msrun."] = False,
     **settings: Any,
 ) -> None:
-    """Train a model and leave a run folder: config, log, sample grids, loss plot, checkpoints.
+    """Train a model and leave a run folder: config, log, sample grids, checkpoints, a page to open.
 
     Without --data pix2pix trains on procedural facades, made on the spot, cyclegan on facades and
     label maps without pairs, stargan on facades in several styles, and the others on handwritten
@@ -148,6 +148,23 @@ def resume_command(words: list[str]) -> str:
 def seed_or_each(text: str) -> Any:
     """Read a seed, or the word each."""
     return text if text == "each" else click.IntRange(0)(text)
+
+
+@declared(command)
+def report(
+    runs: tuple[Path, ...],
+    *,
+    out: Annotated[Path | None, "The file [report.html: in the run, for several here]."] = None,
+    force: Force = False,
+) -> None:
+    """Make the page of a run anew, or set several runs side by side on one.
+
+    It shows each epoch's sample grid, the curves and the settings in any browser, and needs no
+    other file. `train` leaves one in its run.
+    """
+    from pix2pix_ms.training.page import report as write_report
+
+    write_report(runs, out, force, say)
 
 
 @declared(command)

@@ -26,7 +26,7 @@ from pix2pix_ms.pix2pix.measures import quality
 from pix2pix_ms.pix2pix.measures.scores import Scores, evaluate
 from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.pix2pix.translate import Translator, Triple, triples
-from pix2pix_ms.training.figures import LogRow, loss_curves, sample_grid
+from pix2pix_ms.training.figures import PANELS, LogRow, Panels, loss_curves, sample_grid
 from pix2pix_ms.training.task import Batch, Task
 
 
@@ -97,6 +97,11 @@ class PairsTask(Task):
         # Not a critic's (wgan-gp), whose losses do not tell who wins.
         plays = self.config.gan_weight > 0 and not self.config.penalised
         return (("d_real", "d_fake"),) if plays else ()
+
+    @classmethod
+    def panels(cls) -> Panels:
+        alone = {name: {f"held-out {name}": f"held_out_{name.lower()}"} for name in ("PSNR", "KID")}
+        return {**PANELS, **alone}
 
     def loss_curves(self, log: Sequence[LogRow]) -> Figure:
         return loss_curves(log, self.config.gan_mode)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from pix2pix_ms.config.models import MODELS
 from pix2pix_ms.config.settings import Settings
 from pix2pix_ms.data.pair_batches import Data
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.machine import ranks
 from pix2pix_ms.machine.device import choose_device
 from pix2pix_ms.machine.files import appearing_whole, held
@@ -28,6 +28,7 @@ from pix2pix_ms.machine.process import give_back
 from pix2pix_ms.machine.signals import Handler, Stopped, interruptible
 from pix2pix_ms.training import checkpoints, health
 from pix2pix_ms.training.figures import LogRow
+from pix2pix_ms.training.page import Page
 from pix2pix_ms.training.run import Run, check_data, check_free, check_same, checked_log, log_sum
 from pix2pix_ms.training.task import Task
 
@@ -42,7 +43,7 @@ def train(
     stop_after: int | None = None,
     report: Callable[[str], None] = print,
 ) -> Run:
-    """Train a model and leave a run folder: config, log, samples, loss plot, checkpoints.
+    """Train a model and leave a run folder: config, log, samples, loss plot, page, checkpoints.
 
     Every rank calls this with the same arguments; the first one writes and reports.
 
@@ -111,6 +112,7 @@ class Trainer:
             check_data(run, data)
         self.task: Task = MODELS[config.model].task_class()(config, data)
         self.model = self.task.model
+        self.page = Page([run])
         self.log: list[LogRow] = []
         self.losses: list[Sequence[float]] = []
         parameters = self.model.parameters()
@@ -127,7 +129,8 @@ class Trainer:
     def fit(self, last: int, signals: Handler) -> None:
         """Train up to and including epoch `last`; raises as `train`."""
         if ranks.is_first():
-            self.run.begin(self.config, self.data.identity())
+            noted = self.data.identity() | {"device": choose_device(self.config.device)}
+            self.run.begin(self.config, noted)
             self.report(self.data.description)
         for epoch in range(len(self.log), last + 1):
             if ranks.is_first():
@@ -149,6 +152,8 @@ class Trainer:
             self.end_epoch(epoch, time.perf_counter() - began)
             if signals.noted is not None:
                 raise Stopped(f"{self.run.last} is saved; resume from it", signals.noted)
+        if ranks.is_first() and not self.run.page_file.is_file():  # of a run that has ended before
+            self.write_page()
 
     def batches(self, epoch: int) -> Any:
         """Return the remaining batches of an epoch, with a progress bar; epoch 0 has none."""
@@ -171,6 +176,7 @@ class Trainer:
             health.check_weights(self.task, epoch, self.run.last)
             self.draw(epoch)
             self.run.write_log(self.log)
+            self.write_page()
             if epoch and self.is_due(epoch, self.config.save_every):
                 self.save_generator(self.run.generator_file(epoch), epoch)
             if epoch and self.is_best():
@@ -213,6 +219,15 @@ class Trainer:
         if epoch:
             with appearing_whole(self.run.curves_file) as writing:
                 self.task.loss_curves(self.log).savefig(writing)
+
+    def write_page(self) -> None:
+        """Write the run's page; warn where anything but the disk prevents it."""
+        try:
+            self.page.write(self.run.page_file, live=len(self.log) <= self.config.epochs)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
+            self.report(f"warning: {self.run.page_file} is not written: {first_line(error)}")
 
     def is_best(self) -> bool:
         """Tell whether this epoch is the first with the best of the measure in `keep_best`."""

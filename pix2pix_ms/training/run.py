@@ -39,6 +39,7 @@ class Run:
         log_file: one row per epoch; row 0 is the untrained network.
         curves_file: the loss plot.
         warnings_file: a line for each warning; it exists only if there was one.
+        page_file: the page to open: sample grids, curves, settings, warnings.
         last: the checkpoint with everything a resume needs.
         best: the best network alone, by the held-out measure in `keep_best`.
         previous: the one before.
@@ -49,7 +50,7 @@ class Run:
         self.folder = folder
         self.config_file, self.data_file = folder / "config.json", folder / "data.json"
         self.log_file, self.curves_file = folder / "log.csv", folder / "losses.png"
-        self.warnings_file = folder / "warnings.txt"
+        self.warnings_file, self.page_file = folder / "warnings.txt", folder / "report.html"
         self.last, self.previous = checkpoints.last_of(folder), checkpoints.previous_of(folder)
         self.best = checkpoints.best_of(folder)
         self.saved: tuple[Path, Mapping[str, Any]] | None = None
@@ -118,11 +119,11 @@ class Run:
         replace_text(self.config_file, config.to_json())
 
     def data(self) -> dict[str, str]:
-        """Read what the run trains on: the record's path and the fingerprint."""
+        """Read what the run trains on: the record's path, the fingerprint, and what is noted."""
         try:
             data = json.loads(self.data_file.read_text())
-            place, fingerprint = self.folder / data["train"], str(data["fingerprint"])
-            return {"train": str(place), "fingerprint": fingerprint}
+            place, noted = self.folder / data["train"], {k: str(v) for k, v in data.items()}
+            return {**noted, "train": str(place), "fingerprint": str(data["fingerprint"])}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise Pix2PixError(
                 f"{self.data_file}: expected what the run trains on, found {error!r}; "
@@ -146,11 +147,14 @@ class Run:
 
     def warn(self, lines: list[str]) -> None:
         """Add lines to the warnings, except those of an epoch that is trained a second time."""
-        there = self.warnings_file.is_file()
-        known = self.warnings_file.read_text(errors="replace") if there else ""
-        fresh = [line for line in lines if line not in known.splitlines()]
+        known = self.warnings()
+        fresh = [line for line in lines if line not in known]
         if fresh:
-            replace_text(self.warnings_file, known + "".join(f"{line}\n" for line in fresh))
+            replace_text(self.warnings_file, "".join(f"{line}\n" for line in [*known, *fresh]))
+
+    def warnings(self) -> list[str]:
+        there = self.warnings_file.is_file()
+        return self.warnings_file.read_text(errors="replace").splitlines() if there else []
 
 
 def log_text(log: list[LogRow]) -> str:
@@ -216,7 +220,8 @@ def check_free(run: Run, resume: bool) -> None:
             )
         return
     samples, saved = run.sample_file(0).parent, run.last.parent
-    for place in (run.log_file, run.curves_file, run.warnings_file, samples, saved):
+    files = (run.log_file, run.curves_file, run.warnings_file, run.page_file)
+    for place in (*files, samples, saved):
         if place.is_file() or (place.is_dir() and any(place.iterdir())):
             raise Pix2PixError(
                 f"{place}: expected none where no run has begun, found one; move it away, or "

@@ -153,11 +153,12 @@ class Task(ABC):
         """Set what changes from epoch to epoch."""
         self.model.set_learning_rate(self.config.learning_rate_at(max(epoch, 1)))
 
-    def panels(self) -> Panels:
+    @classmethod
+    def panels(cls) -> Panels:
         """Return which curves to plot together: here all losses, and all measures."""
         return {
-            "losses": {name: f"loss_{name}" for name in self.losses},
-            "held out": {name: f"held_out_{name}" for name in self.measures},
+            "losses": {name: f"loss_{name}" for name in cls.losses},
+            "held out": {name: f"held_out_{name}" for name in cls.measures},
         }
 
     def loss_curves(self, log: Sequence[LogRow]) -> Figure:

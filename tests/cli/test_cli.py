@@ -29,7 +29,7 @@ SMALL = options(TINY | {"epochs": 2})
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("cli") / "run"
     said = output("train", *SMALL, "--facades", 6, "--out", folder)
-    assert said.splitlines()[-1].startswith(f"open {folder}/samples/epoch_002.png")
+    assert said.splitlines()[-1].startswith(f"open {folder}/report.html: every epoch's")
     return Run(folder)
 
 
@@ -40,7 +40,10 @@ def images(tmp_path: Path) -> Path:
 
 def test_help_names_every_command_and_setting() -> None:
     words = output("--help")
-    names = "prepare train translate generate draw evaluate segmenter convert export download info"
+    names = (
+        "prepare train report translate generate draw evaluate segmenter convert export download "
+    )
+    names += "info"
     assert sorted(command.commands) == sorted(names.split())
     assert all(name in words for name in names.split())
     settings = output("train", "--help")
@@ -112,6 +115,7 @@ def test_translate_takes_the_generator_that_ships(
         ("train --device Ascend", "device: expected Ascend, found only"),
         ("train --out {images}/facade_0.png", "{images}/facade_0.png"),
         ("prepare nowhere out", "nowhere: expected a folder of images"),
+        ("report {images}", "{images}: expected the folder of a run, found no config.json"),
         ("translate x.png --out out --checkpoint x.ckpt", "x.ckpt: expected a checkpoint, found"),
         ("segmenter --data {records} --out x.png", "x.png: expected a file to end in .ckpt"),
         ("convert {run} x.pth --discriminator ./x.pth", "x.pth: expected a file for the generator"),
@@ -149,6 +153,7 @@ OUTPUTS = {
     "convert": ("convert {run} {out}/g.pth", "g.pth"),
     "convert, both": ("convert {run} {out}/g.pth --discriminator {out}/d.pth", "d.pth"),
     "convert, back": ("convert {pth} {out}/g.ckpt", "g.ckpt"),
+    "report": ("report {run} --out {out}/x.html", "x.html"),
     "export": ("export {run} --out {out}/g.safetensors", "g.safetensors"),
     "export, config": ("export {run} --out {out}/g.safetensors", "config.json"),
     "export, graph": ("export {run} --out {out}/g.onnx", "g.onnx"),

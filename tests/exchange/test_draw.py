@@ -35,7 +35,6 @@ from pix2pix_ms.training.run import Run
 from tests.runs import REPOSITORY, environment, output, refusal, saved
 
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_npm = pytest.mark.skipif(
     not (REPOSITORY / PACKAGE).is_dir(), reason="needs npm install onnxruntime-web"
 )
@@ -186,17 +185,6 @@ def test_mistakes_are_one_line(
 
 
 # ---- the page, in a browser ----
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    playwright = pytest.importorskip("playwright.sync_api").sync_playwright().start()
-    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield chromium
-    chromium.close()
-    playwright.stop()
 
 
 class Sheet:

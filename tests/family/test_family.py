@@ -41,7 +41,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_a_run_is_as_pix2pixs_and_resumed_without_naming_the_model(run: Run) -> None:
     names = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*.*")}
     assert names > {
-        "config.json", "data.json", "log.csv", "losses.png", "checkpoints/last.ckpt",
+        "config.json", "data.json", "log.csv", "losses.png", "report.html", "checkpoints/last.ckpt",
         "checkpoints/epoch_002.ckpt",
         *(f"samples/epoch_{epoch:03d}.png" for epoch in range(3)),
     }  # fmt: skip

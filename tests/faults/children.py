@@ -21,7 +21,7 @@ from pix2pix_ms.cli.commands import main as command
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.pix2pix.step import Losses, Pix2Pix
 from pix2pix_ms.pix2pix.task import PairsTask, training_data
-from pix2pix_ms.training import checkpoints
+from pix2pix_ms.training import checkpoints, page
 from pix2pix_ms.training.epochs import train
 from tests.runs import blank
 
@@ -41,6 +41,7 @@ def cli(
     if slow:
         slow_down()
     PairsTask.sample_grid = PairsTask.loss_curves = blank  # type: ignore[assignment, method-assign]
+    page.plot = lambda *_: ""
     Pix2Pix.train_step = telling  # type: ignore[method-assign]
     sys.argv = ["pix2pix-ms", *words]
     command()

@@ -188,8 +188,8 @@ def test_records_elsewhere_are_found_from_wherever_the_run_is(
 
 
 def test_a_folder_with_other_files_is_not_trained_into(records: Path, tmp_path: Path) -> None:
-    files = ("log.csv", "losses.png", "warnings.txt", "data.json", "samples/mine.png",
-             "checkpoints/mine.ckpt")  # fmt: skip
+    files = ("log.csv", "losses.png", "warnings.txt", "data.json", "report.html",
+             "samples/mine.png", "checkpoints/mine.ckpt")  # fmt: skip
     for number, name in enumerate(files):
         folder = tmp_path / str(number)
         (folder / name).parent.mkdir(parents=True)

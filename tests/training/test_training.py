@@ -48,7 +48,7 @@ def copied(straight: Run, tmp_path: Path) -> Run:
 def test_a_run_leaves_what_the_readme_lists(straight: Run, eager: Config) -> None:
     files = {str(path.relative_to(straight.folder)) for path in straight.folder.rglob("*.*")}
     assert files == {
-        "config.json", "data.json", "log.csv", "losses.png", "checkpoints/last.ckpt",
+        "config.json", "data.json", "log.csv", "losses.png", "report.html", "checkpoints/last.ckpt",
         "checkpoints/previous.ckpt",
         "checkpoints/epoch_002.ckpt", "checkpoints/epoch_004.ckpt",
         *(f"samples/epoch_{epoch:03d}.png" for epoch in range(5)),

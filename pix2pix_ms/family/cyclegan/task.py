@@ -86,7 +86,8 @@ class UnpairedTask(DomainsTask):
     def generated(self) -> list[np.ndarray]:
         return [np.stack([row[column] for row in self.samples()]) for column in (1, 4)]
 
-    def panels(self) -> Panels:
+    @classmethod
+    def panels(cls) -> Panels:
         """Plot the adversarial losses, the cycles, and the distance to the true partners."""
         return {
             "adversarial losses": {

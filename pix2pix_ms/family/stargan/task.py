@@ -87,10 +87,11 @@ class StylesTask(DomainsTask):
     def generated(self) -> list[np.ndarray]:
         return [np.stack(row[1:]) for row in self.samples()[1:]]
 
-    def panels(self) -> Panels:
+    @classmethod
+    def panels(cls) -> Panels:
         titles = {
             "adversarial losses": ("d_latent", "d_reference", "g_latent", "g_reference"),
             "other losses": ("style", "diversity", "cycle"),
         }
         panels = {title: {n: f"loss_{n}" for n in names} for title, names in titles.items()}
-        return {**panels, "held out": {name: f"held_out_{name}" for name in self.measures}}
+        return {**panels, "held out": {name: f"held_out_{name}" for name in cls.measures}}
