@@ -1,8 +1,8 @@
 // Shows what page.py has put into this file, and looks at the file again while a run goes on.
 const CHINESE = {
   "epoch {}": "第 {} 轮", "epoch {} of {}": "第 {} 轮，共 {} 轮", "play": "播放", "pause": "暂停",
-  "finished": "训练完成", "running": "训练中", "about {} left": "训练中，约剩 {}", "ended early": "提前结束",
-  "no new epoch for {}: interrupted?": "{}没有新的一轮：是否已中断？", "default": "默认值", "cycle": "循环一致性",
+  "finished": "训练完成", "running": "训练中", "running, about {} left": "训练中，约剩 {}", "cycle": "循环一致性",
+  "no new epoch for {}: interrupted?": "{}没有新的一轮：是否已中断？", "default": "默认值", "ended early": "提前结束",
   "trained on different data, so the held-out images are not the same": "训练数据不同，留出图像也不同",
   "model": "模型", "data": "数据", "device": "设备", "each epoch": "每轮用时", "altogether": "总用时",
   "all settings": "全部设置", "h": "小时", "min": "分", "s": "秒", "losses": "损失", "other losses": "其他损失",
@@ -50,7 +50,8 @@ function state({ config, last, each }) {
   if (!data.live) return say("ended early");
   const late = age > (each ? Math.max(120, 3 * each) : 3600);
   if (late) return say("no new epoch for {}: interrupted?", duration(age));
-  return each ? say("about {} left", duration(Math.max(1, left * each - age))) : say("running");
+  if (!each) return say("running");
+  return say("running, about {} left", duration(Math.max(1, left * each - age)));
 }
 
 function show(wanted) {

@@ -35,7 +35,7 @@ class Run:
 
     Attributes:
         config_file: the settings, as JSON.
-        data_file: the record trained on, what is held out of it, and their fingerprint, as JSON.
+        data_file: what is trained on and what held out, their fingerprint, and the device, as JSON.
         log_file: one row per epoch; row 0 is the untrained network.
         curves_file: the loss plot.
         warnings_file: a line for each warning; it exists only if there was one.

@@ -163,10 +163,8 @@ def test_every_word_has_its_chinese() -> None:
     tasks = [model.task_class() for model in MODELS.values()]
     words = re.findall(r'say\("([^"]+)"', script)
     words += [title for task in tasks for title in (task.sample_words, *task.panels())]
-    words += [
-        *PairsTask.panels()["adversarial losses"],
-        *UnpairedTask.panels()["adversarial losses"],
-    ]
+    for task in (PairsTask, UnpairedTask):
+        words += task.panels()["adversarial losses"]
     assert [each for each in words if each not in chinese and not each.isupper()] == []
 
 
