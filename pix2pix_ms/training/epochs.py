@@ -240,8 +240,7 @@ class Trainer:
 
     def save_generator(self, path: Path, epoch: int) -> None:
         parameters, config = checkpoints.plain(self.model.inference_parameters(), self.config)
-        position = {"epoch": epoch, "step": self.model.step}
-        checkpoints.save(parameters.values(), path, config, **position)
+        checkpoints.save(parameters.values(), path, config, epoch=epoch, step=self.model.step)
 
     def save(self, **within: np.ndarray) -> None:
         """Save everything a resume needs as the last checkpoint; that becomes the previous one."""

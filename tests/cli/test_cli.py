@@ -117,7 +117,7 @@ def test_translate_takes_the_generator_that_ships(
         ("prepare nowhere out", "nowhere: expected a folder of images"),
         ("report {images}", "{images}: expected the folder of a run, found no config.json"),
         ("translate x.png --out out --checkpoint x.ckpt", "x.ckpt: expected a checkpoint, found"),
-        ("segmenter --data {records} --out x.png", "x.png: expected a file to end in .ckpt"),
+        ("segmenter --data {records} --out x.png", "x.png: expected a name ending in .ckpt"),
         ("convert {run} x.pth --discriminator ./x.pth", "x.pth: expected a file for the generator"),
         ("download nothing", "data set: expected one of"),
         ("info --device CPU", "--device CPU: expected --check"),
