@@ -19,6 +19,7 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.builtin import facade_pairs
 from pix2pix_ms.data.pair_batches import TrainingData, training_data
 from pix2pix_ms.data.writing import write_record
+from pix2pix_ms.errors import first_line
 from pix2pix_ms.machine.process import give_back
 from pix2pix_ms.training import page
 from tests.runs import blank
@@ -98,7 +99,10 @@ def browser() -> Iterator[Any]:
     if found is None:
         pytest.skip("there is no browser: apt-get install chromium")
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        try:
+            started = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        except playwright.Error as error:
+            pytest.skip(f"{found} does not start: {first_line(error)}")
         yield started
         started.close()
 

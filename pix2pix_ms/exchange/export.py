@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import appearing_whole, check_new, replace_text
+from pix2pix_ms.machine.files import appearing_whole, check_new, held, replace_text
 from pix2pix_ms.training import checkpoints, weights
 
 SEGMENTER = ("segmenter",)
@@ -71,7 +71,7 @@ def checkpoint_for(out: Path, force: bool = False) -> Iterator[tuple[Path, list[
     if out in files[-1:]:
         yield out, files
         return
-    with TemporaryDirectory() as place:
+    with held(out, is_file=True), TemporaryDirectory() as place:
         checkpoint = Path(place) / f"network{checkpoints.SUFFIX}"
         yield checkpoint, files
         export(checkpoint, out, force)

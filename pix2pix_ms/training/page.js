@@ -77,7 +77,7 @@ function show(wanted) {
 
 function play(on) {
   clearInterval(playing);
-  const next = () => (epoch < newest() ? show(epoch + 1) : play(false));
+  const next = () => { show(epoch + 1); if (epoch >= newest()) play(false); };
   if (on && epoch === newest()) show(0);
   playing = on ? setInterval(next, Math.min(500, 20000 / newest())) : 0;
   at("play").textContent = on ? "❚❚" : "▶";
@@ -166,10 +166,11 @@ onkeydown = (key) => {
   const places = { ArrowLeft: epoch - 1, ArrowRight: epoch + 1, Home: 0, End: newest() };
   if (!(key.key in places) || key.altKey || key.ctrlKey || key.metaKey) return;
   key.preventDefault();
+  play(false);
   show(places[key.key]);
 };
 at("language").onclick = () => build(!chinese);
 at("play").onclick = () => play(!playing);
-at("slider").oninput = () => show(Number(at("slider").value));
-if (location.search === "?look") parent.postMessage({ text, modified }, "*");
+at("slider").oninput = () => { play(false); show(Number(at("slider").value)); };
+if (location.search === "?look") parent.postMessage({ text, modified }, location.protocol === "file:" ? "*" : location.origin);
 else build();

@@ -26,7 +26,7 @@ from pix2pix_ms.data.facades import COLOURS, PALETTE, classes_of, facade
 from pix2pix_ms.data.pair_batches import training_data
 from pix2pix_ms.exchange.draw.network import Network, input_of, open_network
 from pix2pix_ms.exchange.draw.server import LONGEST, SEEDS, server_of
-from pix2pix_ms.exchange.draw.single_file import PACKAGE, quantised
+from pix2pix_ms.exchange.draw.single_file import PACKAGE, TRIED, is_whole, quantised
 from pix2pix_ms.pix2pix.nets.unet import UNet
 from pix2pix_ms.pix2pix.translate import Translator
 from pix2pix_ms.training import checkpoints
@@ -36,7 +36,7 @@ from tests.runs import REPOSITORY, environment, output, refusal, saved
 
 pytestmark = pytest.mark.slow
 needs_npm = pytest.mark.skipif(
-    not (REPOSITORY / PACKAGE).is_dir(), reason="needs npm install onnxruntime-web"
+    not is_whole(REPOSITORY / PACKAGE), reason=f"needs npm install onnxruntime-web@{TRIED}"
 )
 
 
@@ -173,7 +173,7 @@ def test_mistakes_are_one_line(
     refusal("draw", "--checkpoint", SHIPPED_SEGMENTER, about=SHIPPED_SEGMENTER)
     monkeypatch.chdir(tmp_path)
     words = ("draw", "--checkpoint", checkpoint, "--single-file", page)
-    assert refusal(*words, about=tmp_path).endswith("run npm install onnxruntime-web")
+    assert refusal(*words, about=tmp_path).endswith(f"run npm install onnxruntime-web@{TRIED}")
     assert refusal(*words, "--port", 1, about="port 1: expected none with --single-file")
     page.write_text("mine")
     assert "exists" in refusal(*words, about=page)
@@ -239,8 +239,8 @@ class Sheet:
 
     def drawing(self) -> list[Any]:
         """Seed, ground and shapes, from the address, once that is the newest."""
-        self.page.wait_for_timeout(350)
-        text = self.page.url.split("#")[1]
+        self.page.wait_for_selector("body[data-kept=yes]")
+        text = self.page.evaluate("location.hash")[1:]
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         return list(json.loads(zlib.decompress(packed, -15)))
 

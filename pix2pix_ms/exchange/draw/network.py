@@ -115,7 +115,7 @@ def input_of(config: Any, path: Path) -> str:
     if config.input_channels < 3:
         return "pen"
     with suppress(Pix2PixError, IndexError):
-        pairs = training_data(Path(Run(path.parents[1]).data()["train"]), config.seed)
+        pairs = training_data(Path(Run(path.absolute().parents[1]).data()["train"]), config.seed)
         if not label_maps(pairs.train)[NETWORK_COLUMNS[config.direction].index("x")]:
             return "picture"
     return "labels"

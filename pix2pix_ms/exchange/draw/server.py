@@ -2,17 +2,17 @@
 
 import json
 import re
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from pix2pix_ms.data.facades import PALETTE
 from pix2pix_ms.data.facades.building import build
 from pix2pix_ms.data.facades.geometry import Shape
-from pix2pix_ms.errors import Pix2PixError
+from pix2pix_ms.errors import Pix2PixError, first_line
 from pix2pix_ms.exchange.draw.network import Network
 
 HERE = "127.0.0.1"
@@ -35,9 +35,9 @@ def page(network: Network, script: str, blocks: str = "") -> str:
     }  # fmt: skip
     scripts = [f"const NETWORK = {json.dumps(facts)};".replace("<", r"\u003c")]
     for name in ("words.js", "drawing.js", script, "editor.js"):
-        scripts.append((folder / name).read_text())
-    html = (folder / "page.html").read_text()
-    html = html.replace("<!--STYLE-->", (folder / "page.css").read_text())
+        scripts.append((folder / name).read_text(encoding="utf-8"))
+    html = (folder / "page.html").read_text(encoding="utf-8")
+    html = html.replace("<!--STYLE-->", (folder / "page.css").read_text(encoding="utf-8"))
     return html.replace("<!--BLOCKS-->", blocks).replace("<!--SCRIPT-->", "\n".join(scripts))
 
 
@@ -72,24 +72,26 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Give what the network makes of an image, both as rows of RGBA bytes."""
         (place, seed), shape = self.asked(), (*self.network.shape, 4)
-        length = self.headers.get("Content-Length", "")
-        if place and not (length.isdecimal() and int(length) <= LONGEST):
-            self.refuse(413, f"expected at most {LONGEST} bytes, found {length or 'no length'}")
-        elif place and not (place == "/building" and int(length) == np.prod(shape)):
+        length, size = self.headers.get("Content-Length", ""), int(np.prod(shape))
+        most = max(LONGEST, size)
+        if place and not (re.fullmatch(r"\d{1,12}", length) and int(length) <= most):
+            self.refuse(413, f"expected at most {most} bytes, found {length[:12] or 'no length'}")
+        elif place and not (place == "/building" and int(length) == size):
             self.refuse(400, f"expected an image of {shape} at /building, found {length} bytes")
-        elif place:
-            image = np.frombuffer(self.rfile.read(int(length)), np.uint8).reshape(shape)
+        elif place and len(body := self.rfile.read(size)) == size:
+            image = np.frombuffer(body, np.uint8).reshape(shape)
             self.answer(200, self.network(image, seed).tobytes(), "application/octet-stream")
 
     def asked(self) -> tuple[str, int]:
         """Return path and seed of a request; of another page's no path: it is refused."""
-        here, url = f"{HERE}:{self.connection.getsockname()[1]}", urlsplit(self.path)
+        here = f"{HERE}:{self.connection.getsockname()[1]}".removesuffix(":80")
         origin = self.headers.get("Origin", f"http://{here}")
         if self.headers.get("Host") != here or origin != f"http://{here}":
             self.refuse(403, f"expected the page at http://{here}, found another")
             return "", 0
-        seed = re.fullmatch(r"seed=(\d{1,9})", url.query)
-        return url.path, int(seed[1]) if seed else 0
+        path, _, query = self.path.partition("?")
+        seed = re.fullmatch(r"seed=(\d{1,16})", query)
+        return path, int(seed[1]) if seed else 0
 
     def refuse(self, status: int, line: str) -> None:
         self.close_connection = True  # what else was sent is not read
@@ -109,6 +111,15 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """A server that says nothing of a page that was closed while it waited."""
+
+    def handle_error(self, *_: object) -> None:
+        error = sys.exception()
+        if error and not isinstance(error, OSError):
+            print(f"warning: a request failed: {first_line(error)}", file=sys.stderr)
+
+
 def server_of(network: Network, port: int) -> ThreadingHTTPServer:
     """Return a server of the network's page; port 0 is any that is free.
 
@@ -117,7 +128,7 @@ def server_of(network: Network, port: int) -> ThreadingHTTPServer:
     """
     known = {"network": network, "html": page(network, "served.js").encode()}
     try:
-        return ThreadingHTTPServer((HERE, port), type("Handler", (Handler,), known))
+        return Server((HERE, port), type("Handler", (Handler,), known))
     except OSError as error:
         raise Pix2PixError(
             f"port {port}: expected a free one, found: {error.strerror}; choose another with --port"

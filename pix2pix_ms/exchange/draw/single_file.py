@@ -14,6 +14,7 @@ from pix2pix_ms.machine.files import appearing_whole
 
 PACKAGE = Path("node_modules/onnxruntime-web/dist")
 RUNTIME = {"runtime": "ort.wasm.bundle.min.mjs", "wasm": "ort-wasm-simd-threaded.wasm"}
+TRIED = "1.30.0"  # its release
 SMALL = 100_000  # kernels of fewer numbers stay as they are: in 8 bits they cost 6 dB
 
 
@@ -24,11 +25,11 @@ def write(network: Network, out: Path) -> None:
         Pix2PixError: if onnxruntime for browsers is not installed, or the network adds colours.
     """
     here = Path.cwd()
-    found = [each for each in (here, *here.parents) if (each / PACKAGE / RUNTIME["wasm"]).is_file()]
+    found = [each for each in (here, *here.parents) if is_whole(each / PACKAGE)]
     if not found:
         raise Pix2PixError(
             f"{here / PACKAGE}: expected onnxruntime for browsers there or in a folder above, "
-            "found none; run npm install onnxruntime-web"
+            f"found none; run npm install onnxruntime-web@{TRIED}"
         )
     if network.config.target_channels == 2:
         raise Pix2PixError(
@@ -42,7 +43,12 @@ def write(network: Network, out: Path) -> None:
         text = base64.b64encode(gzip.compress(data, mtime=0)).decode()
         blocks += f'<script type="text/plain" id="{name}">{text}</script>\n'
     with appearing_whole(out) as writing:
-        writing.write_text(page(network, "alone.js", blocks))
+        writing.write_text(page(network, "alone.js", blocks), encoding="utf-8")
+
+
+def is_whole(package: Path) -> bool:
+    """Return whether all that is taken of onnxruntime-web is there."""
+    return all((package / file).is_file() for file in RUNTIME.values())
 
 
 def quantised(model: bytes) -> bytes:

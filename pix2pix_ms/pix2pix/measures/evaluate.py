@@ -89,11 +89,12 @@ def chose(record: Path, checkpoint: Path, config: Config) -> bool:
     run = Run(checkpoint.absolute().parent.parent)
     if checkpoint.absolute() != run.best or not run.data_file.is_file():
         return False
-    if not (train := Path(run.data()["train"])).exists():
+    try:
+        held_out = training_data(Path(run.data()["train"]), config.seed).held_out
+        pairs = rows_of(held_out.record.dataset(held_out.indices), held_out.record.path)
+        known = {pixels_of(*(row[column] for column in COLUMNS)) for row in pairs}
+    except Pix2PixError:  # they are gone or damaged
         return False
-    held_out = training_data(train, config.seed).held_out
-    pairs = rows_of(held_out.record.dataset(held_out.indices), held_out.record.path)
-    known = {pixels_of(*(row[column] for column in COLUMNS)) for row in pairs}
     return any(pixels_of(pair.a, pair.b) in known for pair in read_record(record))
 
 

@@ -78,7 +78,12 @@ async function build() {
 let keeping = 0, mine = null;
 function keep() {
   clearTimeout(keeping);
-  keeping = setTimeout(async () => history.replaceState(null, "", mine = `#${await packed(drawing, seed)}`), 250);
+  document.body.dataset.kept = "";
+  keeping = setTimeout(async () => {
+    const kept = drawing;
+    history.replaceState(null, "", mine = `#${await packed(drawing, seed)}`);
+    if (kept === drawing) document.body.dataset.kept = "yes";
+  }, 250);
 }
 
 async function fromAddress(otherwise) {
@@ -266,7 +271,7 @@ document.addEventListener("click", ({ target }) => {
 
 const withControl = {
   z: commands.undo, y: commands.redo, d: commands.copy,
-  c: () => { clip = drawing.shapes[selected] ?? clip; }, v: () => clip && addCopy(clip),
+  c: () => { clip = drawing.shapes[selected]; },
 };
 const alone = {
   r: () => choose("rectangle"), b: () => choose("brush"), v: () => choose("select"), n: commands.another,
@@ -274,7 +279,8 @@ const alone = {
 };
 function actionOf({ key, code, shiftKey, ctrlKey, metaKey, altKey, target }) {
   const name = key.toLowerCase(), shape = drawing.shapes[selected], step = shiftKey ? STEP : 1;
-  const digit = KEYS.indexOf({ Minus: "-", Equal: "=" }[code] ?? code.replace(/^Digit/, ""));
+  const digit = KEYS.indexOf({ Minus: "-", Equal: "=" }[code] ?? (code.replace(/^Digit/, "") || "none"));
+  if ((ctrlKey || metaKey) && name === "c" && !shape) return null;
   if (ctrlKey || metaKey) return name === "z" && shiftKey ? commands.redo : withControl[name];
   if (altKey || (target.type === "range" && key in ARROWS)) return null;
   if (key in ARROWS && shape) return () => edit(withShape(moved(shape, ...ARROWS[key].map((way) => way * step)), selected));
@@ -292,7 +298,10 @@ for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(
   document.body.classList.toggle("dropping", name === "dragover");
   if (name === "drop") openPicture(event.dataTransfer.files[0]);
 });
-document.addEventListener("paste", ({ clipboardData }) => openPicture(clipboardData.files[0]));
+document.addEventListener("paste", ({ clipboardData }) => {
+  if (clipboardData?.files[0]) openPicture(clipboardData.files[0]);
+  else if (clip) addCopy(clip);
+});
 $("#file").addEventListener("change", ({ target }) => openPicture(target.files[0]).then(() => { target.value = ""; }));
 window.addEventListener("hashchange", () => fromAddress(drawing));
 
