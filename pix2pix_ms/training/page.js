@@ -80,8 +80,7 @@ function play(on) {
   const next = () => { show(epoch + 1); if (epoch >= newest()) play(false); };
   if (on && epoch === newest()) show(0);
   playing = on ? setInterval(next, Math.min(500, 20000 / newest())) : 0;
-  at("play").textContent = on ? "❚❚" : "▶";
-  at("play").title = say(on ? "pause" : "play");
+  Object.assign(at("play"), { textContent: on ? "❚❚" : "▶", title: say(on ? "pause" : "play") });
 }
 
 function figure(run) {

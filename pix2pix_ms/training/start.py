@@ -66,10 +66,8 @@ def start(
     except KeyboardInterrupt as stopped:
         words = interruption(run, again) if ranks.is_first() else "interrupted"
         raise Stopped(words, getattr(stopped, "number", signal.SIGINT)) from None
-    if run.page_file.is_file():
-        say(f"open {run.page_file}: every epoch's {task.sample_words}; losses, settings")
-    else:
-        say(f"open {run.sample_file(config.epochs)}: {task.sample_words}")
+    shown = run.page_file if run.page_file.is_file() else run.sample_file(config.epochs)
+    say(f"open {shown}: every epoch's {task.sample_words}; losses, settings")
 
 
 def check_given(given: Mapping[str, Any], model: str, data: Path | None) -> None:
