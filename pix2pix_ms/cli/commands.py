@@ -315,7 +315,7 @@ def draw(
     edges gets a pen. With --single-file the page holds the network, in 8 bits, and needs no server;
     npm install onnxruntime-web has brought what runs it in a browser.
     """
-    from pix2pix_ms.machine.files import check_new
+    from pix2pix_ms.machine.files import SHIPPED, SHIPPED_GENERATOR, check_new
 
     if single_file is not None:
         check_new(single_file, force=force)
@@ -328,8 +328,7 @@ def draw(
         raise Pix2PixError(
             f"draw: expected the package {error.name}, found none; pip install {error.name}"
         ) from error
-    shipped = Path(network.__file__).parents[3] / "checkpoints"
-    chosen = checkpoint or shipped / ("facades-256" if single_file is None else "facades-128")
+    chosen = checkpoint or (SHIPPED_GENERATOR if single_file is None else SHIPPED / "facades-128")
     if single_file is None:
         with server.server_of(network.open_network(chosen), 8000 if port is None else port) as page:
             say(f"draw at http://{server.HERE}:{page.server_port} (Ctrl-C ends it)")

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from pix2pix_ms.config.settings import Direction
 from pix2pix_ms.errors import Pix2PixError
-from pix2pix_ms.machine.files import appearing_whole, check_new, held, replace_text
+from pix2pix_ms.machine.files import appearing_whole, check_new, check_suffix, held, replace_text
 from pix2pix_ms.training import checkpoints, weights
 
 SEGMENTER = ("segmenter",)
@@ -60,15 +60,10 @@ def checkpoint_for(out: Path, force: bool = False) -> Iterator[tuple[Path, list[
     Raises:
         Pix2PixError: if `out` has another ending, or a file exists.
     """
-    endings = (checkpoints.SUFFIX, weights.SUFFIX)
-    if out.suffix not in endings:
-        raise Pix2PixError(
-            f"{out}: expected a name ending in {' or '.join(endings)}, found "
-            f"{out.suffix or 'no ending'}; change it"
-        )
+    check_suffix(out, (checkpoints.SUFFIX, weights.SUFFIX), "change it")
     files = [out] if out.suffix == checkpoints.SUFFIX else [out, beside(out)]
     check_new(*files, force=force)
-    if out in files[-1:]:
+    if out.suffix == checkpoints.SUFFIX:
         yield out, files
         return
     with held(out, is_file=True), TemporaryDirectory() as place:
@@ -84,14 +79,9 @@ def beside(out: Path) -> Path:
 
 def format_of(out: Path, kind: Format | None) -> Format:
     """Return the format a path ends in, which is `kind`, if given."""
-    wanted = (kind,) if kind else FORMATS
-    for name in wanted:
-        if out.suffix == f".{name}":
-            return name
-    raise Pix2PixError(
-        f"{out}: expected a name ending in {' or '.join(f'.{name}' for name in wanted)}, found "
-        f"{out.suffix or 'no ending'}; change --out" + " or --format" * bool(kind)
-    )
+    endings = {f".{name}": name for name in ((kind,) if kind else FORMATS)}
+    check_suffix(out, endings, "change --out" + " or --format" * bool(kind))
+    return endings[out.suffix]
 
 
 def export_graph(

@@ -18,11 +18,12 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.exchange.export import checkpoint_for
 from pix2pix_ms.exchange.pytorch_names import RESNET, SEEN, UNET, State, infer, reference_names
 from pix2pix_ms.machine import pytorch_file
-from pix2pix_ms.machine.files import check_new
+from pix2pix_ms.machine.files import check_new, check_suffix
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.step import generator_of
 from pix2pix_ms.training import checkpoints, weights
 
+WAYS = f"conversion goes from {pytorch_file.SUFFIXES[0]} to {checkpoints.SUFFIX} or back"
 NOT_INFERRED = ("size", "direction", "dropout")
 
 
@@ -49,15 +50,15 @@ def convert(
     from_torch = source.suffix in pytorch_file.SUFFIXES
     direction = None if from_torch else settings.pop("direction", None)  # of CycleGAN's two
     if not source.is_dir():
-        check_suffix(source, (*pytorch_file.SUFFIXES, checkpoints.SUFFIX, weights.SUFFIX))
+        check_suffix(source, (*pytorch_file.SUFFIXES, checkpoints.SUFFIX, weights.SUFFIX), WAYS)
     if discriminator:
-        check_suffix(discriminator, pytorch_file.SUFFIXES)
+        check_suffix(discriminator, pytorch_file.SUFFIXES, WAYS)
     if from_torch:
         sources = [source, discriminator] if discriminator else [source]
         with checkpoint_for(out, force) as (checkpoint, written):
             known = to_checkpoint(sources, checkpoint, settings)
         return [f"{file}: {listed(known)}" for file in written]
-    check_suffix(out, pytorch_file.SUFFIXES)
+    check_suffix(out, pytorch_file.SUFFIXES, WAYS)
     check_new(*filter(None, (out, discriminator)), force=force)
     for name in settings:
         raise Pix2PixError(
@@ -66,16 +67,6 @@ def convert(
         )
     files = from_checkpoint(source, out, discriminator, direction)
     return [f"{path}: {kind}" for kind, path in files.items()]
-
-
-def check_suffix(path: Path, wanted: tuple[str, ...]) -> None:
-    """Refuse a file with another ending."""
-    if path.suffix not in wanted:
-        raise Pix2PixError(
-            f"{path}: expected a name ending in {' or '.join(wanted)}, found "
-            f"{path.suffix or 'no ending'}; conversion goes from {pytorch_file.SUFFIXES[0]} to "
-            f"{checkpoints.SUFFIX} or back"
-        )
 
 
 def listed(settings: Mapping[str, Any]) -> str:

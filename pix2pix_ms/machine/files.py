@@ -13,6 +13,10 @@ from filelock import FileLock, Timeout
 
 from pix2pix_ms.errors import Pix2PixError
 
+# The networks in a clone of the repository; an installed package does not have them.
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
+SHIPPED_GENERATOR = SHIPPED / "facades-256"
+
 LOCK = ".pix2pix_ms.lock"
 LONGEST_NAME = 255  # bytes, on the file systems in use
 
@@ -127,3 +131,12 @@ def held(place: Path, is_file: bool = False) -> Iterator[None]:
         if made:
             with suppress(OSError):  # there is something in it
                 folder.rmdir()
+
+
+def check_suffix(path: Path, wanted: Iterable[str], advice: str) -> None:
+    """Refuse a file with another ending."""
+    if path.suffix not in (wanted := tuple(wanted)):
+        raise Pix2PixError(
+            f"{path}: expected a name ending in {' or '.join(wanted)}, found "
+            f"{path.suffix or 'no ending'}; {advice}"
+        )

@@ -4,6 +4,8 @@ from enum import IntEnum
 
 import numpy as np
 
+DROPOUT_RATE = 0.5
+
 
 class Stream(IntEnum):
     """What random numbers are for; each use draws from a stream of its own."""
@@ -26,3 +28,8 @@ def random(seed: int, stream: Stream, *position: int) -> np.random.Generator:
     rewind an existing layer (2.8).
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, stream, *position))))
+
+
+def dropout(uniform: np.ndarray) -> np.ndarray:
+    """Return a mask of inverted dropout for numbers drawn in [0, 1): float32, entries 0 or 2."""
+    return (uniform >= DROPOUT_RATE).astype(np.float32) / (1 - DROPOUT_RATE)

@@ -16,7 +16,7 @@ from pix2pix_ms.config.models import MODELS, imported, settings_from_json
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction, Settings
 from pix2pix_ms.errors import DamagedError, Pix2PixError
-from pix2pix_ms.machine.files import appearing_whole
+from pix2pix_ms.machine.files import SHIPPED, SHIPPED_GENERATOR, appearing_whole
 from pix2pix_ms.training import weights as weights_file
 
 CHECKSUM = b"crc_num"  # a checkpoint ends with this and ten bytes of the CRC-32
@@ -32,9 +32,6 @@ POSITION: dict[str, Callable[[Any], Any]] = {
 # The parameters that --from copies: those of networks, not of optimisers and image pools.
 NETWORK = re.compile("(generator|mapping|encoder|discriminator|average)[._]")
 
-# The networks in a clone of the repository; an installed package does not have them.
-SHIPPED = Path(__file__).parents[2] / "checkpoints"
-SHIPPED_GENERATOR = SHIPPED / "facades-256"
 SHIPPED_SEGMENTER = SHIPPED / "segmenter"
 
 

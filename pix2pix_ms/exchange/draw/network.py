@@ -1,6 +1,5 @@
 """The network behind the page: exported once, then run by onnxruntime without MindSpore."""
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.data.images import Pixels, channelled, from_pixels, to_pixels
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import appearing_whole
-from pix2pix_ms.machine.randomness import Stream, random
+from pix2pix_ms.machine.randomness import Stream, dropout, random
 
 MASK = "mask_"  # and a number: the names of dropout masks in the graph
 
@@ -41,11 +40,9 @@ class Network:
 
     def noise(self, seed: int) -> dict[str, np.ndarray]:
         """Draw the dropout masks of `translate --seed`: float32, entries 0 or 2."""
-        masks = {}
-        for name, shape in self.masks.items():
-            uniform = random(seed, Stream.INFERENCE, 0, int(name.removeprefix(MASK))).random
-            masks[name] = 2 * (uniform(shape, np.float32) >= 0.5).astype(np.float32)
-        return masks
+        numbers = {name: int(name.removeprefix(MASK)) for name in self.masks}
+        draws = {name: random(seed, Stream.INFERENCE, 0, n).random for name, n in numbers.items()}
+        return {name: dropout(draws[name](at, np.float32)) for name, at in self.masks.items()}
 
     def run(self, seen: Pixels, seed: int) -> np.ndarray:
         """Return G(x), float32 [C', H, W] in [-1, 1], of uint8 [H, W, C]."""
@@ -96,8 +93,7 @@ def exported(place: Path) -> bytes:
         entry = helper.make_tensor_value_info(mask.name, mask.data_type, mask.dims)
         model.graph.input.append(entry)
         model.graph.initializer.remove(mask)
-    facts = {"config": json.dumps(json.loads(config.to_json())), "input": input_of(config, path)}
-    helper.set_model_props(model, facts)
+    model.metadata_props.add(key="input", value=input_of(config, path))
     return bytes(model.SerializeToString())
 
 

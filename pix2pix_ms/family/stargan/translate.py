@@ -15,13 +15,14 @@ from pix2pix_ms.data.images import Pixels, channelled, fitted, from_pixels, read
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.stargan.generator import StyledGenerator
 from pix2pix_ms.family.stargan.networks import MappingNetwork, StyleEncoder
+from pix2pix_ms.machine import files
 from pix2pix_ms.machine.randomness import Stream, random
 from pix2pix_ms.pix2pix.optimisers import move_average
 from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, View, forward, unfitted, view_of
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.task import parameters_of
 
-SHIPPED = checkpoints.SHIPPED / "stargan-32"
+SHIPPED = files.SHIPPED / "stargan-32"
 
 
 class Averages:

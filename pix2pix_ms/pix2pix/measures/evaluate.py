@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.config.settings import Direction
-from pix2pix_ms.data.images import Pixels, to_image, to_pixels
+from pix2pix_ms.data.images import Pair, to_image, to_pixels
 from pix2pix_ms.data.pair_batches import (
     NETWORK_COLUMNS,
     Subset,
@@ -23,7 +23,7 @@ from pix2pix_ms.data.pair_batches import (
 from pix2pix_ms.data.prepare.prepare import write_splits
 from pix2pix_ms.data.prepare.recipe import DEFAULT, Recipe
 from pix2pix_ms.data.prepare.splits import found_splits
-from pix2pix_ms.data.records import COLUMNS, SUFFIX, Record, open_record, read_record, rows_of
+from pix2pix_ms.data.records import SUFFIX, Record, open_record, read_record
 from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.machine.files import check_new
 from pix2pix_ms.pix2pix.measures.report import Report, Target, measures_of
@@ -91,16 +91,16 @@ def chose(record: Path, checkpoint: Path, config: Config) -> bool:
         return False
     try:
         held_out = training_data(Path(run.data()["train"]), config.seed).held_out
-        pairs = rows_of(held_out.record.dataset(held_out.indices), held_out.record.path)
-        known = {pixels_of(*(row[column] for column in COLUMNS)) for row in pairs}
+        pairs = enumerate(read_record(held_out.record.path))
+        known = {pixels_of(pair) for number, pair in pairs if number in held_out.indices}
     except Pix2PixError:  # they are gone or damaged
         return False
-    return any(pixels_of(pair.a, pair.b) in known for pair in read_record(record))
+    return any(pixels_of(pair) in known for pair in read_record(record))
 
 
-def pixels_of(a: Pixels, b: Pixels) -> bytes:
+def pixels_of(pair: Pair) -> bytes:
     """Return what identifies a pair, whatever record it is in and by whatever name."""
-    return hashlib.sha256(a.tobytes() + b.tobytes()).digest()
+    return hashlib.sha256(pair.a.tobytes() + pair.b.tobytes()).digest()
 
 
 def recipe_for(config: Config) -> Recipe:

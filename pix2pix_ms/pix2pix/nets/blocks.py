@@ -8,12 +8,11 @@ from mindspore import Tensor, nn, ops
 
 from pix2pix_ms.config.settings import Norm
 from pix2pix_ms.machine.device import computes_on_cpu
-from pix2pix_ms.machine.randomness import Stream, random
+from pix2pix_ms.machine.randomness import Stream, dropout, random
 from pix2pix_ms.machine.ranks import Mean, draw, world
 from pix2pix_ms.training.weights import BOX
 
 KERNEL = 4
-DROPOUT_RATE = 0.5
 EPSILON = 1e-5
 MOMENTUM = 0.1  # weight of the batch in the moving statistics
 SLOPE = 0.2  # of LeakyReLU
@@ -222,7 +221,7 @@ def dropout_mask(shape: tuple[int, ...], seed: int, stream: Stream, *position: i
     sample = random(seed, stream, *position).random
     alone = stream is Stream.INFERENCE  # the first rank measures by itself
     uniform = sample(shape, dtype=np.float32) if alone else draw(shape, sample)
-    return Tensor((uniform >= DROPOUT_RATE).astype(np.float32) / (1 - DROPOUT_RATE))
+    return Tensor(dropout(uniform))
 
 
 def parameter(value: np.ndarray, name: str, trained: bool = True) -> ms.Parameter:

@@ -141,7 +141,7 @@ async function unpacked(text) {
   const check = (holds) => { if (!holds) throw new Error("no drawing"); };
   const known = (kind) => Number.isInteger(kind) && kind >= 0 && kind < PALETTE.length;
   const ground = typeof base === "string" ? Uint8Array.from(base, (sign) => sign.charCodeAt(0) - 97) : base;
-  check(Number.isInteger(seed) && seed >= 0 && Number.isSafeInteger(seed) && rows.length <= MOST_SHAPES);
+  check(Number.isSafeInteger(seed) && seed >= 0 && rows.length <= MOST_SHAPES);
   check(typeof ground === "number" ? known(ground) : ground.length === ACROSS * DOWN && ground.every(known));
   return { seed, drawing: { ground, shapes: rows.map(shapeOf) } };
 
