@@ -365,9 +365,9 @@ def test_the_first_facade_and_another_are_python_s(sheet: Sheet) -> None:
     expected = facade(SEEDS[0], 64).label_map
     same = (sheet.save("drawing")[..., :3] == expected).all(axis=2)
     assert same.mean() > 0.96, "but for edges, which are rounded to the grid first"
-    before = sheet.drawing()
-    with sheet.page.expect_response("**/facade?seed=*"):
-        sheet.page.click("[data-do=facade]")
+    before, address = sheet.drawing(), sheet.page.url
+    sheet.page.click("[data-do=facade]")
+    sheet.page.wait_for_function("address => location.href !== address", arg=address)
     assert sheet.drawing() != before
 
 
