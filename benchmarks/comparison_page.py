@@ -94,7 +94,8 @@ HISTOGRAMS = (
 )
 # The same row twice, with two seeds.
 OURS = ("L1 + cGAN", "L1 + cGAN, seed 1")
-SEEDS = (OURS, ("L1", "L1, seed 1"))
+SEEDS = (OURS, ("L1", "L1, seed 1"), ("cGAN", "cGAN, seed 1"))
+LOWER_IS_BETTER = ("kid",)
 PYTORCH = ("PyTorch, L1 + cGAN", "PyTorch, L1 + cGAN, seed 1")
 LAST = 5  # epochs, whose means are compared with PyTorch's
 
@@ -112,8 +113,16 @@ def page(found: Found, preparation: list[str]) -> str:
         *measures(found),
         *ceiling(found),
         "",
-        *orders(found, "segmentation", SEGMENTATION, "Per pixel / per class / class IoU"),
-        *orders(found, "histogram_intersection", HISTOGRAMS, "L / a / b"),
+        *orders(
+            found, "segmentation", SEGMENTATION, "Segmentation, per pixel / per class / class IoU"
+        ),
+        *orders(found, "histogram_intersection", HISTOGRAMS, "Histogram intersection, L / a / b"),
+        *orders(
+            found,
+            "kid",
+            SEGMENTATION,
+            "KID x 1000, by how much the better row's is lower, beside the paper's per pixel",
+        ),
         *beside_pytorch(found),
         *commands(found, preparation),
     ]
@@ -131,8 +140,10 @@ def joined(numbers: Iterable[float], form: str = ".3f") -> str:
 
 
 def generated(shown: dict[str, Any], measure: str) -> Numbers:
-    """Return the three numbers of a measure on the generated images."""
-    return tuple(entry["generated"] for entry in shown["scores"][measure].values())
+    """Return the numbers of a measure on the generated images: three, or KID alone."""
+    entry = shown["scores"][measure]
+    entries = [entry] if "generated" in entry else entry.values()
+    return tuple(each["generated"] for each in entries)
 
 
 def differences(first: Numbers, second: Numbers) -> Numbers:
@@ -143,7 +154,7 @@ def differences(first: Numbers, second: Numbers) -> Numbers:
 def measures(found: Found) -> list[str]:
     """Return the table of every measure."""
     head = ["run", "L1", "PSNR", "SSIM", "Lab histograms, L / a / b"]
-    head += ["segmentation, per pixel / per class / IoU", "in the paper", "minutes"]
+    head += ["KID x 1000", "segmentation, per pixel / per class / IoU", "in the paper", "minutes"]
     rows = []
     for name, shown in found.items():
         l1, psnr, ssim = (shown["scores"][key]["generated"] for key in ("l1", "psnr", "ssim"))
@@ -154,6 +165,7 @@ def measures(found: Found) -> list[str]:
                 f"{psnr:.2f}",
                 f"{ssim:.3f}",
                 joined(generated(shown, "histogram_intersection")),
+                f"{kid['generated']:.0f}" if (kid := shown["scores"].get("kid")) else "",
                 joined(generated(shown, "segmentation")),
                 in_the_paper(name),
                 f"{shown['minutes']:.1f}",
@@ -205,22 +217,28 @@ def verdict(paper: float, here: float, seeds: float) -> str:
 
 
 def orders(found: Found, measure: str, experiments: tuple[Published, ...], names: str) -> list[str]:
-    """Return the table that holds the order of the rows against the paper's."""
+    """Return the table that holds the order of the rows against the paper's.
+
+    Of measures that fall where pictures get better it gives how much lower the better row is.
+    """
+    found = {name: shown for name, shown in found.items() if shown["scores"].get(measure)}
     seeds, rows = spread(found, measure), []
+    form, sign = ("+.0f", -1) if measure in LOWER_IS_BETTER else ("+.3f", 1)
     for where, numbers, pairs in experiments:
         for better, worse in pairs:
             if seeds and {better, worse} <= found.keys():
-                paper = differences(numbers[better], numbers[worse])
-                here = differences(*(mean(found, name, measure) for name in (better, worse)))
+                means = (mean(found, name, measure) for name in (better, worse))
+                here = tuple(sign * value for value in differences(*means))
+                paper = differences(numbers[better], numbers[worse])[: len(here)]
                 said = " / ".join(map(verdict, paper, here, seeds))
                 published = f"{joined(paper, '+.2f')} ({where})"
-                rows.append([f"{better} over {worse}", published, joined(here, "+.3f"), said])
+                rows.append([f"{better} over {worse}", published, joined(here, form), said])
     if not rows or not seeds:
         return []
-    title = f"## {measure.replace('_', ' ').capitalize()}: is the order the paper's?"
+    title = f"## {names.split(',', maxsplit=1)[0]}: is the order the paper's?"
     told = (
-        f"{names}. Two seeds of one row (label map to photo) differ by up to {joined(seeds)}; rows "
-        "run with two seeds are compared by their means."
+        f"{names}. Two seeds of one row (label map to photo) differ by up to "
+        f"{joined(seeds, form[1:])}; rows run with two seeds are compared by their means."
     )
     head = ["difference", "in the paper", "here", "verdict"]
     return [title, "", told, "", *table(head, rows), ""]

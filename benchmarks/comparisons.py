@@ -4,27 +4,27 @@ FACADES is the folder of CMP facades in the pix2pix form (photo left, label map 
 train and val. OUT takes records, the segmenter and a run for each row; finished work is not done
 again, and an interrupted training goes on (a PyTorch one starts over). Every row has the same
 budget, the preset `cpu` with the paper's upsampling and patches. What was measured is written to
-COMPARISONS.md and comparisons.json beside this file, with the commands that made it;
-comparisons.jpg shows what rows generated for some held-out label maps. The rows called PyTorch need
-it: `make torch`.
+COMPARISONS.md and comparisons.json beside this file, with the commands that made it; rows that OUT
+does not have stay as they were recorded. comparisons.jpg, made once OUT has all that it shows, is
+what rows generate for procedural label maps. The rows called PyTorch need it: `make torch`.
 """
 
 import argparse
 import csv
 import json
 import shlex
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from benchmarks.comparison_page import PAPER, page
+from pix2pix_ms import Translator, facade, load_generator, resized
+from pix2pix_ms.data.facades import Pixels
 from pix2pix_ms.training.figures import DPI, image_grid
 
 HERE = Path(__file__).parent
@@ -45,6 +45,7 @@ ROWS: dict[str, Row] = {
     "cGAN": Row("--lambda-l1 0"),
     "L1 + cGAN, seed 1": Row("--seed 1"),
     "L1, seed 1": Row("--gan-weight 0 --seed 1"),
+    "cGAN, seed 1": Row("--lambda-l1 0 --seed 1"),
     "encoder-decoder, L1 + cGAN": Row("--no-skips"),
     "field 1, L1 + cGAN": Row("--n-layers 0"),
     "photo to labels, L1": Row("--gan-weight 0", to_labels=True),
@@ -57,7 +58,7 @@ ROWS: dict[str, Row] = {
     "PyTorch, L1 + cGAN": Row(pytorch=True),
     "PyTorch, L1 + cGAN, seed 1": Row("--seed 1", pytorch=True),
 }
-# Whose images the picture shows, and of which held-out pairs.
+# Whose images the picture shows, of which facades, and how large.
 PICTURED = (
     "L1",
     "cGAN",
@@ -68,7 +69,7 @@ PICTURED = (
     "field 16, L1 + cGAN",
     "whole image, L1 + cGAN",
 )
-HELD_OUT = ("1", "10", "100", "12")
+FACADES, TILE = (100_004, 100_007, 100_012, 100_013), 192
 PLACES = (Path("FACADES"), Path("OUT"))  # as the record calls them
 CURVES = ("held_out_l1", "held_out_psnr", "held_out_ssim")
 
@@ -108,7 +109,7 @@ def measurement(name: str, facades: Path, out: Path) -> Command:
     """Return the command that measures a row, once it is trained."""
     run, (checkpoint, _) = out / folder_name(name), training(name, facades, out)[-1]
     evaluate = ["pix2pix_ms", "evaluate", str(checkpoint), "--data", str(out / "records")]
-    evaluate += ["--json", str(run / "scores.json"), "--save-images", str(run / "images")]
+    evaluate += ["--json", str(run / "scores.json")]
     if not ROWS[name].to_labels:
         evaluate += ["--segmenter", str(out / "segmenter.ckpt")]
     return run / "scores.json", evaluate
@@ -128,7 +129,6 @@ def make(name: str, facades: Path, out: Path) -> None:
     for made, words in training(name, facades, out):
         if not made.is_file():  # a run folder may be there unfinished
             call(words)
-    shutil.rmtree(out / folder_name(name) / "images", ignore_errors=True)
     call(evaluate)
 
 
@@ -154,25 +154,28 @@ def recorded(commands: list[Command]) -> list[str]:
 
 
 def write(out: Path) -> None:
-    """Write down every row that is there."""
+    """Write down every row that is there, and those recorded before."""
+    record = HERE / "comparisons.json"
+    found = json.loads(record.read_text()) if record.exists() else {}
     done = [name for name in ROWS if (out / folder_name(name) / "scores.json").exists()]
-    found = {name: measured(name, out / folder_name(name)) for name in done}
-    (HERE / "comparisons.json").write_text(json.dumps(found, indent=1) + "\n")
+    found |= {name: measured(name, out / folder_name(name)) for name in done}
+    found = {name: found[name] for name in ROWS if name in found}
+    record.write_text(json.dumps(found, indent=1) + "\n")
     (HERE / "COMPARISONS.md").write_text(page(found, recorded(preparation(*PLACES))))
-    shown = {name: out / folder_name(name) / "images" for name in PICTURED if name in done}
-    if shown:
-        picture(shown).savefig(HERE / "comparisons.jpg", pil_kwargs={"quality": 90})
+    if set(PICTURED) <= set(done):
+        painters = {
+            name: Translator(*load_generator(out / folder_name(name))).image for name in PICTURED
+        }
+        picture(painters).savefig(HERE / "comparisons.jpg", pil_kwargs={"quality": 90})
 
 
-def picture(shown: dict[str, Path]) -> Figure:
-    """Show what rows generated, a column each, for the same label maps; nothing of the data set."""
-    columns = [
-        [np.asarray(Image.open(folder / "generated" / f"{name}.png")) for name in HELD_OUT]
-        for folder in shown.values()
-    ]
-    rows = list(zip(*columns, strict=True))
-    titles = [name.removesuffix(", L1 + cGAN") for name in shown]
-    return image_grid(rows, titles, cell=rows[0][0].shape[0] / DPI)  # a pixel for each pixel
+def picture(painters: Mapping[str, Callable[[Pixels], Pixels]]) -> Figure:
+    """Show procedural label maps, a row each, and what every network makes of them."""
+    maps = [facade(seed, 128).label_map for seed in FACADES]
+    rows = [[seen, *(paint(seen) for paint in painters.values())] for seen in maps]
+    enlarged = [[resized(image, TILE, TILE) for image in row] for row in rows]
+    titles = ["label map", *(name.removesuffix(", L1 + cGAN") for name in painters)]
+    return image_grid(enlarged, titles, cell=1.03 * TILE / DPI)  # a pixel for each pixel
 
 
 def main() -> None:
