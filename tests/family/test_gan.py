@@ -1,7 +1,7 @@
 """GAN, DCGAN and LSGAN: shapes and counts of the papers, each update of one network."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import mindspore as ms
 import numpy as np
@@ -14,19 +14,11 @@ from pix2pix_ms.errors import Pix2PixError
 from pix2pix_ms.family.gan.dcgan import DCGAN
 from pix2pix_ms.family.gan.frechet import frechet, shrunk
 from pix2pix_ms.family.gan.gan import GAN, Losses
-from pix2pix_ms.family.gan.ring import (
-    MODES,
-    RingGAN,
-    centres,
-    modes_covered,
-    modes_of,
-    ring_points,
-    share_near,
-)
 from pix2pix_ms.pix2pix import objectives
 from pix2pix_ms.pix2pix.nets.blocks import BatchNorm
 from pix2pix_ms.pix2pix.nets.unet import parameter_count
 from tests.every_model import values
+from tests.family.points import POINT_NETWORKS, ring_points
 from tests.runs import noise, numbers
 
 RNG = np.random.default_rng(5)
@@ -176,20 +168,12 @@ def test_impossible_settings_are_refused(model: str, name: str, value: Any) -> N
         preset("quick", model, **{name: value})
 
 
-def test_modes_are_counted_within_three_sigma() -> None:
-    points = ring_points(4000, np.random.default_rng(0))
-    assert points.shape == (4000, 2)
-    assert modes_covered(points) == MODES
-    assert share_near(points) == pytest.approx(1 - np.exp(-4.5), abs=0.01)  # of a 2-D Gaussian
-    assert modes_of(points).min() > 400
-    two = points[np.linalg.norm(points[:, None] - centres()[:2], axis=2).min(1) < 0.5]
-    assert modes_covered(two) == 2
-    circle = np.linspace(0, 2 * np.pi, 4000)
-    assert modes_covered(2 * np.stack([np.cos(circle), np.sin(circle)], 1)) == 0
+class PointGAN(GAN):
+    networks: ClassVar = POINT_NETWORKS
 
 
 def test_a_gan_of_points_takes_a_step() -> None:
-    model = RingGAN(GANConfig(latent_dim=2, ngf=8, ndf=8, jit=False))
+    model = PointGAN(GANConfig(latent_dim=2, ngf=8, ndf=8, jit=False))
     assert isinstance(model.train_step(ring_points(32, RNG), np.zeros(32, np.int32)), Losses)
     assert model.generate(5).shape == (5, 2)
 

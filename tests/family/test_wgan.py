@@ -13,13 +13,13 @@ from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import Config
 from pix2pix_ms.exchange import pytorch
 from pix2pix_ms.exchange.pytorch_names import reference_names
-from pix2pix_ms.family.gan.ring import POINT_NETWORKS
 from pix2pix_ms.family.gan.wgan import WGAN
 from pix2pix_ms.pix2pix.nets.initialise import initialise
 from pix2pix_ms.pix2pix.nets.patchgan import PatchGAN
 from pix2pix_ms.pix2pix.objectives import gradient_penalty, interpolation_weights
 from pix2pix_ms.pix2pix.optimisers import RMSProp
 from pix2pix_ms.pix2pix.step import Pix2Pix
+from tests.family.points import POINT_NETWORKS
 from tests.runs import noise, numbers
 
 NO_TORCH = "PyTorch is not installed; `make torch` installs it"
