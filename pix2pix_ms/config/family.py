@@ -160,7 +160,7 @@ class StarGANConfig(FacadeSettings):
     model: ClassVar[str] = "stargan"
     architecture: ClassVar[tuple[str, ...]] = (
         "size", "height", "width", "domains", "latent_dim", "mapping_dim", "style_dim",
-        "ngf", "max_filters",
+        "bottleneck", "ngf", "max_filters",
     )  # fmt: skip
     networks: ClassVar[tuple[str, ...]] = ("average",)
     decays: ClassVar[bool] = False
@@ -184,6 +184,7 @@ class StarGANConfig(FacadeSettings):
     )
     weight_decay: float = setting(1e-4, "pull of all weights towards 0", least=0)
     ema: float = setting(0.999, "decay of the averaged networks in a step", least=0, below=1)
+    bottleneck: int = setting(16, "side of the features in the generator's middle", least=4)
     ngf: int = setting(64, "filters in the first layer of G, D and the style encoder", least=1)
     max_filters: int = setting(512, "most filters in a layer", least=1)
     lambda_style: float = setting(1.0, "weight of the style reconstruction", least=0)
@@ -197,6 +198,8 @@ class StarGANConfig(FacadeSettings):
         """Refuse images that cannot be halved to 4x4, and crops that translation has no way for."""
         expect(self.fit != "random-crop", "fit", "resize, pad or crop for stargan", self.fit)
         check_square(self)
+        power = self.bottleneck.bit_count() == 1
+        expect(power, "bottleneck", "a power of 2", self.bottleneck)
 
     def diversity_at(self, epoch: int) -> float:
         """Return the diversity loss's weight in `epoch`, counted from 1, falling linearly to 0.

@@ -36,8 +36,8 @@ PAPERS = {
     },
     "stargan": {
         "size": 256, "batch_size": 8, "learning_rate": 1e-4, "beta1": 0.0, "beta2": 0.99,
-        "latent_dim": 16, "style_dim": 64, "lambda_style": 1.0, "lambda_diversity": 1.0,
-        "lambda_cycle": 1.0, "lambda_r1": 1.0,
+        "latent_dim": 16, "style_dim": 64, "bottleneck": 16, "lambda_style": 1.0,
+        "lambda_diversity": 1.0, "lambda_cycle": 1.0, "lambda_r1": 1.0,
     },
 }  # fmt: skip
 
@@ -106,6 +106,7 @@ def test_values_out_of_range_or_of_another_type_are_refused(name: str, value: ob
         ("wgan", {"amp": "auto"}, "amp: expected O0 where a loss has a gradient penalty"),
         ("stargan", {"amp": "O2"}, "amp: expected O0 where a loss has a gradient penalty"),
         ("stargan", {"style_dim": 0}, "style_dim: expected at least 1"),
+        ("stargan", {"bottleneck": 24}, "bottleneck: expected a power of 2, found 24"),
         ("stargan", {"domains": "a"}, "domains: expected a list of names, found 'a'"),
         ("vae", {}, "model: expected one of pix2pix, gan, "),
     ],

@@ -15,7 +15,6 @@ from pix2pix_ms.config.family import StarGANConfig, halvings
 from pix2pix_ms.pix2pix.nets.blocks import InstanceNorm, leaky_relu, parameter
 
 UNIT = 1 / math.sqrt(2)  # the sum of two branches times this has the variance of one
-BOTTLENECK = 16  # side of the features in the middle
 
 
 def convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
@@ -139,7 +138,7 @@ class StyledGenerator(nn.Cell):
 
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
-        wide = widths(config, BOTTLENECK)
+        wide = widths(config, config.bottleneck)
         steps, deepest, code = list(pairwise(wide)), wide[-1], config.style_dim
         self.first = convolution(3, wide[0])
         self.down = nn.CellList(
