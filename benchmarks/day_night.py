@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.day_night", description=__doc__)
     parser.add_argument("run", type=lambda folder: Run(Path(folder)))
     run = parser.parse_args().run
-    ship(run, FOLDER / "generators.safetensors", strip(run), ENLARGED)
+    ship([run], FOLDER / "generators.safetensors", strip(run), ENLARGED)
 
 
 if __name__ == "__main__":

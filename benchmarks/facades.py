@@ -7,7 +7,6 @@ runs' pictures names the network.
 """
 
 import argparse
-import csv
 import json
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.pictures import evaluate, kept
+from benchmarks.shipped import joined_log, write_rows
 from pix2pix_ms.data.prepare.folders import halves
 from pix2pix_ms.pix2pix.translate import Translator
 from pix2pix_ms.training.checkpoints import SHIPPED, load_generator
@@ -30,7 +30,7 @@ STAGES = {
 
 def write_curve(runs: list[Run], records: Path, shipped: Path) -> None:
     """Measure what the runs kept; write KID x 1000 and one log, epochs and steps counted on."""
-    curve, log, epochs, steps = [], [], 0, 0
+    curve, epochs = [], 0
     for run in runs:
         evaluate(run.folder, "cpu", records)
         weight = f"{run.config().lambda_l1:g}"
@@ -38,18 +38,9 @@ def write_curve(runs: list[Run], records: Path, shipped: Path) -> None:
             scores = json.loads((run.folder / f"scores_{epoch:03d}.json").read_text())
             kid = f"{scores['kid']['generated']:.1f}"
             curve.append({"lambda_l1": weight, "epoch": epochs + epoch, "kid": kid})
-        with run.log_file.open() as file:
-            rows = list(csv.DictReader(file))[bool(log) :]  # a later part's epoch 0 is known
-        log += [
-            row | {"epoch": int(row["epoch"]) + epochs, "step": int(row["step"]) + steps}
-            for row in rows
-        ]
-        epochs, steps = log[-1]["epoch"], log[-1]["step"]
-    for name, written in (("kid.csv", curve), ("log.csv", log)):
-        with (shipped / name).open("w") as file:
-            writer = csv.DictWriter(file, list(written[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(written)
+        epochs += int(run.log()[-1]["epoch"])
+    write_rows(curve, shipped / "kid.csv")
+    write_rows(joined_log(runs), shipped / "log.csv")
 
 
 def write_strip(runs: list[Run], facades: Path, shipped: Path) -> None:

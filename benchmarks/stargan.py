@@ -188,7 +188,7 @@ def main() -> None:
     results = {"command": "python -m benchmarks.stargan OUT", **rows[next(iter(RUNS))]}
     results |= {"runs": made, LARGE: rows[LARGE]}
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    ship(runs[LARGE], FOLDER / "averages.safetensors", strip(runs[LARGE]), ENLARGED)
+    ship([runs[LARGE]], FOLDER / "averages.safetensors", strip(runs[LARGE]), ENLARGED)
 
 
 if __name__ == "__main__":
