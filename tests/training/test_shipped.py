@@ -11,6 +11,7 @@ import pytest
 from pix2pix_ms.config.models import preset
 from pix2pix_ms.config.pix2pix import SEGMENTER
 from pix2pix_ms.data.facades import PALETTE, classes_of, facade, styled
+from pix2pix_ms.data.lab import lightness
 from pix2pix_ms.family.stargan.translate import SHIPPED as SHIPPED_AVERAGES
 from pix2pix_ms.family.stargan.translate import load_averages
 from pix2pix_ms.pix2pix.measures.segmenter import load_segmenter
@@ -21,6 +22,7 @@ from pix2pix_ms.training.checkpoints import SHIPPED, SHIPPED_GENERATOR, SHIPPED_
 from tests.runs import columns
 
 GENERATORS = (SHIPPED_GENERATOR, SHIPPED / "facades-128")
+COLOURS = SHIPPED / "colour-128"
 DAY_NIGHT = SHIPPED / "cyclegan-64"
 of_facades = pytest.mark.parametrize("folder", GENERATORS, ids=lambda folder: folder.name)
 
@@ -28,7 +30,7 @@ of_facades = pytest.mark.parametrize("folder", GENERATORS, ids=lambda folder: fo
 def test_they_are_small() -> None:
     everything = [path for path in SHIPPED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in everything) <= 100e6
-    for folder in (*GENERATORS, SHIPPED_SEGMENTER):
+    for folder in (*GENERATORS, COLOURS, SHIPPED_SEGMENTER):
         assert sum(path.stat().st_size for path in folder.iterdir()) <= 27e6
     assert sum(path.stat().st_size for path in DAY_NIGHT.iterdir()) <= 4.6e6
     averages = load_averages(SHIPPED_AVERAGES)
@@ -151,8 +153,37 @@ def test_the_card_of_day_and_night_has_the_measured_scores() -> None:
     assert f"real ones is {reals[0]} (nights) and {reals[1]} (days)" in card
 
 
+def test_the_card_of_the_colouriser_has_the_measured_scores() -> None:
+    card = (SHIPPED / "README.md").read_text().split(f"## {COLOURS.name}:")[1].split("\n## ")[0]
+    found = json.loads((COLOURS / "scores.json").read_text())
+    l1, psnr, ssim, kid, spread = (
+        found[name]["generated"] for name in ("l1", "psnr", "ssim", "kid", "kid_spread")
+    )
+    colours = [each["generated"] for each in found["histogram_intersection"].values()]
+    row = f"{l1:.3f} | {psnr:.2f} | {ssim:.3f} | {' / '.join(f'{c:.3f}' for c in colours)}"
+    assert f"| val | {row} | {kid:.0f} ± {spread:.0f} |" in card
+    real = f"{abs(found['kid']['target']):.0f} ± {found['kid_spread']['target']:.0f}"
+    assert f"real ones have {real} (val)" in card
+    with (COLOURS / "log.csv").open() as file:
+        log = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in log] == list(range(10 + 15 + 12 + 1))
+    assert f"were {sum(float(row['seconds']) for row in log) / 60:.0f} minutes" in card
+
+
+@pytest.mark.slow
+def test_the_colouriser_keeps_the_lightness_and_paints_the_sky_bluer_than_the_wall() -> None:
+    """Of a house in stucco by day, which no photo of its training resembles closely."""
+    photo = styled(6000, 256, "stucco")
+    made = Translator(*checkpoints.load_generator(COLOURS)).image(photo)
+    assert made.shape == photo.shape
+    assert np.abs(lightness(made).astype(int) - lightness(photo)).mean() < 3
+    wall = classes_of(facade(6000, 256).label_map) == list(PALETTE).index("facade")
+    blue = made[..., 2].astype(int) - made[..., 0]
+    assert blue[:20].mean() > blue[wall].mean() + 5
+
+
 @pytest.mark.parametrize(
-    "folder", [*GENERATORS, DAY_NIGHT, SHIPPED_SEGMENTER], ids=lambda p: p.name
+    "folder", [*GENERATORS, COLOURS, DAY_NIGHT, SHIPPED_SEGMENTER], ids=lambda p: p.name
 )
 def test_no_path_of_one_machine_is_in_them(folder: Path) -> None:
     for path in folder.iterdir():
