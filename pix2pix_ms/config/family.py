@@ -244,9 +244,9 @@ CYCLEGAN_PRESETS = {
 }  # fmt: skip
 STARGAN_PRESETS = {
     "quick": StarGANConfig(
-        size=32, jitter_size=32, ngf=16, max_filters=64, style_dim=16, mapping_dim=64, batch_size=4,
-        learning_rate=5e-4, mapping_rate=0.1, ema=0.99, lambda_diversity=2.0, epochs=4, facades=120,
-        save_every=2,
+        size=32, jitter_size=32, bottleneck=32, ngf=16, max_filters=64, style_dim=16,
+        mapping_dim=64, batch_size=4, learning_rate=2e-3, mapping_rate=0.1, ema=0.97,
+        lambda_cycle=8.0, lambda_diversity=0.2, epochs=4, facades=120, save_every=2,
     ),
     "cpu": StarGANConfig(
         size=64, jitter_size=64, ngf=32, max_filters=128, style_dim=32, mapping_dim=128,

@@ -35,6 +35,7 @@ NAMES = ("brick", "night", "stucco")
 SMALL: dict[str, Any] = {
     "size": 16, "jitter_size": 16, "ngf": 4, "max_filters": 8, "style_dim": 4, "mapping_dim": 8,
     "domains": NAMES, "jit": False, "learning_rate": 6e-3, "lambda_diversity": 0.0,
+    "lambda_cycle": 1.0, "bottleneck": 16, "ema": 0.99,
 }  # fmt: skip
 CONFIG: StarGANConfig = preset("quick", "stargan", **SMALL)
 
