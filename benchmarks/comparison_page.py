@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from pix2pix_ms.training.epochs import LOWER_IS_BETTER
+
 Numbers = tuple[float, ...]  # per pixel, per class, class IoU; or the shares of L, a and b
 Found = dict[str, Any]  # what `comparisons.measured` returns, by the row's name
 
@@ -95,7 +97,6 @@ HISTOGRAMS = (
 # The same row twice, with two seeds.
 OURS = ("L1 + cGAN", "L1 + cGAN, seed 1")
 SEEDS = (OURS, ("L1", "L1, seed 1"), ("cGAN", "cGAN, seed 1"))
-LOWER_IS_BETTER = ("kid",)
 PYTORCH = ("PyTorch, L1 + cGAN", "PyTorch, L1 + cGAN, seed 1")
 LAST = 5  # epochs, whose means are compared with PyTorch's
 

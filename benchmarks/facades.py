@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.pictures import evaluate, kept
-from benchmarks.shipped import joined_log, write_rows
+from benchmarks.shipped import joined_log
 from pix2pix_ms.data.prepare.folders import halves
 from pix2pix_ms.pix2pix.translate import Translator
 from pix2pix_ms.training.checkpoints import SHIPPED, load_generator
-from pix2pix_ms.training.run import Run
+from pix2pix_ms.training.run import LogRow, Run, log_text, number
 
 SHOWN = ("12", "16")  # of val
 # By size: part of the training, epoch.
@@ -30,17 +30,18 @@ STAGES = {
 
 def write_curve(runs: list[Run], records: Path, shipped: Path) -> None:
     """Measure what the runs kept; write KID x 1000 and one log, epochs and steps counted on."""
-    curve, epochs = [], 0
+    curve: list[LogRow] = []
+    epochs = 0
     for run in runs:
         evaluate(run.folder, "cpu", records)
-        weight = f"{run.config().lambda_l1:g}"
         for epoch in kept(run.folder):
             scores = json.loads((run.folder / f"scores_{epoch:03d}.json").read_text())
-            kid = f"{scores['kid']['generated']:.1f}"
+            weight = number(f"{run.config().lambda_l1:g}")
+            kid = round(scores["kid"]["generated"], 1)
             curve.append({"lambda_l1": weight, "epoch": epochs + epoch, "kid": kid})
         epochs += int(run.log()[-1]["epoch"])
-    write_rows(curve, shipped / "kid.csv")
-    write_rows(joined_log(runs), shipped / "log.csv")
+    (shipped / "kid.csv").write_text(log_text(curve))
+    (shipped / "log.csv").write_text(log_text(joined_log(runs)))
 
 
 def write_strip(runs: list[Run], facades: Path, shipped: Path) -> None:

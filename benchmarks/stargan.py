@@ -1,17 +1,18 @@
-"""StarGAN v2 on facades in three looks: a network that ships, and what the diversity loss does.
+"""StarGAN v2 on facades in three looks, and what the diversity loss does.
 
 `python -m benchmarks.stargan OUT` trains in OUT, one after the other (`--only` takes one of them):
-a network for 64x64, then at 32x32, where a step takes a third of the time, runs with and without
-the diversity loss. Finished work is not done again, and an interrupted training goes on. A
-classifier of domains, trained on buildings that no run has seen, judges what they make of held-out
-buildings. Numbers go to stargan.json beside this file; the averaged networks of 64x64, their log
-and their strip over the epochs to checkpoints/stargan-64.
+a network for 64x64, then at 32x32 runs with and without the diversity loss. Finished work is not
+done again, and an interrupted training goes on. A classifier of domains, trained on buildings that
+no run has seen, judges what they make of held-out buildings. Numbers go to stargan.json beside this
+file; the averaged networks of 64x64, their log and their strip over the epochs to
+checkpoints/stargan-64.
 """
 
 import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def features(images: np.ndarray) -> np.ndarray:
     return np.concatenate([cells.reshape(count, -1), shares.reshape(count, -1)], 1)
 
 
+@cache
 def classifier(size: int) -> tuple[Pipeline, float]:
     """Train a classifier of domains on real photos; return it and its accuracy on others."""
     seeds = range(FIRST_SEED, FIRST_SEED + len(NAMES) * CLASSIFIED)
@@ -89,6 +91,13 @@ def classifier(size: int) -> tuple[Pipeline, float]:
     judge.fit(features(images), labels)
     others, truth = photos(range(seeds.stop, seeds.stop + len(NAMES) * SOURCES), size)
     return judge, float(judge.score(features(others), truth))
+
+
+@cache
+def real_features(domain: str, size: int) -> np.ndarray:
+    """Return what KID compares with: features of real photos of a domain."""
+    seeds = range(FIRST_SEED, FIRST_SEED + CLASSIFIED)
+    return quality.features([styled(seed, size, domain) for seed in seeds])
 
 
 def translations(
@@ -128,9 +137,8 @@ def judged(averages: Averages, judge: Pipeline, guide: str) -> dict[str, Any]:
     kids = {}
     for target, name in enumerate(NAMES):
         translated = np.concatenate([images[labels != target] for images in made[target]])
-        real = [styled(seed, size, name) for seed in range(FIRST_SEED, FIRST_SEED + CLASSIFIED)]
-        seen = [to_pixels(image) for image in translated]
-        kids[name] = quality.kid(quality.features(seen), quality.features(real)).mean
+        seen = quality.features([to_pixels(image) for image in translated])
+        kids[name] = quality.kid(seen, real_features(name, size)).mean
     return {
         "accuracy": float(np.concatenate(right).mean()),
         "diversity": float(np.mean(distances)),

@@ -1,18 +1,10 @@
-"""Points in the plane, and networks for them: the smallest game whose answer is known."""
+"""Networks for points in the plane: the smallest game."""
 
-import numpy as np
 from mindspore import Tensor, nn
 
 from pix2pix_ms.config.family import GANConfig
 from pix2pix_ms.family.gan.gan import Networks, dense
 from pix2pix_ms.pix2pix.nets.blocks import leaky_relu
-
-
-def ring_points(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw points of eight small Gaussians on a circle of radius 2, float32 [count, 2]."""
-    angles = 2 * np.pi * rng.integers(8, size=count) / 8
-    centres = 2 * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return (centres + 0.05 * rng.standard_normal((count, 2))).astype(np.float32)
 
 
 class PointGenerator(nn.Cell):

@@ -172,7 +172,7 @@ def test_the_card_of_the_colouriser_has_the_measured_scores() -> None:
 
 @pytest.mark.slow
 def test_the_colouriser_keeps_the_lightness_and_paints_the_sky_bluer_than_the_wall() -> None:
-    """Of a house in stucco by day, which no photo of its training resembles closely."""
+    """Of a house in stucco by day, which is no photo."""
     photo = styled(6000, 256, "stucco")
     made = Translator(*checkpoints.load_generator(COLOURS)).image(photo)
     assert made.shape == photo.shape
