@@ -19,6 +19,7 @@ from pathlib import Path
 
 TABLE = Path(__file__).with_name("platforms.json")
 PACKAGE = Path(__file__).parents[2] / "pix2pix_ms"
+NOTEBOOKS = PACKAGE.parent / "notebooks"
 # Where a release defines what a prefix stands for; the first place that documents a name counts.
 PLACES = {
     "ops": ("ops/function/**/*.py", "ops/auto_generate/gen_ops_def.py", "ops/operations/**/*.py",
@@ -86,11 +87,19 @@ def platforms(name: str, documents: dict[str, str]) -> tuple[str, ...]:
     return platforms(f"ops.{refers[1]}", documents) if refers else ()
 
 
+def notebook_code(file: Path) -> str:
+    """Return what a notebook's cells run, without the lines that are for IPython."""
+    cells = [c["source"] for c in json.loads(file.read_text())["cells"] if c["cell_type"] == "code"]
+    return "\n".join(line for cell in cells for line in (*cell, "\n") if not line.startswith("%"))
+
+
 def named_in_source() -> set[str]:
-    """Return what the package's code names of `ops`, `nn`, `amp`, and of what takes gradients."""
+    """Return what all our code names of `ops`, `nn`, `amp`, and of what takes gradients."""
+    sources = [file.read_text() for file in PACKAGE.rglob("*.py")]
+    sources += [notebook_code(file) for file in NOTEBOOKS.glob("*.ipynb")]
     names = set()
-    for file in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
             match node:
                 case ast.Attribute(value=ast.Name(id="ops" | "nn" | "amp" as module)):
                     names.add(f"{module}.{node.attr}")
