@@ -1,11 +1,13 @@
 """Run every notebook from top to bottom and store its outputs in place.
 
 `make regenerate` runs this; `make notebooks-test` then re-executes the notebooks and compares.
-Name notebooks as arguments to run only these.
+Name notebooks as arguments to run only these. The picture of the cell whose metadata has `card`
+goes to `cards/`, for the index.
 """
 
 import os
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 # A notebook must show a reader what it shows CI: no progress bars, no colours.
@@ -34,8 +36,25 @@ def regenerate(path: Path) -> None:
             cell.outputs = joined(cell.outputs)
     refuse_noise(path, notebook)
     nbformat.write(notebook, path)
+    for kind, picture in cards(notebook):
+        (FOLDER / "cards" / f"{path.stem}.{kind}").write_bytes(picture)
     if path.stat().st_size > LARGEST:
         raise SystemExit(f"{path}: expected at most {LARGEST} bytes, found {path.stat().st_size}")
+
+
+def cards(notebook: nbformat.NotebookNode) -> list[tuple[str, bytes]]:
+    """Return the last picture of every cell marked as a notebook's card, and its kind."""
+    marked = [cell.outputs for cell in notebook.cells if cell.metadata.get("card")]
+    found = [
+        [
+            (kind, output.data[f"image/{kind}"])
+            for output in outputs
+            for kind in ("jpeg", "png")
+            if f"image/{kind}" in output.get("data", {})
+        ][-1]
+        for outputs in marked
+    ]
+    return [(kind, b64decode(picture)) for kind, picture in found]
 
 
 def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -32,6 +32,21 @@ def test_every_cell_is_run_compared_and_short(path: Path) -> None:
     assert path.stat().st_size < 1_500_000
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
+def test_the_index_shows_a_picture_out_of_it(path: Path, regenerate: ModuleType) -> None:
+    ((kind, picture),) = regenerate.cards(nbformat.read(path, as_version=4))
+    card = FOLDER / "cards" / f"{path.stem}.{kind}"
+    assert card.read_bytes() == picture
+    index = nbformat.read(FOLDER / "00_index.ipynb", as_version=4)
+    assert sum(f"](cards/{card.name})" in cell.source for cell in index.cells) == 1
+
+
+@pytest.fixture
+def regenerate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("regenerate")
+
+
 @pytest.fixture
 def picture(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(FOLDER)
