@@ -1,4 +1,4 @@
-"""What nbval cannot see: every cell was run and is short, and the README's picture is ours."""
+"""What nbval cannot see: every cell was run and is short, and the stored pictures are ours."""
 
 import importlib
 from pathlib import Path
@@ -64,6 +64,13 @@ def test_the_readmes_picture_is_what_the_generator_makes(picture: ModuleType) ->
 
 def test_the_label_map_to_try_is_procedural(picture: ModuleType) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(picture.LABEL_MAP)), picture.label_map())
+
+
+def test_the_served_row_is_what_the_generator_makes(picture: ModuleType) -> None:
+    stored = np.asarray(Image.open(picture.SERVED)).astype(int)
+    made = picture.served()
+    assert made.shape == stored.shape
+    assert np.abs(made - stored).mean() < 10  # JPEG
 
 
 def test_the_strip_is_of_generated_images_alone(picture: ModuleType, tmp_path: Path) -> None:
