@@ -68,7 +68,7 @@ notebooks: .venv  ## open JupyterLab on the notebooks
 regenerate: .venv  ## run every notebook, store its outputs, and build the Chinese edition
 	$(BIN)/python notebooks/regenerate.py && $(BIN)/python notebooks/zh/build.py
 
-picture: .venv  ## make the pictures of the README and of notebook 13 again
+picture: .venv  ## make the README's picture again
 	$(BIN)/python notebooks/picture.py
 
 clean:  ## remove .venv and all runs

@@ -1,9 +1,9 @@
-"""Make the pictures of the README and of notebook 13.
+"""Make the pictures of the README.
 
 `make picture` runs this: held-out procedural facades as `checkpoints/facades_64.ckpt` sees them,
-the label map one can try `pix2pix-ms translate` on, and the facades that notebook 13 serves. With
-the folder of the CMP facades as argument it makes the strip of real ones: what
-`checkpoints/facades-256` generates from held-out label maps, and nothing of the data set itself.
+and the label map one can try `pix2pix-ms translate` on. With the folder of the CMP facades as
+argument it makes the strip of real ones: what `checkpoints/facades-256` generates from held-out
+label maps, and nothing of the data set itself.
 """
 
 import sys
@@ -24,8 +24,6 @@ PICTURE = FOLDER / "facades.png"
 SEEDS = (100_001, 100_004, 100_006, 100_010, 100_012, 100_017)
 LABEL_MAP = FOLDER.parent / "data" / "label_map.png"
 STRIP = FOLDER / "real_facades.jpg"
-SERVED = FOLDER / "served.jpg"
-TO_SERVE = (100_003, 100_008, 100_010)
 HELD_OUT = ("1", "10", "100", "12", "13", "14", "15", "16")
 
 
@@ -41,12 +39,6 @@ def rows() -> list[list[np.ndarray]]:
 def label_map() -> np.ndarray:
     """Return a procedural label map for the generator of real facades."""
     return facade(SEEDS[0], 256).label_map
-
-
-def served() -> np.ndarray:
-    """Return what `checkpoints/facades-256` makes of three procedural label maps, in a row."""
-    translator = Translator(*load_generator(SHIPPED_GENERATOR))
-    return np.hstack([translator.image(facade(seed, 256).label_map) for seed in TO_SERVE])
 
 
 def strip(facades: Path) -> np.ndarray:
@@ -67,7 +59,6 @@ def main() -> None:
         return
     image_grid(rows()).savefig(PICTURE)
     Image.fromarray(label_map()).save(LABEL_MAP)
-    Image.fromarray(served()).save(SERVED, quality=92)
 
 
 if __name__ == "__main__":
