@@ -22,7 +22,7 @@ from pix2pix_ms.pix2pix.translate import Mode, Seed, Style, View, forward, unfit
 from pix2pix_ms.training import checkpoints
 from pix2pix_ms.training.task import parameters_of
 
-SHIPPED = files.SHIPPED / "stargan-32"
+SHIPPED = files.SHIPPED / "stargan-64"
 
 
 class Averages:
