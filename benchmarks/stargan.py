@@ -35,11 +35,10 @@ from pix2pix_ms.training.run import Run
 
 RESULTS = Path(__file__).with_suffix(".json")
 IMAGES = 600
-# Features of half the side keep windows, where a quarter of it would blur them. The average reaches
-# further back than in the preset, whose run is far shorter.
+# The average reaches further back than in the preset, whose run is far shorter.
 LARGE = "64x64"
 LARGER: dict[str, Any] = {
-    "bottleneck": 32, "learning_rate": 1e-3, "lambda_diversity": 0.3, "ema": 0.998, "epochs": 20,
+    "learning_rate": 1e-3, "lambda_diversity": 0.3, "ema": 0.998, "epochs": 20,
 }  # fmt: skip
 FOLDER = SHIPPED / "stargan-64"
 STAGES = (2, 4, 8, 14, 20)  # epochs of the strip
@@ -54,7 +53,7 @@ STYLES = 4  # of each domain, for each source
 
 
 def settings(size: int, **changes: Any) -> StarGANConfig:
-    """Return a run's settings: the networks of preset `quick`, narrow, for images of `size`."""
+    """Return a run's settings: the networks of preset `quick` for images of `size`."""
     config: StarGANConfig = preset("quick", "stargan", domains=NAMES)
     config = replace(config, size=size, jitter_size=size, facades=IMAGES, save_every=2)
     return replace(config, **changes)

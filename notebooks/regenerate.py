@@ -35,8 +35,9 @@ def regenerate(path: Path) -> None:
         if cell.cell_type == "code":
             cell.outputs = joined(cell.outputs)
     refuse_noise(path, notebook)
+    pictures = cards(notebook)
     nbformat.write(notebook, path)
-    for kind, picture in cards(notebook):
+    for kind, picture in pictures:
         (FOLDER / "cards" / f"{path.stem}.{kind}").write_bytes(picture)
     if path.stat().st_size > LARGEST:
         raise SystemExit(f"{path}: expected at most {LARGEST} bytes, found {path.stat().st_size}")

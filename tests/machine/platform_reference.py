@@ -94,7 +94,7 @@ def notebook_code(file: Path) -> str:
 
 
 def named_in_source() -> set[str]:
-    """Return what all our code names of `ops`, `nn`, `amp`, and of what takes gradients."""
+    """Return what package and notebooks name of `ops`, `nn`, `amp`, and to take gradients."""
     sources = [file.read_text() for file in PACKAGE.rglob("*.py")]
     sources += [notebook_code(file) for file in NOTEBOOKS.glob("*.ipynb")]
     names = set()
