@@ -31,8 +31,7 @@ def stargan() -> list[str]:
     """Return how well translations are recognised and how far two styles differ."""
     rows = [
         [name, guide, f"{shown['accuracy']:.2f}", f"{shown['diversity']:.3f}"]
-        for name, run in read("stargan").items()
-        if name != "command"
+        for name, run in read("stargan")["runs"].items()
         for guide, shown in run["made"].items()
     ]
     return table(["run", "styles from", "recognised", "two styles differ by"], rows)

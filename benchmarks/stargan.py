@@ -194,8 +194,8 @@ def main() -> None:
     }
     if arguments.only:
         return
-    results: dict[str, Any] = {"command": "python -m benchmarks.stargan OUT"}
-    results |= {name: measured(run) for name, run in runs.items()}
+    rows = {name: measured(run) for name, run in runs.items()}
+    results = {"command": "python -m benchmarks.stargan OUT", "runs": rows}
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     ship([runs[LARGE]], FOLDER / "averages.safetensors", strip(runs[LARGE]), ENLARGED)
 

@@ -17,6 +17,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
+KINDS = ("jpeg", "png")  # of pictures
 LARGEST = 1_500_000  # bytes: what a reader on a slow line, and a diff, can bear
 
 
@@ -45,17 +46,17 @@ def regenerate(path: Path) -> None:
 
 def cards(notebook: nbformat.NotebookNode) -> list[tuple[str, bytes]]:
     """Return the last picture of every cell marked as a notebook's card, and its kind."""
-    marked = [cell.outputs for cell in notebook.cells if cell.metadata.get("card")]
-    found = [
-        [
-            (kind, output.data[f"image/{kind}"])
-            for output in outputs
-            for kind in ("jpeg", "png")
-            if f"image/{kind}" in output.get("data", {})
-        ][-1]
-        for outputs in marked
-    ]
-    return [(kind, b64decode(picture)) for kind, picture in found]
+    found = []
+    for cell in (cell for cell in notebook.cells if cell.metadata.get("card")):
+        shown = [(kind, output.get("data", {})) for output in cell.outputs for kind in KINDS]
+        pictures = [
+            (kind, data[f"image/{kind}"]) for kind, data in shown if f"image/{kind}" in data
+        ]
+        if not pictures:
+            raise SystemExit(f"{cell.id}: expected a picture for the index, found none")
+        kind, encoded = pictures[-1]
+        found.append((kind, b64decode(encoded)))
+    return found
 
 
 def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

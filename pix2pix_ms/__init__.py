@@ -26,7 +26,6 @@ _HOME_OF = {
     "Pair": "data.images",
     "prepare": "data.prepare.prepare",
     "Recipe": "data.prepare.recipe",
-    "find_splits": "data.prepare.splits",
     "write_record": "data.writing",
     "open_record": "data.records",
     "read_record": "data.records",
@@ -53,7 +52,6 @@ _HOME_OF = {
     "Translator": "pix2pix.translate",
     "to_network": "pix2pix.translate",
     "translate": "pix2pix.translate",
-    "triples": "pix2pix.translate",
     "load_generator": "training.checkpoints",
     "SHIPPED": "machine.files",
     "SHIPPED_GENERATOR": "machine.files",
@@ -63,8 +61,6 @@ _HOME_OF = {
     "evaluate": "pix2pix.measures.scores",
     "score": "pix2pix.measures.scores",
     "image_grid": "training.figures",
-    "loss_curves": "training.figures",
-    "sample_grid": "training.figures",
 }
 __all__ = [  # noqa: PLE0604  (the names are those of the table above)
     "__version__",

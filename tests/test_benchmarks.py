@@ -115,7 +115,7 @@ def test_the_cost_of_summing_gradients_is_that_of_a_ring() -> None:
 def test_the_tables_are_those_of_the_recorded_numbers() -> None:
     """Of README.md, and what the card of stargan-64 says."""
     assert [table for table in recorded.tables() if table not in README] == []
-    run = recorded.read("stargan")["64x64"]
+    run = recorded.read("stargan")["runs"]["64x64"]
     noise, reference = (100 * run["made"][guide]["accuracy"] for guide in ("latent", "reference"))
     card = " ".join((SHIPPED / "README.md").read_text().split())
     for guide, name in (("latent", "noise"), ("reference", "references")):
@@ -123,3 +123,4 @@ def test_the_tables_are_those_of_the_recorded_numbers() -> None:
         assert f"| {name} | {kids} |" in card
     assert f"takes {noise:.0f} % (noise) and {reference:.0f} % (references) of its" in card
     assert f"{run['epochs']} epochs ({run['steps']} steps), " in card
+    assert f"{run['minutes']:.0f} minutes of two cores" in card

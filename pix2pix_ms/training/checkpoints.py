@@ -280,11 +280,6 @@ def check_holds(network: str, found: Iterable[str], path: Path) -> None:
         )
 
 
-def load_into(generator: nn.Cell, path: Path, config: Config) -> None:
-    found, theirs, _ = load(path)
-    fill(generator.parameters_dict(), found, path, (config, theirs))
-
-
 def load_generator(path: Path, direction: Direction | None = None) -> tuple[Any, Any]:
     """Return the generator of a checkpoint, as `file_of` finds it, and its config.
 

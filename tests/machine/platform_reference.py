@@ -17,6 +17,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import nbformat
+
 TABLE = Path(__file__).with_name("platforms.json")
 PACKAGE = Path(__file__).parents[2] / "pix2pix_ms"
 NOTEBOOKS = PACKAGE.parent / "notebooks"
@@ -89,8 +91,9 @@ def platforms(name: str, documents: dict[str, str]) -> tuple[str, ...]:
 
 def notebook_code(file: Path) -> str:
     """Return what a notebook's cells run, without the lines that are for IPython."""
-    cells = [c["source"] for c in json.loads(file.read_text())["cells"] if c["cell_type"] == "code"]
-    return "\n".join(line for cell in cells for line in (*cell, "\n") if not line.startswith("%"))
+    cells = (cell for cell in nbformat.read(file, 4).cells if cell.cell_type == "code")
+    lines = (line for cell in cells for line in cell.source.splitlines())
+    return "\n".join(line for line in lines if not line.startswith("%"))
 
 
 def named_in_source() -> set[str]:

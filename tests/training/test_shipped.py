@@ -34,7 +34,7 @@ def test_they_are_small() -> None:
         assert sum(path.stat().st_size for path in folder.iterdir()) <= 27e6
     assert sum(path.stat().st_size for path in DAY_NIGHT.iterdir()) <= 4.6e6
     averages = load_averages(SHIPPED_AVERAGES)
-    assert sum(path.stat().st_size for path in SHIPPED_AVERAGES.iterdir()) <= 1.2e6
+    assert sum(path.stat().st_size for path in SHIPPED_AVERAGES.iterdir()) <= 1.1e6
     assert round(sum(int(p.size) for p in averages.parameters().values()), -4) == 400_000
 
 
