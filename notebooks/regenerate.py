@@ -48,10 +48,8 @@ def cards(notebook: nbformat.NotebookNode) -> list[tuple[str, bytes]]:
     """Return the last picture of every cell marked as a notebook's card, and its kind."""
     found = []
     for cell in (cell for cell in notebook.cells if cell.metadata.get("card")):
-        shown = [(kind, output.get("data", {})) for output in cell.outputs for kind in KINDS]
-        pictures = [
-            (kind, data[f"image/{kind}"]) for kind, data in shown if f"image/{kind}" in data
-        ]
+        shown = [(k, output.get("data", {})) for output in cell.outputs for k in KINDS]
+        pictures = [(k, data[f"image/{k}"]) for k, data in shown if f"image/{k}" in data]
         if not pictures:
             raise SystemExit(f"{cell.id}: expected a picture for the index, found none")
         kind, encoded = pictures[-1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import mindspore as ms
 import numpy as np
-from mindspore import nn, ops
+from mindspore import ops
 
 from pix2pix_ms.config.models import MODELS, imported, settings_from_json
 from pix2pix_ms.config.pix2pix import Config
