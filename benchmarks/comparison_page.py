@@ -113,6 +113,7 @@ def page(found: Found, preparation: list[str]) -> str:
         "",
         *measures(found),
         *ceiling(found),
+        *earlier(found),
         "",
         *orders(
             found, "segmentation", SEGMENTATION, "Segmentation, per pixel / per class / class IoU"
@@ -191,6 +192,15 @@ def ceiling(found: Found) -> list[str]:
         return []
     real = [each["target"] for each in photos[0]["scores"]["segmentation"].values()]
     return [f"Real photos score {joined(real)}. The paper's numbers are of Cityscapes."]
+
+
+def earlier(found: Found) -> list[str]:
+    """Name the rows that were recorded before KID was: another segmenter has read them."""
+    names = [name for name, shown in found.items() if "kid" not in shown["scores"]]
+    if not names:
+        return []
+    told = f"Recorded earlier, without KID and with another training of the segmenter: {names[0]}"
+    return ["", f"{'; '.join([told, *names[1:]])}."]
 
 
 def spread(found: Found, measure: str) -> Numbers | None:
