@@ -97,6 +97,9 @@ def test_a_finished_row_is_on_the_page(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "comparisons.jpg").exists()
     labels = {"photo to labels, L1": row(tmp_path, "photo to labels, L1", 0.5, "labels")}
     assert "Real photos" not in comparison_page.page(labels, [])
+    found["scores"].pop("kid")
+    page = comparison_page.page({"L1": row(tmp_path, "L1", 0.4), "L2 + cGAN": found}, [])
+    assert "another training of the segmenter: L2 + cGAN." in page
 
 
 def test_the_page_is_that_of_the_recorded_numbers() -> None:
