@@ -1,6 +1,7 @@
 """What nbval cannot see: every cell was run and is short, and the stored pictures are ours."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,7 @@ from pix2pix_ms.training.figures import image_grid
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+Script = Callable[[str], ModuleType]  # imports a script of the notebooks' folder
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -33,24 +35,34 @@ def test_every_cell_is_run_compared_and_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
-def test_the_index_shows_a_picture_out_of_it(path: Path, regenerate: ModuleType) -> None:
-    ((kind, picture),) = regenerate.cards(nbformat.read(path, as_version=4))
+def test_the_index_shows_a_picture_out_of_it(path: Path, script: Script) -> None:
+    ((kind, picture),) = script("regenerate").cards(nbformat.read(path, as_version=4))
     card = FOLDER / "cards" / f"{path.stem}.{kind}"
     assert card.read_bytes() == picture
     index = nbformat.read(FOLDER / "00_index.ipynb", as_version=4)
     assert sum(f"](cards/{card.name})" in cell.source for cell in index.cells) == 1
 
 
-@pytest.fixture
-def regenerate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("regenerate")
+@pytest.mark.parametrize("name", ["03_training", "10_cyclegan", "11_stargan"])
+def test_longer_trainings_change_a_line_and_are_shown(name: str, script: Script) -> None:
+    longer = script("longer")
+    run, ids = longer.RUNS[name], {cell.id for cell in longer.changed(name).cells}
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    for file, (cell, _) in run.pictures.items():
+        assert cell in ids
+        assert (FOLDER / "longer" / f"{file}.jpg").stat().st_size < 200_000
+        assert sum(f"](longer/{file}.jpg)" in cell.source for cell in notebook.cells) == 1
 
 
 @pytest.fixture
-def picture(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("picture")
+    return importlib.import_module
+
+
+@pytest.fixture
+def picture(script: Script) -> ModuleType:
+    return script("picture")
 
 
 def test_the_readmes_picture_is_what_the_generator_makes(picture: ModuleType) -> None:
