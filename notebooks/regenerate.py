@@ -36,24 +36,27 @@ def regenerate(path: Path) -> None:
         if cell.cell_type == "code":
             cell.outputs = joined(cell.outputs)
     refuse_noise(path, notebook)
-    pictures = cards(notebook)
+    shown = cards(notebook)
     nbformat.write(notebook, path)
-    for kind, picture in pictures:
+    for kind, picture in shown:
         (FOLDER / "cards" / f"{path.stem}.{kind}").write_bytes(picture)
     if path.stat().st_size > LARGEST:
         raise SystemExit(f"{path}: expected at most {LARGEST} bytes, found {path.stat().st_size}")
+
+
+def pictures(cell: nbformat.NotebookNode) -> list[tuple[str, bytes]]:
+    """Return a cell's pictures, each with its kind."""
+    shown = [(k, output.get("data", {})) for output in cell.outputs for k in KINDS]
+    return [(k, b64decode(data[f"image/{k}"])) for k, data in shown if f"image/{k}" in data]
 
 
 def cards(notebook: nbformat.NotebookNode) -> list[tuple[str, bytes]]:
     """Return the last picture of every cell marked as a notebook's card, and its kind."""
     found = []
     for cell in (cell for cell in notebook.cells if cell.metadata.get("card")):
-        shown = [(k, output.get("data", {})) for output in cell.outputs for k in KINDS]
-        pictures = [(k, data[f"image/{k}"]) for k, data in shown if f"image/{k}" in data]
-        if not pictures:
+        if not (shown := pictures(cell)):
             raise SystemExit(f"{cell.id}: expected a picture for the index, found none")
-        kind, encoded = pictures[-1]
-        found.append((kind, b64decode(encoded)))
+        found.append(shown[-1])
     return found
 
 

@@ -43,15 +43,17 @@ def test_the_index_shows_a_picture_out_of_it(path: Path, script: Script) -> None
     assert sum(f"](cards/{card.name})" in cell.source for cell in index.cells) == 1
 
 
-@pytest.mark.parametrize("name", ["03_training", "10_cyclegan", "11_stargan"])
-def test_longer_trainings_change_a_line_and_are_shown(name: str, script: Script) -> None:
-    longer = script("longer")
-    run, ids = longer.RUNS[name], {cell.id for cell in longer.changed(name).cells}
-    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    for file, (cell, _) in run.pictures.items():
-        assert cell in ids
-        assert (FOLDER / "longer" / f"{file}.jpg").stat().st_size < 200_000
-        assert sum(f"](longer/{file}.jpg)" in cell.source for cell in notebook.cells) == 1
+def test_longer_trainings_change_a_line_and_are_shown(script: Script) -> None:
+    runs = script("longer").RUNS.values()
+    kept = [file for run in runs for file in run.pictures]
+    assert sorted(kept) == sorted(path.name for path in (FOLDER / "longer").iterdir())
+    for run in runs:
+        ids = {cell.id for cell in script("longer").changed(run).cells}
+        notebook = nbformat.read(FOLDER / f"{run.notebook}.ipynb", as_version=4)
+        for file, (cell, _) in run.pictures.items():
+            assert cell in ids
+            assert (FOLDER / "longer" / file).stat().st_size < 200_000
+            assert sum(f"](longer/{file})" in cell.source for cell in notebook.cells) == 1
 
 
 @pytest.fixture
