@@ -25,6 +25,8 @@ class Longer(NamedTuple):
     pictures: dict[str, tuple[str, int]]  # by file name: a cell's id, and which of its pictures
 
 
+IDENTITY = """    same = distance(F(a), a) + distance(G(b), b)
+    return looks + weight * (cycle + same / 2),"""
 RUNS = {
     "03_training": Longer(
         "03_training",
@@ -43,8 +45,7 @@ RUNS = {
         "10_cyclegan",
         {
             "STEPS = 240": "STEPS = 2400",
-            "    return looks + weight * cycle,": "    same = distance(F(a), a) + distance(G(b), b)\n"
-            "    return looks + weight * (cycle + same / 2),",
+            "    return looks + weight * cycle,": IDENTITY,
         },
         {"10_cyclegan_identity.jpg": ("cell-21", 0)},
     ),
