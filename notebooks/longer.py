@@ -30,7 +30,7 @@ IDENTITY = """    same = distance(F(a), a) + distance(G(b), b)
 RUNS = {
     "03_training": Longer(
         "03_training",
-        {"epochs=6,": "epochs=60,", "cell=1.5,": "cell=2.25,"},
+        {"epochs=6,": "epochs=60,"},
         {"03_training.jpg": ("strip", 0)},
     ),
     "09_wasserstein": Longer(
