@@ -1,8 +1,8 @@
 """Run a notebook's own training ten times longer, and keep the picture of its end.
 
-`python notebooks/longer.py 03_training` runs that notebook with a number or two changed and writes
-`longer/03_training.jpg`, which the notebook shows beside what it trains in a minute. Without names
-it does so for all of `RUNS`.
+`python notebooks/longer.py 03_training` runs that notebook with a line or two changed and writes
+`longer/03_training.jpg`, which the notebook shows beside what it trains in a minute, and what that
+cell printed to `longer/03_training.txt`. Without names it does so for all of `RUNS`.
 """
 
 import sys
@@ -75,6 +75,8 @@ def main() -> None:
         cells = {cell.id: cell for cell in notebook.cells}
         for file, (cell, number) in run.pictures.items():
             (FOLDER / "longer" / file).write_bytes(pictures(cells[cell])[number][1])
+            if printed := "".join(output.get("text", "") for output in cells[cell].outputs):
+                (FOLDER / "longer" / file).with_suffix(".txt").write_text(printed)
 
 
 if __name__ == "__main__":
