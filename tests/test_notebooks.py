@@ -1,6 +1,7 @@
 """What nbval cannot see: every cell was run and is short, and the stored pictures are ours."""
 
 import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -44,17 +45,46 @@ def test_the_index_shows_a_picture_out_of_it(path: Path, script: Script) -> None
 
 
 def test_longer_trainings_change_a_line_and_are_shown(script: Script) -> None:
-    runs = script("longer").RUNS.values()
-    kept = [file for run in runs for file in run.pictures]
-    stored = [path.name for path in (FOLDER / "longer").iterdir()]
-    assert sorted(kept) == sorted(name for name in stored if not name.endswith(".txt"))
-    for run in runs:
-        ids = {cell.id for cell in script("longer").changed(run).cells}
+    longer = script("longer")
+    stored = [path for path in (FOLDER / "longer").iterdir() if path.suffix != ".txt"]
+    assert {path.stem for path in stored} == set(longer.RUNS)
+    for path in stored:
+        run = longer.RUNS[path.stem]
+        assert run.cell in {cell.id for cell in longer.changed(run).cells}
+        assert path.stat().st_size < 200_000
         notebook = nbformat.read(FOLDER / f"{run.notebook}.ipynb", as_version=4)
-        for file, (cell, _) in run.pictures.items():
-            assert cell in ids
-            assert (FOLDER / "longer" / file).stat().st_size < 200_000
-            assert sum(f"](longer/{file})" in cell.source for cell in notebook.cells) == 1
+        assert sum(f"](longer/{path.name})" in cell.source for cell in notebook.cells) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"), [("03_training", 3), ("09_wasserstein", 1), ("11_stargan", 2)]
+)
+def test_what_longer_trainings_printed_is_what_the_text_says(name: str, lines: int) -> None:
+    printed = (FOLDER / "longer" / f"{name}.txt").read_text().splitlines()
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    text = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for line in printed[-lines:]:
+        assert line.split()[-1] in text
+
+
+def test_the_index_says_how_long_each_takes_to_read() -> None:
+    index = nbformat.read(FOLDER / "00_index.ipynb", as_version=4)
+    said = dict(
+        found
+        for cell in index.cells
+        for found in re.findall(r"\]\((\w+)\.ipynb\) · [^\n]*about (\d+) to read", cell.source)
+    )
+    for path in NOTEBOOKS[1:]:
+        cells = nbformat.read(path, as_version=4).cells
+        words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
+        folded = [bool(c.metadata.get("jupyter", {}).get("source_hidden")) for c in cells]
+        lines = sum(
+            len(cell.source.splitlines())
+            for cell, hidden in zip(cells, folded, strict=True)
+            if cell.cell_type == "code" and not hidden
+        )
+        assert abs(int(said[path.stem]) - (words / 150 + lines / 10)) < 3
+    assert sum(map(int, said.values())) == 60 * 7 + 55
 
 
 @pytest.fixture
