@@ -76,3 +76,22 @@ def test_links_lead_somewhere() -> None:
         if not (page.parent / link).exists()
     ]
     assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("page", "folder", "quoted"),
+    [
+        ("from_day_22.md", NOTEBOOKS, r"\]\(\.\./(\w+)\.ipynb\), \*([^*]+)\*"),
+        ("从第22天来.md", NOTEBOOKS / "zh", r"\]\((\w+)\.ipynb\)“([^”]+)”"),
+    ],
+)
+def test_headings_that_the_page_from_day_22_names_are_there(
+    page: str, folder: Path, quoted: str
+) -> None:
+    named = re.findall(quoted, (NOTEBOOKS / "zh" / page).read_text(encoding="utf-8"))
+    assert len(named) == 19
+    for name, heading in named:
+        cells = nbformat.read(folder / f"{name}.ipynb", 4).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        headings = re.findall(r"^#+ (.+)", re.sub("（[^）]*）", "", text), re.M)  # without glosses
+        assert any(each.startswith(heading) for each in headings), f"{name}: {heading}"
