@@ -12,6 +12,7 @@ from tests.runs import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+GLOSS = "\uff08[^\uff09]*\uff09"  # in full-width brackets
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
@@ -93,5 +94,5 @@ def test_headings_that_the_page_from_day_22_names_are_there(
     for name, heading in named:
         cells = nbformat.read(folder / f"{name}.ipynb", 4).cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        headings = re.findall(r"^#+ (.+)", re.sub("（[^）]*）", "", text), re.M)  # without glosses
+        headings = re.findall(r"^#+ (.+)", re.sub(GLOSS, "", text), re.M)
         assert any(each.startswith(heading) for each in headings), f"{name}: {heading}"
