@@ -1,8 +1,8 @@
 """Run a notebook's own training ten times longer, and keep the picture of its end.
 
-`python notebooks/longer.py 03_training` runs that notebook with a line or two changed. It writes
-the picture that the notebook shows beside what it trains in a minute to `longer/03_training.jpeg`,
-and what that cell printed to `longer/03_training.txt`. Without names it does so for all of `RUNS`.
+`python notebooks/longer.py 11_stargan` runs that notebook with a line or two changed. It writes
+the picture that the notebook shows beside what it trains in a minute to `longer/11_stargan.jpeg`,
+and what that cell printed to `longer/11_stargan.txt`. Without names it does so for all of `RUNS`.
 """
 
 import sys
@@ -29,7 +29,6 @@ STEPS = {"STEPS = 240": "STEPS = 2400"}
 IDENTITY = """    same = distance(F(a), a) + distance(G(b), b)
     return looks + weight * (cycle + same / 2),"""
 RUNS = {
-    "03_training": Longer("03_training", "strip", {"epochs=6,": "epochs=60,"}),
     "09_wasserstein": Longer("09_wasserstein", "play", {"LOOKS = 500,": "LOOKS = 5000,"}),
     "10_cyclegan": Longer("10_cyclegan", "cell-21", STEPS),
     "10_cyclegan_identity": Longer(
