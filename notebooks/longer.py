@@ -27,12 +27,21 @@ class Longer(NamedTuple):
 
 STEPS = {"STEPS = 240": "STEPS = 2400"}
 IDENTITY = """    same = distance(F(a), a) + distance(G(b), b)
-    return looks + weight * (cycle + same / 2),"""
+    return adversarial + weight * (cycle + same / 2),"""
 RUNS = {
     "09_wasserstein": Longer("09_wasserstein", "play", {"LOOKS = 500,": "LOOKS = 5000,"}),
     "10_cyclegan": Longer("10_cyclegan", "cell-21", STEPS),
     "10_cyclegan_identity": Longer(
-        "10_cyclegan", "cell-21", STEPS | {"    return looks + weight * cycle,": IDENTITY}
+        "10_cyclegan", "cell-21", STEPS | {"    return adversarial + weight * cycle,": IDENTITY}
+    ),
+    "10_cyclegan_cut": Longer(
+        "10_cyclegan",
+        "cell-21",
+        STEPS
+        | {
+            "learn(weight=10.0)": "learn(weight=0.0)",
+            '{"with the cycle": losses}': '{"without the cycle": losses}',
+        },
     ),
     "11_stargan": Longer("11_stargan", "cell-25", {"= 50,": "= 500,"}),
 }
