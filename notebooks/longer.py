@@ -29,7 +29,6 @@ STEPS = {"STEPS = 240": "STEPS = 2400"}
 IDENTITY = """    same = distance(F(a), a) + distance(G(b), b)
     return adversarial + weight * (cycle + same / 2),"""
 RUNS = {
-    "09_wasserstein": Longer("09_wasserstein", "play", {"LOOKS = 500,": "LOOKS = 5000,"}),
     "10_cyclegan": Longer("10_cyclegan", "cell-21", STEPS),
     "10_cyclegan_identity": Longer(
         "10_cyclegan", "cell-21", STEPS | {"    return adversarial + weight * cycle,": IDENTITY}
