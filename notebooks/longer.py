@@ -42,7 +42,6 @@ RUNS = {
     live.update(watch(losses, row))""": THREE,
         },
     ),
-    "11_stargan": Longer("11_stargan", "cell-25", {"= 50,": "= 500,"}),
 }
 
 
