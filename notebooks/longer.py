@@ -1,8 +1,8 @@
 """Run a notebook's own training longer, and keep the picture of its end.
 
-`python notebooks/longer.py 11_stargan` runs that notebook with a few lines changed. It writes
-the picture that the notebook shows beside what it trains in a minute to `longer/11_stargan.jpeg`,
-and what that cell printed to `longer/11_stargan.txt`. Without names it does so for all of `RUNS`.
+`python notebooks/longer.py 10_cyclegan` runs that notebook with a few lines changed. It writes
+the picture that the notebook shows beside what it trains in a minute to `longer/10_cyclegan.jpeg`,
+and what that cell printed to `longer/10_cyclegan.txt`. Without names it does so for all of `RUNS`.
 """
 
 import sys
