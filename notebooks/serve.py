@@ -16,7 +16,7 @@ import onnxruntime
 from PIL import Image
 
 network = onnxruntime.InferenceSession(sys.argv[1])
-_, channels, *shape = network.get_inputs()[0].shape
+_, channels, *shape = (entry := network.get_inputs()[0]).shape
 modes = ("L", "LA", "RGB", "RGBA")  # what Pillow calls 1 to 4 channels
 
 
@@ -25,7 +25,7 @@ def generated(upload: bytes) -> bytes:
     image = Image.open(io.BytesIO(upload)).convert(modes[channels - 1])
     pixels = np.array(image.resize(shape[::-1]), np.float32).reshape(1, *shape, channels)
     x = pixels.transpose(0, 3, 1, 2) / 127.5 - 1  # uint8 NHWC to float32 NCHW in [-1, 1]
-    shades = network.run(None, {"input_image": x})[0][0] * 127.5 + 128  # "L" drops the fraction
+    shades = network.run(None, {entry.name: x})[0][0] * 127.5 + 128  # "L" drops the fraction
     planes = [Image.fromarray(plane).resize(image.size).convert("L") for plane in shades]
     Image.merge(modes[len(planes) - 1], planes).save(png := io.BytesIO(), "PNG")
     return png.getvalue()
