@@ -1,7 +1,7 @@
 """A generator as an ONNX graph, written with the `onnx` library: a function for each kind of cell.
 
-MindSpore's own ONNX export (2.8 to 2.10) gives a transposed convolution an attribute onnxruntime
-rejects, and writes moving statistics in place of the image's own.
+MindSpore's own ONNX export (2.8) gives a transposed convolution an attribute that onnxruntime
+rejects, and fixes the size of the batch.
 
 The batch size is free. In mode "paper" every image is normalised by its own statistics: batch
 normalisation of a batch of one, the paper's, is instance normalisation. (The network in MindSpore
