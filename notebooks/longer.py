@@ -1,8 +1,8 @@
 """Run a notebook's own training longer, and keep the picture of its end.
 
 `python notebooks/longer.py 10_cyclegan` runs that notebook with a few lines changed. It writes
-the picture that the notebook shows beside what it trains in a minute to `longer/10_cyclegan.jpeg`,
-and what that cell printed to `longer/10_cyclegan.txt`. Without names it does so for all of `RUNS`.
+the picture that the notebook shows beside what it trains in a minute to `longer/10_cyclegan.jpeg`.
+Without names it does so for all of `RUNS`.
 """
 
 import sys
@@ -66,8 +66,6 @@ def main() -> None:
         (cell,) = (cell for cell in notebook.cells if cell.id == RUNS[name].cell)
         kind, picture = pictures(cell)[-1]
         (FOLDER / "longer" / f"{name}.{kind}").write_bytes(picture)
-        if printed := "".join(output.get("text", "") for output in cell.outputs):
-            (FOLDER / "longer" / f"{name}.txt").write_text(printed)
 
 
 if __name__ == "__main__":
