@@ -41,7 +41,7 @@ def test_the_index_shows_a_picture_out_of_it(path: Path, script: Script) -> None
     card = FOLDER / "cards" / f"{path.stem}.{kind}"
     assert card.read_bytes() == picture
     index = nbformat.read(FOLDER / "00_index.ipynb", as_version=4)
-    assert sum(f"](cards/{card.name})" in cell.source for cell in index.cells) == 1
+    assert sum(f'src="cards/{card.name}"' in cell.source for cell in index.cells) == 1
 
 
 def test_the_longer_training_changes_a_few_lines_and_is_shown(script: Script) -> None:
@@ -59,7 +59,7 @@ def test_the_index_says_how_long_each_takes_to_read() -> None:
     said = dict(
         found
         for cell in index.cells
-        for found in re.findall(r"\]\((\w+)\.ipynb\) · [^\n]*about (\d+) to read", cell.source)
+        for found in re.findall(r"\]\((\w+)\.ipynb\) · about (\d+) minutes", cell.source)
     )
     for path in NOTEBOOKS[1:]:
         cells = nbformat.read(path, as_version=4).cells
@@ -71,7 +71,7 @@ def test_the_index_says_how_long_each_takes_to_read() -> None:
             if cell.cell_type == "code" and not hidden
         )
         assert abs(int(said[path.stem]) - (words / 150 + lines / 10)) < 3
-    assert sum(map(int, said.values())) == 60 * 7
+    assert 450 < sum(map(int, said.values())) < 480  # "nearly eight hours"
 
 
 @pytest.fixture
