@@ -71,7 +71,7 @@ def test_the_index_says_how_long_each_takes_to_read() -> None:
             if cell.cell_type == "code" and not hidden
         )
         assert abs(int(said[path.stem]) - (words / 150 + lines / 10)) < 3
-    assert 450 < sum(map(int, said.values())) < 480  # "nearly eight hours"
+    assert sum(map(int, said.values())) == 60 * 8
 
 
 @pytest.fixture
