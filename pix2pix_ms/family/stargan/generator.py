@@ -1,8 +1,9 @@
 """The generator of StarGAN v2 and its blocks: content from the image, style through AdaIN.
 
 Choi et al. 2020, appendix A, table 5, in the form for images without a mask (AFHQ): instance
-normalisation inside the blocks on the way down, adaptive instance normalisation on the way up, which
-sets the style. The blocks' shortcuts pass features on unnormalised; there are no skips across.
+normalisation inside the blocks on the way down, adaptive instance normalisation on the way up,
+which sets the style. The blocks' shortcuts pass features on unnormalised; there are no skips
+across.
 """
 
 import math
