@@ -1,9 +1,10 @@
 """Serve an exported network without MindSpore: `python notebooks/serve.py facades.onnx 8000`.
 
 `curl --data-binary @data/label_map.png localhost:8000 > generated.png` sends it an image, which is
-squeezed to what the network sees, and gets a PNG of the image's own size. Not for networks that
-colour, whose graph takes lightness and gives colours that `translate` joins. It needs onnxruntime,
-NumPy and Pillow alone, and listens to this machine alone.
+squeezed to what the network sees, bicubic as in the package, and gets a PNG of the image's own
+size. Squeezing blends the colours of a label map, that is its classes, so send one of the network's
+size. Not for networks that colour, whose graph takes lightness and gives colours that `translate`
+joins. It needs onnxruntime, NumPy and Pillow alone, and listens to this machine alone.
 """
 
 import io
@@ -16,7 +17,7 @@ from PIL import Image
 
 network = onnxruntime.InferenceSession(sys.argv[1])
 takes = network.get_inputs()[0]  # its name, and the shape [N, C, H, W] that the file was made for
-_, channels, height, width = takes.shape
+_, channels, height, width = takes.shape  # send label maps of this size: resizing blends colours
 
 
 def generated(upload):
