@@ -16,18 +16,18 @@ import onnxruntime
 from PIL import Image
 
 network = onnxruntime.InferenceSession(sys.argv[1])
-takes = network.get_inputs()[0]  # its name, and the shape [N, C, H, W] that the file was made for
-_, channels, height, width = takes.shape  # send label maps of this size: resizing blends colours
+_, channels, height, width = (takes := network.get_inputs()[0]).shape
+modes = ("L", "LA", "RGB", "RGBA")  # what Pillow calls 1 to 4 channels
 
 
 def generated(upload):
     """Return what the network makes of an image file, as PNG."""
-    image = Image.open(io.BytesIO(upload)).convert(("L", "LA", "RGB", "RGBA")[channels - 1])
+    image = Image.open(io.BytesIO(upload)).convert(modes[channels - 1])
     values = np.array(image.resize((width, height)), np.float32).reshape(height, width, channels)
     x = values.transpose(2, 0, 1)[None] / 127.5 - 1  # 0 to 255, [H, W, C]: -1 to 1, [1, C, H, W]
-    y = network.run(None, {takes.name: x})[0][0].transpose(1, 2, 0)
-    picture = Image.fromarray((y * 127.5 + 128).astype(np.uint8).squeeze())  # drops the fraction
-    picture.resize(image.size).save(png := io.BytesIO(), "PNG")
+    y = network.run(None, {takes.name: x})[0][0] * 127.5 + 128  # "L" drops the fraction
+    planes = [Image.fromarray(plane).resize(image.size).convert("L") for plane in y]
+    Image.merge(modes[len(planes) - 1], planes).save(png := io.BytesIO(), "PNG")
     return png.getvalue()
 
 
