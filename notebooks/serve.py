@@ -9,6 +9,7 @@ joins. It needs onnxruntime, NumPy and Pillow alone, and listens to this machine
 
 import io
 import sys
+from collections.abc import Callable
 from wsgiref.simple_server import make_server
 
 import numpy as np
@@ -20,7 +21,7 @@ _, channels, height, width = (takes := network.get_inputs()[0]).shape
 modes = ("L", "LA", "RGB", "RGBA")  # what Pillow calls 1 to 4 channels
 
 
-def generated(upload):
+def generated(upload: bytes) -> bytes:
     """Return what the network makes of an image file, as PNG."""
     image = Image.open(io.BytesIO(upload)).convert(modes[channels - 1])
     values = np.array(image.resize((width, height)), np.float32).reshape(height, width, channels)
@@ -31,7 +32,7 @@ def generated(upload):
     return png.getvalue()
 
 
-def answer(request, start):
+def answer(request: dict, start: Callable[..., object]) -> list[bytes]:
     """Answer an image with an image, and anything else with one line."""
     try:
         body = generated(request["wsgi.input"].read(int(request["CONTENT_LENGTH"])))
