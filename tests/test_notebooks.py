@@ -44,14 +44,18 @@ def test_the_index_shows_a_picture_out_of_it(path: Path, script: Script) -> None
     assert sum(f'src="cards/{card.name}"' in cell.source for cell in index.cells) == 1
 
 
-def test_the_longer_training_changes_a_few_lines_and_is_shown(script: Script) -> None:
+@pytest.mark.parametrize("path", sorted((FOLDER / "longer").iterdir()), ids=lambda path: path.stem)
+def test_a_longer_training_changes_a_few_lines_and_is_shown(path: Path, script: Script) -> None:
     longer = script("longer")
-    (path,) = (FOLDER / "longer").iterdir()
-    assert path.stem == longer.NOTEBOOK
-    assert longer.CELL in {cell.id for cell in longer.changed().cells}
+    assert longer.CELLS[path.stem] in {cell.id for cell in longer.changed(path.stem).cells}
     assert path.stat().st_size < 200_000
-    notebook = nbformat.read(FOLDER / f"{longer.NOTEBOOK}.ipynb", as_version=4)
+    notebook = nbformat.read(FOLDER / f"{path.stem}.ipynb", as_version=4)
     assert sum(f"](longer/{path.name})" in cell.source for cell in notebook.cells) == 1
+
+
+def test_every_longer_training_has_its_picture(script: Script) -> None:
+    longer, kept = script("longer"), {path.stem for path in (FOLDER / "longer").iterdir()}
+    assert set(longer.CHANGES) == set(longer.CELLS) == kept
 
 
 def test_the_index_says_how_long_each_takes_to_read() -> None:
