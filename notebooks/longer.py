@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from regenerate import pictures
 
 FOLDER = Path(__file__).parent
-CELLS = {"10_cyclegan": "cell-21"}  # the cell whose last picture is kept
+CELLS = {"10_cyclegan": "cell-21", "11_stargan": "cell-25"}  # the cell whose last picture is kept
 CHANGES = {  # each old text stands in one cell only
     "10_cyclegan": {
         "STEPS = 240": "STEPS = 1500",
@@ -26,6 +26,41 @@ for settings in ((10.0,), (0.1,), (10.0, 0.5)):
     rows.append(row)
 names = ["λ = 10", "λ = 0.1", "λ = 10, identity"]
 display(in_colour(image_grid(rows, TITLES, 1.8, names)))""",
+    },
+    "11_stargan": {
+        """for losses in learn():
+    live.update(watch(by_reference(), losses))""": """def between(rows):
+    # neighbours in a row, mean distance in levels of 255
+    return 127.5 * np.mean([np.abs(row[1:] - row[:-1]).mean() for row in rows])
+
+
+hues = np.random.default_rng(0).random((3, 300))
+painted_hues = [painted(CLEAR[[2] * 300], [each] * 300, hues[each]) for each in range(3)]
+names = ["source", "reference", f"painted\\n\\n{between(painted_hues):.0f} between two hues"]
+blank = [np.ones_like(sources[0])] * 6
+rows = [[*sources[:4], *sources[[2] * 6]], [*references[:4], *blank], [*answers[:4], *blank]]
+for name, weights in {
+    "all four losses": {},
+    "without style": {"style": 0},
+    "without diversity": {"diversity": 0},
+    "without cycle": {"cycle": 0},
+    "without style and cycle": {"style": 0, "cycle": 0},
+}.items():
+    far, wide = [], []
+    for seed in (2, 1):  # the picture is of seed 1
+        for losses in learn(**weights, seed=seed):
+            pass  # to the end
+        far.append(f"{apart(by_reference()):.0f}")
+        wide.append(f"{between(by_noise(300)):.0f}")
+    rows.append([*by_reference()[:4], *(image for row in by_noise(2) for image in row)])
+    far, wide = " and ".join(far), " and ".join(wide)
+    names.append(f"{name}\\n{far} from painted\\n{wide} between two noises")
+figure = image_grid(rows, ["by reference"] * 4 + ["by noise"] * 6, 0.95)
+figure.set_figwidth(11.4)
+figure.subplots_adjust(left=0.165)
+for axes, name in zip(figure.axes[::10], names, strict=True):
+    axes.text(-0.1, 0.5, name, ha="right", va="center", fontsize=9, transform=axes.transAxes)""",
+        "display(image_grid(by_noise(), cell=1.3, names=DOMAINS))": "display(figure)",
     },
 }
 
