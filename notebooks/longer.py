@@ -13,8 +13,43 @@ from nbclient import NotebookClient
 from regenerate import pictures
 
 FOLDER = Path(__file__).parent
-CELLS = {"10_cyclegan": "cell-21", "11_stargan": "cell-25"}  # the cell whose last picture is kept
+CELLS = {  # whose last pictures are kept
+    "06_colourisation": "cell-21",
+    "10_cyclegan": "cell-21",
+    "11_stargan": "cell-25",
+}
 CHANGES = {  # each old text stands in one cell only
+    "06_colourisation": {
+        '"quality": 85': '"quality": 80',  # below 200 kB
+        """live, rng = display(watch(0), display_id=True), np.random.default_rng(0)
+for n in range(1, STEPS + 1):
+    batch = painted([street[i] for i in rng.integers(len(street), size=BATCH)], rng)
+    x, y = Tensor(batch[:, :1]), Tensor(batch[:, 1:])
+    for step in train:
+        step(x, y)
+    if n % 85 == 0:
+        live.update(watch(n))""": """ways = {
+    "as above": (1, "instance"),
+    "five times the steps": (5, "instance"),
+    "D sees the batch": (1, "batch"),
+}
+rows, titles, short = [], [], STEPS
+for times, norm in ways.values():
+    STEPS = times * short
+    rates = [1e-3 * min(1, 4 - 4 * n / STEPS) for n in range(STEPS)]
+    rows.append([])
+    for seed in range(3):
+        config = replace(config, seed=seed)
+        judge = replace(config, norm=norm)
+        G, D = new()
+        step, rng = training_of(G, D, gan=True), np.random.default_rng(seed)
+        for _ in range(STEPS):
+            batch = painted([street[i] for i in rng.integers(len(street), size=BATCH)], rng)
+            step(Tensor(batch[:, :1]), Tensor(batch[:, 1:]))
+        rows[-1] += pictures(Translator(G, config)(given))[:3]
+        titles += ["", f"seed {seed}: {choices(Translator(G, config))}", ""]
+display(image_grid(rows, titles, 1.2, list(ways)))""",
+    },
     "10_cyclegan": {
         "STEPS = 240": "STEPS = 1500",
         "RATE = 2e-3": "RATE = 7e-4",
