@@ -14,11 +14,27 @@ from regenerate import pictures
 
 FOLDER = Path(__file__).parent
 CELLS = {  # whose last pictures are kept
+    "03_training": "cell-46",
     "06_colourisation": "cell-21",
     "10_cyclegan": "cell-21",
     "11_stargan": "cell-25",
 }
 CHANGES = {  # each old text stands in one cell only
+    "03_training": {
+        "for epoch in range(1, config.epochs + 1):": """record = FOLDER / "more.mindrecord"
+pix2pix_ms.write_record(facade_pairs(400, config.size, first_seed=1000), record)
+more = pix2pix_ms.training_data(record, config.seed).train
+parts = [(data.train, config), (more, replace(config, epochs=24, learning_rate=1e-3))]
+after = []
+for part, config, epoch in [(a, b, n) for a, b in parts for n in range(1, b.epochs + 1)]:""",
+        "(data.train, config, epoch), data.train": "(part, config, epoch), part",
+        "    live.update(watch())": """    if epoch == config.epochs:
+        after.append([[generate(x)[0] for x, _ in held_out] for generate in kinds.values()])
+(_, minute), (alone, both) = after
+rows = [[x[0], alone[n], minute[n], both[n], y[0]] for n, (x, y) in enumerate(held_out[:3])]
+titles = ["input", "L1 alone, longer", "L1 + cGAN, a minute", "L1 + cGAN, longer", "target"]
+display(image_grid(rows, titles, 2))""",
+    },
     "06_colourisation": {
         '"quality": 85': '"quality": 80',  # below 200 kB
         """live, rng = display(watch(0), display_id=True), np.random.default_rng(0)
