@@ -80,37 +80,48 @@ display(in_colour(image_grid(rows, TITLES, 1.8, names)))""",
     },
     "11_stargan": {
         """for losses in learn():
-    live.update(watch(by_reference(), losses))""": """def between(rows):
-    # neighbours in a row, mean distance in levels of 255
-    return 127.5 * np.mean([np.abs(row[1:] - row[:-1]).mean() for row in rows])
+    live.update(watch(by_reference(), losses))""": """def levels(one, other):
+    return 127.5 * np.mean(np.abs(one - other))
+
+
+def again(rows):
+    # each row painted again, in the style that E reads from it
+    digit = Tensor(np.repeat(sources[2:3], len(rows[0]), 0))
+    codes = [E(Tensor(row), one_hot([n] * len(row))) for n, row in enumerate(rows)]
+    return np.stack([G(digit, code).asnumpy().clip(-1, 1) for code in codes])
 
 
 hues = np.random.default_rng(0).random((3, 300))
-painted_hues = [painted(CLEAR[[2] * 300], [each] * 300, hues[each]) for each in range(3)]
-names = ["source", "reference", f"painted\\n\\n{between(painted_hues):.0f} between two hues"]
-blank = [np.ones_like(sources[0])] * 6
-rows = [[*sources[:4], *sources[[2] * 6]], [*references[:4], *blank], [*answers[:4], *blank]]
+every = np.stack([painted(CLEAR[[2] * 300], [each] * 300, hues[each]) for each in range(3)])
+places = [(1, 0), (1, 1), (2, 0)]  # domains and noises that are shown
+columns = [[*sources[:3], *sources[[2] * 3]]]
+columns += [[*images[:3], *[np.ones_like(sources[0])] * 3] for images in (references, answers)]
+heads = ["source\\n\\n\\n", "reference\\n\\n\\n"]
+heads.append(f"painted\\n\\n{levels(every[:, 1:], every[:, :-1]):.0f}\\n")
 for name, weights in {
-    "all four losses": {},
-    "without style": {"style": 0},
-    "without diversity": {"diversity": 0},
-    "without cycle": {"cycle": 0},
-    "without style and cycle": {"style": 0, "cycle": 0},
+    "adversarial": {"style": 0, "diversity": 0, "cycle": 0},
+    "+ diversity": {"style": 0, "cycle": 0},
+    "+ style": {"cycle": 0},
+    "+ cycle": {},
+    "all but style": {"style": 0},
 }.items():
-    far, wide = [], []
-    for seed in (2, 1):  # the picture is of seed 1
-        for losses in learn(**weights, seed=seed):
-            pass  # to the end
-        far.append(f"{apart(by_reference()):.0f}")
-        wide.append(f"{between(by_noise(300)):.0f}")
-    rows.append([*by_reference()[:4], *(image for row in by_noise(2) for image in row)])
-    far, wide = " and ".join(far), " and ".join(wide)
-    names.append(f"{name}\\n{far} from painted\\n{wide} between two noises")
-figure = image_grid(rows, ["by reference"] * 4 + ["by noise"] * 6, 0.95)
-figure.set_figwidth(11.4)
-figure.subplots_adjust(left=0.165)
-for axes, name in zip(figure.axes[::10], names, strict=True):
-    axes.text(-0.1, 0.5, name, ha="right", va="center", fontsize=9, transform=axes.transAxes)""",
+    for losses in learn(**weights):
+        pass  # to the end
+    many = np.stack(by_noise(300))
+    found = apart(by_reference()), levels(many[:, 1:], many[:, :-1]), levels(again(many), many)
+    heads.append("\\n".join([name, *(f"{each:.0f}" for each in found)]))
+    columns.append([*by_reference()[:3], *(many[place] for place in places)])
+figure = image_grid(list(zip(*columns, strict=True)), cell=1.2)
+figure.set_size_inches(11, 8.1)
+figure.subplots_adjust(left=1.4 / 11, top=1 - 0.9 / 8.1)
+first = figure.axes[0]
+for axes, head in zip(figure.axes[: len(heads)], heads, strict=True):
+    axes.text(0.5, 1.04, head, ha="center", va="bottom", fontsize=10, transform=axes.transAxes)
+text = "from the answer\\ntwo noises apart\\nread and repainted"
+first.text(-0.06, 1.04, text, ha="right", va="bottom", fontsize=10, transform=first.transAxes)
+by = [f"reference {n}" for n in (1, 2, 3)] + [f"{DOMAINS[d]}, noise {n + 1}" for d, n in places]
+for axes, name in zip(figure.axes[:: len(heads)], by, strict=True):
+    axes.text(-0.06, 0.5, name, ha="right", va="center", fontsize=10, transform=axes.transAxes)""",
         "display(image_grid(by_noise(), cell=1.3, names=DOMAINS))": "display(figure)",
     },
 }
