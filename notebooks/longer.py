@@ -64,7 +64,10 @@ for times, norm in ways.values():
             step(Tensor(batch[:, :1]), Tensor(batch[:, 1:]))
         rows[-1] += pictures(Translator(G, config)(given))[:3]
         titles += ["", f"seed {seed}: {choices(Translator(G, config))}", ""]
-display(image_grid(rows, titles, 1.2, list(ways)))""",
+figure = image_grid(rows, titles, 1.2, list(ways))
+for axes in figure.axes:
+    axes.title.set_fontsize(8)
+display(figure)""",
     },
     "10_cyclegan": {
         "STEPS = 240": "STEPS = 1500",
