@@ -13,31 +13,30 @@ from nbclient import NotebookClient
 from regenerate import pictures
 
 FOLDER = Path(__file__).parent
-CELLS = {  # whose last pictures are kept
-    "03_training": "cell-46",
-    "06_colourisation": "cell-21",
-    "10_cyclegan": "cell-21",
-    "11_stargan": "cell-25",
-}
-CHANGES = {  # each old text stands in one cell only
-    "03_training": {
-        "for epoch in range(1, config.epochs + 1):": """record = FOLDER / "more.mindrecord"
+CHANGES = {  # the cell whose last picture is kept; each old text, which stands once, and the new
+    "03_training": (
+        "cell-46",
+        {
+            "for epoch in range(1, config.epochs + 1):": """record = FOLDER / "more.mindrecord"
 pix2pix_ms.write_record(facade_pairs(400, config.size, first_seed=1000), record)
 more = pix2pix_ms.training_data(record, config.seed).train
 parts = [(data.train, config), (more, replace(config, epochs=24, learning_rate=1e-3))]
 after = []
 for part, config, epoch in [(a, b, n) for a, b in parts for n in range(1, b.epochs + 1)]:""",
-        "(data.train, config, epoch), data.train": "(part, config, epoch), part",
-        "    live.update(watch())": """    if epoch == config.epochs:
+            "(data.train, config, epoch), data.train": "(part, config, epoch), part",
+            "    live.update(watch())": """    if epoch == config.epochs:
         after.append([[generate(x)[0] for x, _ in held_out] for generate in kinds.values()])
 (_, minute), (alone, both) = after
 rows = [[x[0], alone[n], minute[n], both[n], y[0]] for n, (x, y) in enumerate(held_out[:3])]
 titles = ["input", "L1 alone, longer", "L1 + cGAN, a minute", "L1 + cGAN, longer", "target"]
 display(image_grid(rows, titles, 2))""",
-    },
-    "06_colourisation": {
-        '"quality": 85': '"quality": 80',  # below 200 kB
-        """live, rng = display(watch(0), display_id=True), np.random.default_rng(0)
+        },
+    ),
+    "06_colourisation": (
+        "cell-21",
+        {
+            '"quality": 85': '"quality": 80',  # below 200 kB
+            """live, rng = display(watch(0), display_id=True), np.random.default_rng(0)
 for n in range(1, STEPS + 1):
     batch = painted([street[i] for i in rng.integers(len(street), size=BATCH)], rng)
     x, y = Tensor(batch[:, :1]), Tensor(batch[:, 1:])
@@ -68,11 +67,14 @@ figure = image_grid(rows, titles, 1.2, list(ways))
 for axes in figure.axes:
     axes.title.set_fontsize(8)
 display(figure)""",
-    },
-    "10_cyclegan": {
-        "STEPS = 240": "STEPS = 1500",
-        "RATE = 2e-3": "RATE = 7e-4",
-        """for losses, row in learn(weight=10.0):
+        },
+    ),
+    "10_cyclegan": (
+        "cell-21",
+        {
+            "STEPS = 240": "STEPS = 1500",
+            "RATE = 2e-3": "RATE = 7e-4",
+            """for losses, row in learn(weight=10.0):
     live.update(watch(losses, row))""": """rows = []
 for settings in ((10.0,), (0.1,), (10.0, 0.5)):
     for losses, row in learn(*settings):
@@ -80,9 +82,12 @@ for settings in ((10.0,), (0.1,), (10.0, 0.5)):
     rows.append(row)
 names = ["λ = 10", "λ = 0.1", "λ = 10, identity"]
 display(in_colour(image_grid(rows, TITLES, 1.8, names)))""",
-    },
-    "11_stargan": {
-        """for losses in learn():
+        },
+    ),
+    "11_stargan": (
+        "cell-25",
+        {
+            """for losses in learn():
     live.update(watch(by_reference(), losses))""": """def levels(one, other):
     return 127.5 * np.mean(np.abs(one - other))
 
@@ -125,8 +130,9 @@ first.text(-0.06, 1.04, text, ha="right", va="bottom", fontsize=10, transform=fi
 by = [f"reference {n}" for n in (1, 2, 3)] + [f"{DOMAINS[d]}, noise {n + 1}" for d, n in places]
 for axes, name in zip(figure.axes[:: len(heads)], by, strict=True):
     axes.text(-0.06, 0.5, name, ha="right", va="center", fontsize=10, transform=axes.transAxes)""",
-        "display(image_grid(by_noise(), cell=1.3, names=DOMAINS))": "display(figure)",
-    },
+            "display(image_grid(by_noise(), cell=1.3, names=DOMAINS))": "display(figure)",
+        },
+    ),
 }
 
 
@@ -134,7 +140,7 @@ def changed(name: str) -> nbformat.NotebookNode:
     """Return a notebook's code with its lines changed."""
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for old, new in CHANGES[name].items():
+    for old, new in CHANGES[name][1].items():
         (cell,) = (cell for cell in notebook.cells if old in cell.source)
         cell.source = cell.source.replace(old, new)
     return notebook
@@ -147,7 +153,7 @@ def record(name: str) -> None:
         (place := Path(folder) / "notebooks").mkdir()
         resources = {"metadata": {"path": str(place)}}
         NotebookClient(notebook, timeout=None, resources=resources).execute()
-    (cell,) = (cell for cell in notebook.cells if cell.id == CELLS[name])
+    (cell,) = (cell for cell in notebook.cells if cell.id == CHANGES[name][0])
     kind, picture = pictures(cell)[-1]
     (FOLDER / "longer" / f"{name}.{kind}").write_bytes(picture)
 
