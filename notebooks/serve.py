@@ -17,30 +17,30 @@ import onnxruntime
 from PIL import Image
 
 network = onnxruntime.InferenceSession(sys.argv[1])
-_, channels, height, width = (takes := network.get_inputs()[0]).shape
-modes = ("L", "LA", "RGB", "RGBA")  # what Pillow calls 1 to 4 channels
+takes = network.get_inputs()[0]
+_, channels, height, width = takes.shape
 
 
-def generated(upload: bytes) -> bytes:
-    """Return what the network makes of an image file, as PNG."""
-    image = Image.open(io.BytesIO(upload)).convert(modes[channels - 1])
-    values = np.array(image.resize((width, height)), np.float32).reshape(height, width, channels)
-    x = values.transpose(2, 0, 1)[None] / 127.5 - 1  # 0 to 255, [H, W, C]: -1 to 1, [1, C, H, W]
-    y = network.run(None, {takes.name: x})[0][0] * 127.5 + 128  # "L" drops the fraction
-    planes = [Image.fromarray(plane).resize(image.size).convert("L") for plane in y]
-    Image.merge(modes[len(planes) - 1], planes).save(png := io.BytesIO(), "PNG")
-    return png.getvalue()
+def drawn(picture: Image.Image) -> Image.Image:
+    """Return what the network draws for a picture, as large as the picture."""
+    seen = picture.convert(["L", "LA", "RGB", "RGBA"][channels - 1]).resize((width, height))
+    x = np.array(seen, np.float32).reshape(height, width, channels) / 127.5 - 1  # -1 to 1
+    y = network.run(None, {takes.name: x.transpose(2, 0, 1)[None]})[0][0]  # [C, H, W]
+    planes = [Image.fromarray(127.5 * c + 128).resize(picture.size).convert("L") for c in y]
+    return Image.fromarray(np.dstack(planes).squeeze())
 
 
 def answer(request: dict, start: Callable[..., object]) -> list[bytes]:
     """Answer an image with an image, and anything else with one line."""
     try:
-        body = generated(request["wsgi.input"].read(int(request["CONTENT_LENGTH"])))
+        upload = request["wsgi.input"].read(int(request["CONTENT_LENGTH"]))
+        png = io.BytesIO()
+        drawn(Image.open(io.BytesIO(upload))).save(png, "PNG")
         start("200 OK", [("Content-Type", "image/png")])
+        return [png.getvalue()]
     except Exception as error:  # whatever was sent, the server goes on
-        body = f"expected an image, found {type(error).__name__}\n".encode()
         start("400 Bad Request", [("Content-Type", "text/plain")])
-    return [body]
+        return [f"expected an image, found {type(error).__name__}\n".encode()]
 
 
 make_server("localhost", int(sys.argv[2]), answer).serve_forever()
