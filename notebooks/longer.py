@@ -25,47 +25,18 @@ parts = [(data.train, config), (more, replace(config, epochs=24, learning_rate=1
 for part, config, epoch in [(a, b, n) for a, b in parts for n in range(1, b.epochs + 1)]:""",
             "(data.train, config, epoch), data.train": "(part, config, epoch), part",
             "    live.update(watch())": """    pass  # to the end
-rows = [[x[0], *(generate(x)[0] for generate in kinds.values()), y[0]] for x, y in held_out[:3]]
-display(image_grid(rows, ["input", *kinds, "target"], 2.7))""",
+rows = []
+for x, y in (held_out[0], held_out[2]):
+    row = [image[0] for image in (x, *(generate(x) for generate in kinds.values()), y)]
+    rows += [row, [image[:, 120:230, 60:170] for image in row]]
+display(image_grid(rows, ["input", *kinds, "target"], 2.4))""",
         },
     ),
     "06_colourisation": (
         "cell-21",
         {
-            '"quality": 85': '"quality": 80',  # a smaller file
-            """live = display(image_grid([given], cell=1.3), display_id=True)
-rng = np.random.default_rng(0)
-for n in range(1, STEPS + 1):
-    batch = painted([street[i] for i in rng.integers(len(street), size=BATCH)], rng)
-    x, y = Tensor(batch[:, :1]), Tensor(batch[:, 1:])
-    for name, step in train.items():
-        if name != "L1" or n <= 170:  # L1 needs no more
-            step(x, y)
-            if n % 85 == 0:
-                live.update(watch(name, n))""": """ways = {
-    "as above": (1, "instance"),
-    "five times the steps": (5, "instance"),
-    "D sees the batch": (1, "batch"),
-}
-rows, titles, short = [], [], STEPS
-for times, norm in ways.values():
-    STEPS = times * short
-    rates = [1e-3 * min(1, 4 - 4 * n / STEPS) for n in range(STEPS)]
-    rows.append([])
-    for seed in range(3):
-        config = replace(config, seed=seed)
-        judge = replace(config, norm=norm)
-        G, D = new()
-        step, rng = training_of(G, D, gan=True), np.random.default_rng(seed)
-        for _ in range(STEPS):
-            batch = painted([street[i] for i in rng.integers(len(street), size=BATCH)], rng)
-            step(Tensor(batch[:, :1]), Tensor(batch[:, 1:]))
-        rows[-1] += pictures(Translator(G, config)(given))[:3]
-        titles += ["", f"seed {seed}: {choices(Translator(G, config))}", ""]
-figure = image_grid(rows, titles, 1.2, list(ways))
-for axes in figure.axes:
-    axes.title.set_fontsize(8)
-display(figure)""",
+            "STEPS, BATCH, LAMBDA = 340": "STEPS, BATCH, LAMBDA = 1700",
+            "if n % 170 == 0": "if n % 425 == 0",
         },
     ),
     "10_cyclegan": (
@@ -98,41 +69,39 @@ def again(rows):
     return np.stack([G(digit, code).asnumpy().clip(-1, 1) for code in codes])
 
 
-hues = np.random.default_rng(0).random((3, 300))
-every = np.stack([painted(numbers[[2] * 300], [each] * 300, hues[each]) for each in range(3)])
-places = [(d, n) for d in (0, 2) for n in range(2)]  # domains and noises that are shown
-columns = [[*sources[:2], *sources[[2] * 4]]]
-columns += [[*images[:2], *[np.ones_like(sources[0])] * 4] for images in (references, answers)]
-hue = f"{levels(every[:, 1:], every[:, :-1]):.0f}"
-heads = ["source" + 4 * "\\n", "reference" + 4 * "\\n", f"right answer\\n\\n\\n{hue}\\n"]
+rows, variety = {"right answer": answers}, {}
 for name, weights in {
     "all losses": {},
+    "no cycle": {"cycle": 0},
     "no diversity": {"diversity": 0},
     "no style": {"style": 0},
-    "no cycle": {"cycle": 0},
     "no R1": {"r1": 0},
 }.items():
     for losses in learn(**weights):
         pass  # to the end
+    rows[name] = by_reference()
+    variety[name] = 127.5 * np.array([each[4] for each in losses])
+    early = variety[name][STEPS // 4 : STEPS // 2].mean()
     many = np.stack(by_noise(300))
-    early = 127.5 * np.mean([each[4] for each in losses[STEPS // 4 : STEPS // 2]])
     late = levels(many[:, 1:], many[:, :-1])
-    found = apart(by_reference()), early, late, levels(again(many), many)
-    heads.append("\\n".join([name, *(f"{each:.0f}" for each in found)]))
-    columns.append([*by_reference()[:2], *(many[place] for place in places)])
-figure = image_grid(list(zip(*columns, strict=True)), cell=1.2)
-figure.set_size_inches(12, 8.6)
-figure.subplots_adjust(left=2 / 12, top=1 - 1.3 / 8.6)
-first = figure.axes[0]
-look = {"fontsize": 12.5, "ha": "right"}
-for axes, head in zip(figure.axes[: len(heads)], heads, strict=True):
-    place = {"transform": axes.transAxes, "ha": "center", "va": "bottom"}
-    axes.text(0.5, 1.04, head, **look | place)
-text = "from the answer\\ntwo noises, early\\ntwo noises, at the end\\nread and repainted"
-first.text(-0.06, 1.04, text, va="bottom", transform=first.transAxes, **look)
-by = [f"reference {n}" for n in (1, 2)] + [f"{DOMAINS[d]}, noise {n + 1}" for d, n in places]
-for axes, name in zip(figure.axes[:: len(heads)], by, strict=True):
-    axes.text(-0.06, 0.5, name, va="center", transform=axes.transAxes, **look)""",
+    numbers_of_the_table = apart(rows[name]), early, late, levels(again(many), many)
+    print(name, *(f"{each:.1f}" for each in numbers_of_the_table), sep=" | ")
+figure = plt.figure(figsize=(11, 3.6), dpi=100, layout="constrained")
+left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
+for axes_row, name in zip(left.subplots(3, 6), list(rows)[:3], strict=True):
+    axes_row[0].set_ylabel(name)
+    for axes, image in zip(axes_row, rows[name], strict=True):
+        axes.imshow((image.transpose(1, 2, 0) + 1) / 2)
+        axes.set(xticks=[], yticks=[])
+axes = right.subplots()
+for name in ("all losses", "no diversity"):
+    smooth = np.convolve(variety[name], np.ones(20) / 20, "valid")
+    axes.plot(range(20, STEPS + 1), smooth, label=name)
+axes.legend(loc="lower right")
+axes.axvspan(STEPS // 4, STEPS // 2, color="0.9")
+axes.set(xlabel="step", xlim=(0, STEPS), ylim=(0, 60))
+axes.set_title("two noises apart, in levels\\n(mean of the last 20 steps)", fontsize=10)
+plt.close(figure)""",
             "display(image_grid(by_noise(), cell=1.3, names=DOMAINS))": "display(figure)",
         },
     ),
@@ -157,6 +126,7 @@ def record(name: str) -> None:
         resources = {"metadata": {"path": str(place)}}
         NotebookClient(notebook, timeout=None, resources=resources).execute()
     (cell,) = (cell for cell in notebook.cells if cell.id == CHANGES[name][0])
+    print(*(output.text for output in cell.outputs if output.output_type == "stream"))
     kind, picture = pictures(cell)[-1]
     (FOLDER / "longer" / f"{name}.{kind}").write_bytes(picture)
 
