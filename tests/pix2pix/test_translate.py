@@ -107,7 +107,8 @@ def test_a_batch_has_the_masks_of_one_image(checkpoint: Path) -> None:
     initialise(generator, replace(config, init_gain=0.2))
     twice = Translator(generator, config)(np.concatenate([X, X]))
     np.testing.assert_array_equal(twice[0], twice[1])
-    np.testing.assert_allclose(twice[:1], Translator(generator, config)(X), atol=1e-6)
+    # Measured without AVX-512: 2e-5.
+    np.testing.assert_allclose(twice[:1], Translator(generator, config)(X), atol=1e-4)
     each = Translator(generator, config, seed="each")(np.concatenate([X, X]))
     assert not np.array_equal(each[0], each[1])
 
