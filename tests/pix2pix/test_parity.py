@@ -29,9 +29,9 @@ CASES: dict[str, Config] = {
     "ResNet": preset("paper", **SMALL, generator="resnet", n_blocks=2),
     "no norm, batch of 2": preset("paper", **SMALL, norm="none", batch_size=2, n_layers=2),
 }
-# Ten steps through a GAN amplify rounding: measured 1e-6 (batch), 1.3e-4 (instance); without
-# AVX-512 1.6e-4 (batch, in a ResNet).
-LOSS_TOLERANCE = {"batch": 5e-4, "instance": 1e-3, "none": 1e-4}
+# Ten steps through a GAN amplify rounding: measured 1e-6 (batch), 1.3e-4 (instance); in
+# a ResNet, without AVX-512, 1.6e-4.
+LOSS_TOLERANCE = {"batch": 1e-4, "instance": 1e-3, "none": 1e-4, "resnet": 5e-4}
 # Seven normalised layers in a row amplify it more in a ResNet's: measured 1.8e-2, and 2.2e-2 of a
 # loss after ten steps of plain SGD, whose first losses are equal to 1e-6.
 MOVE_TOLERANCE = {"unet": 1e-2, "resnet": 5e-2}
@@ -64,7 +64,8 @@ def test_ten_steps_equal_pytorch(case: str) -> None:
     networks = [*model.generator.trainable_params(), *model.discriminator.trainable_params()]
     start = {p.name: p.asnumpy().copy() for p in networks}
     losses = [list(model.train_step(x, y)) for x, y in batches(config)]
-    np.testing.assert_allclose(losses, stored["losses"], rtol=LOSS_TOLERANCE[config.norm])
+    tolerance = LOSS_TOLERANCE.get(config.generator, LOSS_TOLERANCE[config.norm])
+    np.testing.assert_allclose(losses, stored["losses"], rtol=tolerance)
     np.testing.assert_allclose(losses[0], stored["losses"][0], rtol=1e-5)
     assert start.keys() == stored["moved"].keys()
     for p in networks:
