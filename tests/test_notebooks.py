@@ -52,7 +52,7 @@ def test_a_longer_training_changes_a_few_lines_and_is_shown(path: Path, script: 
     assert shown in {cell.id for cell in changed}
     for cell in changed:
         compile(re.sub(r"^%.*", "", cell.source, flags=re.M), cell.id, "exec")
-    assert path.stat().st_size < 250_000
+    assert path.stat().st_size < 200_000
     notebook = nbformat.read(FOLDER / f"{path.stem}.ipynb", as_version=4)
     for old in changes:
         assert sum(cell.source.count(old) for cell in notebook.cells) == 1
