@@ -2,12 +2,13 @@
 
 `make regenerate` runs this; `make notebooks-test` then re-executes the notebooks and compares.
 Name notebooks as arguments to run only these. The picture of the cell whose metadata has `card`
-goes to `cards/`, for the index.
+goes to `cards/`, for the index: whole, or the part that `card` names, [left, top, right, bottom].
 """
 
 import os
 import sys
 from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 # A notebook must show a reader what it shows CI: no progress bars, no colours.
@@ -15,6 +16,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 FOLDER = Path(__file__).parent
 KINDS = ("jpeg", "png")  # of pictures
@@ -56,8 +58,15 @@ def cards(notebook: nbformat.NotebookNode) -> list[tuple[str, bytes]]:
     for cell in (cell for cell in notebook.cells if cell.metadata.get("card")):
         if not (shown := pictures(cell)):
             raise SystemExit(f"{cell.id}: expected a picture for the index, found none")
-        found.append(shown[-1])
+        (kind, picture), part = shown[-1], cell.metadata["card"]
+        found.append((kind, picture if part is True else cut(picture, kind, part)))
     return found
+
+
+def cut(picture: bytes, kind: str, part: list[int]) -> bytes:
+    """Return part of a picture: what can be read at a card's size."""
+    Image.open(BytesIO(picture)).crop(part).save(kept := BytesIO(), kind, quality=90)
+    return kept.getvalue()
 
 
 def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
