@@ -24,7 +24,7 @@ PICTURE = FOLDER / "facades.png"
 SEEDS = (100_001, 100_004, 100_006, 100_010, 100_012, 100_017)
 LABEL_MAP = FOLDER.parent / "data" / "label_map.png"
 STRIP = FOLDER / "real_facades.jpg"
-HELD_OUT = ("1", "10", "100", "12", "13", "14", "15", "16")
+HELD_OUT = ("8", "16", "30", "60", "64", "84", "92", "94")  # chosen from the hundred of val
 
 
 def rows() -> list[list[np.ndarray]]:
