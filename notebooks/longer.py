@@ -73,6 +73,17 @@ shown(["L1 alone", "cGAN alone", "L1 + cGAN"], (7, 2), 2)""",
             "if n % 200 == 0": "if n % 1000 == 0",
         },
     ),
+    "07_your_own_data": (
+        "keep",
+        {
+            '"quality": 85': '"quality": 75',  # below 200 kB
+            "Pix2Pix(CONFIG), x, y, 600": "Pix2Pix(CONFIG), x, y, 5000",
+            "Pix2Pix(TWIN), x, y, 600": "Pix2Pix(TWIN), x, y, 5000",
+            "y[1:] + y[:1], 600": "y[1:] + y[:1], 1",  # not shown
+            'image_grid([[new], [answer]], cell=2.6, names=["new.png", "answer.png"])': """\
+image_grid([[new], [painted(alone, new)], [answer]], [], 2.6, ["x", "L1 alone", "with D"])""",
+        },
+    ),
     "10_cyclegan": (
         "cell-21",
         {
